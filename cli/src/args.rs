@@ -1,0 +1,227 @@
+//! What was typed, checked for form. What the words mean is the core's business.
+
+use std::ffi::OsString;
+
+use kubehop_core::api::{Detail, Run};
+use lexopt::Arg::{Long, Short, Value};
+use lexopt::{Parser, ValueExt as _};
+
+/// A command with its options.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Help,
+    Version,
+    Check(Input),
+    Trace { input: Input, run: Run, format: Format, detail: Detail, output: Option<OsString>, expect: Option<Expect> },
+    Show { input: Input, at: String, after: Option<Run>, command: Vec<String> },
+}
+
+/// The files of a lab and what `--set` changes in it.
+#[derive(Debug, Default)]
+pub(crate) struct Input {
+    pub files: Vec<OsString>,
+    pub set: Vec<(String, String)>,
+}
+
+/// How a trace is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Format {
+    #[default]
+    Text,
+    Json,
+    Pcapng,
+}
+
+/// How a run is expected to come out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Expect(pub &'static str);
+
+/// Wrong usage, in one line.
+pub(crate) type UsageError = String;
+
+pub(crate) const USAGE: &str = "\
+kubehop: walks a packet through a Kubernetes cluster, as Linux would
+
+  kubehop check FILE...                                  problems as file:line:col
+  kubehop trace FILE... --from REF --to TARGET [options] one run of one client
+  kubehop show  FILE... --at REF [--after-trace FROM TO] -- COMMAND...
+
+REF     pod/NS/NAME, pod/NAME, pod/NS/NAME/CONTAINER, node/NAME, host/NAME, router/NAME
+TARGET  tcp://HOST:PORT, udp://HOST:PORT, http://HOST[:PORT][/PATH], ping://HOST
+
+trace options
+  --size N            bytes of the request (default 100)
+  --reply-size N      bytes of the reply (default 100)
+  --df                set DF (ping only)
+  --ttl N             TTL of every packet of the client
+  --seed N            seed of everything that is drawn (default 1)
+  --format FORMAT     text (default), json or pcapng
+  --detail LEVEL      minimal, summary (default) or full
+  -o FILE             write there instead of to standard output
+  --expect OUTCOME    delivered, rejected or dropped: exit 1 if it came out otherwise
+all commands
+  --set PATH=VALUE    any field of the Lab's spec, as in --set cni.mode=host-gw
+show commands
+  ip addr | ip link | ip route [show table X] | ip route get ADDR | ip neigh | bridge fdb
+
+exit status: 0 it ran, 1 not as expected, 2 wrong usage, 3 bad input
+";
+
+/// Reads the command line.
+pub(crate) fn parse(mut parser: Parser) -> Result<Command, UsageError> {
+    let command = match parser.next().map_err(text)? {
+        None => return Err("no command; expected check, trace or show (kubehop --help)".to_owned()),
+        Some(Long("help") | Short('h')) => return Ok(Command::Help),
+        Some(Long("version") | Short('V')) => return Ok(Command::Version),
+        Some(Value(command)) => command.to_string_lossy().into_owned(),
+        Some(other) => return Err(other.unexpected().to_string()),
+    };
+    match command.as_str() {
+        "check" => check(parser),
+        "trace" => trace(parser),
+        "show" => show(parser),
+        "help" => Ok(Command::Help),
+        other => Err(format!("no command {other:?}; expected check, trace or show")),
+    }
+}
+
+fn check(mut parser: Parser) -> Result<Command, UsageError> {
+    let mut input = Input::default();
+    while let Some(arg) = parser.next().map_err(text)? {
+        match arg {
+            Long("set") => input.set.push(assignment(&mut parser)?),
+            Long("help") | Short('h') => return Ok(Command::Help),
+            Value(file) => input.files.push(file),
+            other => return Err(other.unexpected().to_string()),
+        }
+    }
+    input.checked().map(Command::Check)
+}
+
+fn trace(mut parser: Parser) -> Result<Command, UsageError> {
+    let mut input = Input::default();
+    let (mut from, mut to) = (None, None);
+    let mut run = Run::new("", "");
+    let (mut format, mut detail, mut output, mut expect) = (Format::default(), Detail::default(), None, None);
+    while let Some(arg) = parser.next().map_err(text)? {
+        match arg {
+            Long("set") => input.set.push(assignment(&mut parser)?),
+            Long("from") => from = Some(word(&mut parser)?),
+            Long("to") => to = Some(word(&mut parser)?),
+            Long("size") => run.size = number(&mut parser, "--size", "a number of bytes")?,
+            Long("reply-size") => run.reply_size = number(&mut parser, "--reply-size", "a number of bytes")?,
+            Long("df") => run.df = true,
+            Long("ttl") => {
+                let ttl: u8 = number(&mut parser, "--ttl", "a number from 1 to 255")?;
+                if ttl == 0 {
+                    return Err("--ttl: found 0, expected a number from 1 to 255".to_owned());
+                }
+                run.ttl = Some(ttl);
+            }
+            Long("seed") => run.seed = number(&mut parser, "--seed", "a number")?,
+            Long("format") => {
+                let name = word(&mut parser)?;
+                format = match name.as_str() {
+                    "text" => Format::Text,
+                    "json" => Format::Json,
+                    "pcapng" => Format::Pcapng,
+                    _ => return Err(format!("--format: found {name:?}, expected text, json or pcapng")),
+                };
+            }
+            Long("detail") => {
+                let name = word(&mut parser)?;
+                detail = Detail::parse(&name)
+                    .ok_or_else(|| format!("--detail: found {name:?}, expected minimal, summary or full"))?;
+            }
+            Long("expect") => {
+                let name = word(&mut parser)?;
+                let known = ["delivered", "rejected", "dropped"].into_iter().find(|known| *known == name);
+                let outcome = known
+                    .ok_or_else(|| format!("--expect: found {name:?}, expected delivered, rejected or dropped"))?;
+                expect = Some(Expect(outcome));
+            }
+            Short('o') | Long("output") => output = Some(parser.value().map_err(text)?),
+            Long("help") | Short('h') => return Ok(Command::Help),
+            Value(file) => input.files.push(file),
+            other => return Err(other.unexpected().to_string()),
+        }
+    }
+    run.from = from.ok_or("trace: --from REF is missing")?;
+    run.to = to.ok_or("trace: --to TARGET is missing")?;
+    if run.df && !run.to.starts_with("ping://") {
+        return Err("--df: only ping can set DF by itself; TCP always does".to_owned());
+    }
+    Ok(Command::Trace { input: input.checked()?, run, format, detail, output, expect })
+}
+
+fn show(mut parser: Parser) -> Result<Command, UsageError> {
+    let mut input = Input::default();
+    let (mut at, mut after) = (None, None);
+    while let Some(arg) = next_before_dashes(&mut parser)? {
+        match arg {
+            Before::Option(name) if name == "set" => input.set.push(assignment(&mut parser)?),
+            Before::Option(name) if name == "at" => at = Some(word(&mut parser)?),
+            Before::Option(name) if name == "after-trace" => {
+                let from = word(&mut parser)?;
+                after = Some(Run::new(&from, &word(&mut parser)?));
+            }
+            Before::Option(name) if name == "help" => return Ok(Command::Help),
+            Before::Option(name) => return Err(format!("invalid option '--{name}'")),
+            Before::File(file) => input.files.push(file),
+        }
+    }
+    let rest = parser.raw_args().map_err(text)?;
+    let command: Vec<String> = rest.map(|word| word.to_string_lossy().into_owned()).collect();
+    if command.is_empty() {
+        return Err("show: expected -- and a command, as in -- ip route".to_owned());
+    }
+    Ok(Command::Show { input: input.checked()?, at: at.ok_or("show: --at REF is missing")?, after, command })
+}
+
+enum Before {
+    Option(String),
+    File(OsString),
+}
+
+/// The next argument, or `None` once `--` is reached: what follows is the command typed at a place, options and all.
+fn next_before_dashes(parser: &mut Parser) -> Result<Option<Before>, UsageError> {
+    if let Some(mut raw) = parser.try_raw_args()
+        && raw.peek().is_some_and(|word| word == "--")
+    {
+        raw.next();
+        return Ok(None);
+    }
+    Ok(match parser.next().map_err(text)? {
+        None => None,
+        Some(Long(name)) => Some(Before::Option(name.to_owned())),
+        Some(Short(name)) => Some(Before::Option(name.to_string())),
+        Some(Value(file)) => Some(Before::File(file)),
+    })
+}
+
+impl Input {
+    fn checked(self) -> Result<Self, UsageError> {
+        if self.files.is_empty() { Err("no file; expected at least one FILE".to_owned()) } else { Ok(self) }
+    }
+}
+
+fn assignment(parser: &mut Parser) -> Result<(String, String), UsageError> {
+    let pair = word(parser)?;
+    match pair.split_once('=') {
+        Some((path, value)) => Ok((path.to_owned(), value.to_owned())),
+        None => Err(format!("--set: found {pair:?}, expected PATH=VALUE")),
+    }
+}
+
+fn word(parser: &mut Parser) -> Result<String, UsageError> {
+    parser.value().and_then(lexopt::ValueExt::string).map_err(text)
+}
+
+fn number<N: std::str::FromStr>(parser: &mut Parser, option: &str, expected: &str) -> Result<N, UsageError> {
+    let value = word(parser)?;
+    value.parse().map_err(|_| format!("{option}: found {value:?}, expected {expected}"))
+}
+
+fn text(error: lexopt::Error) -> UsageError {
+    error.to_string()
+}

@@ -1,0 +1,144 @@
+//! Carrying the commands out: files in, the core's answers out, exit statuses as documented.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use kubehop_core::api::{self, Parsed, Run, RunError, Severity, Source};
+
+use crate::args::{self, Command, Expect, Format, Input, USAGE};
+
+/// Not as `--expect` said.
+const UNEXPECTED: u8 = 1;
+/// Wrong usage.
+const USAGE_ERROR: u8 = 2;
+/// Bad input.
+const INPUT_ERROR: u8 = 3;
+
+/// Runs the command line.
+pub(crate) fn run(parser: lexopt::Parser) -> ExitCode {
+    let result = match args::parse(parser) {
+        Err(message) => Err((USAGE_ERROR, vec![message])),
+        Ok(Command::Help) => print(USAGE.as_bytes(), None),
+        Ok(Command::Version) => print(format!("kubehop {}\n", env!("CARGO_PKG_VERSION")).as_bytes(), None),
+        Ok(Command::Check(input)) => check(&input),
+        Ok(Command::Trace { input, run, format, detail, output, expect }) => {
+            trace(&input, &run, format, detail, output.as_deref(), expect)
+        }
+        Ok(Command::Show { input, at, after, command }) => show(&input, &at, after.as_ref(), &command),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err((status, lines)) => {
+            let mut stderr = io::stderr().lock();
+            for line in lines {
+                // Nobody is left to be told if standard error is gone.
+                let _ = writeln!(stderr, "{line}");
+            }
+            ExitCode::from(status)
+        }
+    }
+}
+
+/// An exit status, and what is said on standard error.
+type Failure = (u8, Vec<String>);
+
+fn check(input: &Input) -> Result<(), Failure> {
+    let parsed = read(input)?;
+    let lines: String = parsed.problems.iter().map(|problem| format!("{problem}\n")).collect();
+    print(lines.as_bytes(), None)?;
+    if has_error(&parsed) { Err((INPUT_ERROR, Vec::new())) } else { Ok(()) }
+}
+
+fn trace(
+    input: &Input,
+    run: &Run,
+    format: Format,
+    detail: api::Detail,
+    output: Option<&OsStr>,
+    expect: Option<Expect>,
+) -> Result<(), Failure> {
+    let parsed = sound(input)?;
+    let trace = api::trace(&parsed.lab, run).map_err(|error| (status_of(&error), vec![error.to_string()]))?;
+    let bytes = match format {
+        Format::Text => api::render(&trace, detail).into_bytes(),
+        Format::Json => api::to_json(&trace).into_bytes(),
+        Format::Pcapng => trace.to_pcapng(),
+    };
+    print(&bytes, output)?;
+    match expect {
+        Some(Expect(wanted)) if wanted != trace.disposition.kind() => {
+            Err((UNEXPECTED, vec![format!("expected {wanted}, but it was {}", trace.disposition)]))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn show(input: &Input, at: &str, after: Option<&Run>, command: &[String]) -> Result<(), Failure> {
+    let parsed = sound(input)?;
+    let words: Vec<&str> = command.iter().map(String::as_str).collect();
+    let text = api::show(&parsed.lab, at, after, &words).map_err(|error| {
+        let status = match &error {
+            api::ShowError::Run(error) => status_of(error),
+            api::ShowError::NoSuchCommand { .. } | api::ShowError::Argument { .. } => USAGE_ERROR,
+        };
+        (status, vec![error.to_string()])
+    })?;
+    print(text.as_bytes(), None)
+}
+
+/// A word that cannot be read is wrong usage; a place that the files do not have is bad input.
+fn status_of(error: &RunError) -> u8 {
+    match error {
+        RunError::NoSuchPlace { .. } | RunError::NotAnAddress { .. } => INPUT_ERROR,
+        RunError::From(_) | RunError::NotATarget { .. } | RunError::Port { .. } | RunError::TooLarge { .. } => {
+            USAGE_ERROR
+        }
+    }
+}
+
+/// Reads and parses the files.
+fn read(input: &Input) -> Result<Parsed, Failure> {
+    let read_one = |file: &OsString| {
+        let name = file.to_string_lossy().into_owned();
+        let text = if name == "-" {
+            let mut text = Vec::new();
+            io::Read::read_to_end(&mut io::stdin(), &mut text).map(|_| text)
+        } else {
+            fs::read(file)
+        };
+        match text {
+            Ok(text) => Ok((name, text)),
+            Err(error) => Err((INPUT_ERROR, vec![format!("{name}:1:1: error: cannot be read: {error}")])),
+        }
+    };
+    let files = input.files.iter().map(read_one).collect::<Result<Vec<_>, _>>()?;
+    let sources: Vec<Source<'_>> = files.iter().map(|(name, text)| Source { name, text }).collect();
+    Ok(api::parse(&sources, &input.set))
+}
+
+/// The same, for commands that need a lab without errors.
+fn sound(input: &Input) -> Result<Parsed, Failure> {
+    let parsed = read(input)?;
+    if has_error(&parsed) {
+        return Err((INPUT_ERROR, parsed.problems.iter().map(ToString::to_string).collect()));
+    }
+    Ok(parsed)
+}
+
+fn has_error(parsed: &Parsed) -> bool {
+    parsed.problems.iter().any(|problem| problem.severity == Severity::Error)
+}
+
+fn print(bytes: &[u8], output: Option<&OsStr>) -> Result<(), Failure> {
+    let written = match output {
+        Some(file) => fs::write(file, bytes).map_err(|error| format!("{}: {error}", file.to_string_lossy())),
+        None => match io::stdout().lock().write_all(bytes).and_then(|()| io::stdout().flush()) {
+            // `kubehop ... | head` is no failure.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            other => other.map_err(|error| error.to_string()),
+        },
+    };
+    written.map_err(|message| (USAGE_ERROR, vec![message]))
+}

@@ -1,0 +1,228 @@
+//! A lab as plain values for drawing: machines, pods, devices, and what this mode lacks.
+
+use std::collections::BTreeSet;
+
+use crate::base::Place;
+use crate::k8s::objects::Pod;
+use crate::lab::{CniMode, Lab, build};
+use crate::net::{Interface, InterfaceKind, NetNs, Topology};
+
+/// Everything that can be drawn of a lab.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scene {
+    /// Name of the lab.
+    pub name: String,
+    /// Plugin and mode.
+    pub cni: CniMode,
+    /// Nodes, in file order.
+    pub nodes: Vec<NodeView>,
+    /// Machines outside the cluster.
+    pub hosts: Vec<NodeView>,
+    /// The fabric's router: a NIC per subnet.
+    pub router: Vec<DeviceView>,
+}
+
+/// A machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeView {
+    /// `node/NAME` or `host/NAME`.
+    pub reference: String,
+    /// Name.
+    pub name: String,
+    /// Primary address.
+    pub address: String,
+    /// Its range of pod addresses; empty for a machine outside.
+    pub pod_cidr: String,
+    /// Its devices, the host ends of veth pairs included.
+    pub devices: Vec<DeviceView>,
+    /// Its pods that have a network namespace of their own, in file order.
+    pub pods: Vec<PodView>,
+    /// Devices that other modes have and this one lacks, with the reason.
+    pub absent: Vec<Absent>,
+}
+
+/// A pod: its border is a network namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodView {
+    /// `pod/NS/NAME`.
+    pub reference: String,
+    /// Name.
+    pub name: String,
+    /// Kubernetes namespace.
+    pub namespace: String,
+    /// Address.
+    pub ip: String,
+    /// Its containers; the pause container is in every pod and is not listed.
+    pub containers: Vec<ContainerView>,
+    /// Its devices.
+    pub devices: Vec<DeviceView>,
+    /// Host end of its veth pair.
+    pub veth: String,
+}
+
+/// A container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContainerView {
+    /// Name.
+    pub name: String,
+    /// Image.
+    pub image: String,
+    /// Ports it listens on, as `8080/TCP`.
+    pub ports: Vec<String>,
+}
+
+/// A device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceView {
+    /// Name.
+    pub name: String,
+    /// Interface index.
+    pub index: u32,
+    /// What it is.
+    pub kind: DeviceKind,
+    /// Link address.
+    pub mac: String,
+    /// Addresses with prefix length.
+    pub addresses: Vec<String>,
+    /// MTU in bytes.
+    pub mtu: usize,
+    /// The bridge it is a port of.
+    pub master: Option<String>,
+    /// Who made it.
+    pub writer: String,
+}
+
+/// What a device is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeviceKind {
+    /// `lo`.
+    Loopback,
+    /// One end of a cable.
+    Veth {
+        /// The other end: reference of its place.
+        peer: String,
+        /// Interface index of the other end.
+        peer_index: u32,
+    },
+    /// A bridge.
+    Bridge,
+    /// A VXLAN tunnel device.
+    Vxlan {
+        /// Network identifier.
+        vni: u32,
+        /// UDP port.
+        port: u16,
+    },
+    /// A NIC.
+    Nic,
+}
+
+/// A place that stays empty in this mode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Absent {
+    /// Which one: `overlay`.
+    pub slot: &'static str,
+    /// Why, in one sentence.
+    pub why: &'static str,
+}
+
+/// The scene of `lab`.
+#[must_use]
+pub fn scene(lab: &Lab) -> Scene {
+    let topo = build(lab, 1);
+    let nodes = lab.objects.nodes.iter().filter_map(|node| {
+        let ns = topo.ns(topo.find(&Place::Node(node.meta.name.clone()))?);
+        let pods = lab.objects.pods.iter().filter(|pod| pod.node_name == node.meta.name);
+        Some(NodeView {
+            address: node.addresses.first()?.to_string(),
+            pod_cidr: node.pod_cidr?.to_string(),
+            pods: pods.filter_map(|pod| pod_view(&topo, ns, pod)).collect(),
+            absent: absent(lab.spec.cni),
+            ..machine(&topo, ns)
+        })
+    });
+    let hosts = lab.spec.hosts.iter().filter_map(|host| {
+        let ns = topo.ns(topo.find(&Place::Host(host.name.clone()))?);
+        Some(NodeView { address: host.address.addr().to_string(), ..machine(&topo, ns) })
+    });
+    let router = topo.find(&Place::Router("fabric".to_owned()));
+    Scene {
+        name: lab.spec.name.clone(),
+        cni: lab.spec.cni,
+        nodes: nodes.collect(),
+        hosts: hosts.collect(),
+        router: router.map(|id| machine(&topo, topo.ns(id)).devices).unwrap_or_default(),
+    }
+}
+
+fn absent(cni: CniMode) -> Vec<Absent> {
+    match cni {
+        CniMode::FlannelVxlan => Vec::new(),
+        CniMode::FlannelHostGw => {
+            vec![Absent { slot: "overlay", why: "host-gw has no tunnel: the fabric carries pod addresses as they are" }]
+        }
+    }
+}
+
+fn machine(topo: &Topology, ns: &NetNs) -> NodeView {
+    NodeView {
+        reference: ns.place.to_string(),
+        name: ns.place.short().to_owned(),
+        address: String::new(),
+        pod_cidr: String::new(),
+        devices: ns.interfaces().iter().map(|interface| device_view(topo, interface)).collect(),
+        pods: Vec::new(),
+        absent: Vec::new(),
+    }
+}
+
+fn pod_view(topo: &Topology, node: &NetNs, pod: &Pod) -> Option<PodView> {
+    let place = Place::pod(&pod.meta.namespace, &pod.meta.name);
+    let id = topo.find(&place)?;
+    let ns = topo.ns(id);
+    let host_end = node.interfaces().iter().find(|interface| match interface.kind {
+        InterfaceKind::Veth { peer } => peer.ns == id,
+        _ => false,
+    })?;
+    let containers = pod.containers.iter().map(|container| ContainerView {
+        name: container.name.clone(),
+        image: container.image.clone(),
+        ports: container
+            .ports
+            .iter()
+            .map(|port| format!("{}/{:?}", port.container_port, port.protocol).to_uppercase())
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect(),
+    });
+    Some(PodView {
+        reference: place.to_string(),
+        name: pod.meta.name.clone(),
+        namespace: pod.meta.namespace.clone(),
+        ip: pod.pod_ip?.to_string(),
+        containers: containers.collect(),
+        devices: ns.interfaces().iter().map(|interface| device_view(topo, interface)).collect(),
+        veth: host_end.name().to_string(),
+    })
+}
+
+fn device_view(topo: &Topology, interface: &Interface) -> DeviceView {
+    DeviceView {
+        name: interface.dev.name.to_string(),
+        index: interface.dev.index,
+        kind: match &interface.kind {
+            InterfaceKind::Loopback => DeviceKind::Loopback,
+            InterfaceKind::Veth { peer } => {
+                DeviceKind::Veth { peer: topo.ns(peer.ns).place.to_string(), peer_index: peer.index }
+            }
+            InterfaceKind::Bridge { .. } => DeviceKind::Bridge,
+            InterfaceKind::Vxlan(vxlan) => DeviceKind::Vxlan { vni: vxlan.vni, port: vxlan.port },
+            InterfaceKind::Nic { .. } => DeviceKind::Nic,
+        },
+        mac: interface.mac.to_string(),
+        addresses: interface.addresses.iter().map(|address| address.net.to_string()).collect(),
+        mtu: interface.mtu,
+        master: interface.master.as_ref().map(|master| master.name.to_string()),
+        writer: interface.writer.to_string(),
+    }
+}

@@ -1,0 +1,148 @@
+//! One step as plain values for showing: what happened and why, what changed, which tables, how many bytes.
+
+use crate::trace::{Explanation, MtuCheck, Row, Stage, Step, Trace, Written, explain};
+use crate::wire::{LayerChange, Link, Packet, Role, diff, dissect};
+
+/// Everything a face shows of one step.
+#[derive(Clone, Debug)]
+pub struct StepView {
+    /// Position among all steps, from 0.
+    pub idx: usize,
+    /// `FLOW.PACKET.PLACE.STAGE[.n]`.
+    pub id: String,
+    /// Reference of the place.
+    pub at: String,
+    /// Device concerned.
+    pub device: Option<String>,
+    /// Which part of the kernel.
+    pub stage: Stage,
+    /// Whether the packet is a tunnel's envelope here.
+    pub outer: bool,
+    /// Nanoseconds since the client started.
+    pub time_ns: u64,
+    /// `http`, `ping`, `arp`.
+    pub flow: &'static str,
+    /// `syn`, `request`.
+    pub packet_name: String,
+    /// What happened, why one cares, and how to see it on a real machine.
+    pub explanation: Explanation,
+    /// What became of each layer, outermost first.
+    pub changes: Vec<LayerChange>,
+    /// Bytes before, if the packet was not made here.
+    pub before: Option<Packet>,
+    /// Bytes after, or as they were when the packet ended here.
+    pub packet: Option<Packet>,
+    /// The tables that decided; the last one read comes first.
+    pub tables: Vec<TableView>,
+    /// Rows that this step wrote.
+    pub wrote: Vec<Written>,
+    /// The packet against the limit ahead of it.
+    pub mtu: Option<MtuView>,
+}
+
+/// A table that was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableView {
+    /// The command that shows it.
+    pub command: String,
+    /// All rows, with why each did or did not decide.
+    pub rows: Vec<Row>,
+    /// The row that decided.
+    pub matched: Option<usize>,
+}
+
+/// The sum that an MTU bar prints.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MtuView {
+    /// The device whose limit counts next.
+    pub device: String,
+    /// Its MTU in bytes.
+    pub limit: usize,
+    /// What counts against it, innermost first: the sender's own packet, then each header of the envelope.
+    pub terms: Vec<MtuTerm>,
+    /// Their sum in bytes.
+    pub total: usize,
+    /// Whether it may pass.
+    pub fits: bool,
+    /// The limit after that one in this packet's way, if it is another: device and bytes.
+    pub then: Option<(String, usize)>,
+}
+
+/// One term of the sum.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MtuTerm {
+    /// What it is for.
+    pub role: Role,
+    /// Its protocol.
+    pub name: &'static str,
+    /// Bytes.
+    pub len: usize,
+}
+
+/// The view of step `idx`; `None` past the end.
+#[must_use]
+pub fn step_view(trace: &Trace, idx: usize) -> Option<StepView> {
+    let (hop, step) = trace.steps().nth(idx)?;
+    let journey = trace.journey(hop.journey);
+    let packet = step.packet().cloned();
+    let changes = match (&step.before, &packet) {
+        (Some(before), Some(after)) => diff(before, after),
+        (None, Some(after)) => dissect(after).into_iter().map(LayerChange::Added).collect(),
+        _ => Vec::new(),
+    };
+    let tables = step.consulted.iter().rev().map(|table| TableView {
+        command: table.command(),
+        rows: (0..table.n_rows()).map(|row| table.row(row)).collect(),
+        matched: table.matched(),
+    });
+    Some(StepView {
+        idx,
+        id: step.id.clone(),
+        at: hop.at.to_string(),
+        device: step.device.as_deref().map(str::to_owned),
+        stage: step.stage,
+        outer: step.outer,
+        time_ns: step.time.as_nanos(),
+        flow: journey.flow,
+        packet_name: journey.name.clone(),
+        explanation: explain(trace, hop, step),
+        changes,
+        before: step.before.clone(),
+        tables: tables.collect(),
+        wrote: step.wrote.clone(),
+        mtu: packet.as_ref().and_then(|packet| mtu_view(trace, idx, packet)),
+        packet,
+    })
+}
+
+/// Holds the packet of step `idx` against the next limit on its way: this step's, or the first one after it.
+fn mtu_view(trace: &Trace, idx: usize, packet: &Packet) -> Option<MtuView> {
+    let (hop, _) = trace.steps().nth(idx)?;
+    let own = |step: &Step| step.mtu.clone();
+    let ahead: Vec<MtuCheck> = trace
+        .steps()
+        .skip(idx)
+        .filter(|(other, _)| other.journey == hop.journey)
+        .filter_map(|(_, step)| own(step))
+        .collect();
+    let behind = || {
+        let before = trace.steps().take(idx).filter(|(other, _)| other.journey == hop.journey);
+        before.filter_map(|(_, step)| own(step)).last()
+    };
+    let check = ahead.first().cloned().or_else(behind)?;
+    let mut layers = dissect(packet);
+    // The MTU counts what is above the link header.
+    if packet.link() == Link::Ethernet && !layers.is_empty() {
+        layers.remove(0);
+    }
+    let inner = layers.iter().position(|layer| layer.role == Role::InnerLink).unwrap_or(0);
+    let (envelope, own_packet) = layers.split_at(inner);
+    let inner_link = own_packet.iter().take_while(|layer| layer.role == Role::InnerLink);
+    let rest = own_packet.iter().filter(|layer| layer.role != Role::InnerLink);
+    let ordered = rest.chain(inner_link).chain(envelope.iter().rev());
+    let terms: Vec<MtuTerm> =
+        ordered.map(|layer| MtuTerm { role: layer.role, name: layer.name, len: layer.range.len() }).collect();
+    let total = terms.iter().map(|term| term.len).sum();
+    let then = ahead.iter().skip(1).find(|other| other.mtu != check.mtu).map(|o| (o.device.to_string(), o.mtu));
+    Some(MtuView { device: check.device.to_string(), limit: check.mtu, total, fits: total <= check.mtu, terms, then })
+}

@@ -1,0 +1,15 @@
+//! L0: addresses, names of places, virtual time and the seeded generator. Knows nothing of packets.
+
+mod dice;
+mod mac;
+mod place;
+mod span;
+mod time;
+mod writer;
+
+pub use dice::Dice;
+pub use mac::MacAddr;
+pub use place::{Place, PlaceError};
+pub use span::Span;
+pub use time::Instant;
+pub use writer::Writer;

@@ -1,0 +1,24 @@
+//! Who wrote a row of a table: half of the lesson.
+
+use std::fmt;
+
+/// The program that put a row where it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Writer {
+    /// The kernel by itself: connected routes, learned neighbours and MAC addresses.
+    Kernel,
+    /// The CNI plugin or its daemon.
+    Cni,
+    /// Whoever set the machine up: node addresses, default gateways, the fabric.
+    Admin,
+}
+
+impl fmt::Display for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Kernel => "kernel",
+            Self::Cni => "CNI",
+            Self::Admin => "admin",
+        })
+    }
+}

@@ -1,0 +1,43 @@
+//! An IP packet comes in: PREROUTING, then the routing decision.
+//!
+//! Models net/ipv4/ip_input.c ip_rcv and ip_rcv_finish, and net/ipv4/route.c ip_route_input_slow.
+//! Not modelled: source validation (rp_filter), IP options, broadcasts.
+
+use super::route::{Routed, lookup};
+use super::{Ctx, Next, hook};
+use crate::net::{At, Skb, Topology};
+use crate::trace::{Decision, Draft, DropReason, Hook, Stage};
+
+pub(crate) fn ip_rcv(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>) -> Next {
+    let ns = topo.ns(at.ns);
+    let dev = ns.interface(at.index).dev.clone();
+    let Some(ip) = skb.packet.ip_header() else {
+        return ctx.drop(topo, at.ns, &skb, Stage::Rx, &dev, DropReason::IpInhdr);
+    };
+    hook::pass(topo, at.ns, Hook::Prerouting, &dev, &skb, ctx);
+    let decided = lookup(ns, ip.dst);
+    let next_hop = decided.next_hop();
+    let may_forward = ns.sysctls.ip_forward;
+    let draft = |decision| {
+        let draft = Draft::new(Stage::Route, decision, &skb.packet).on(&dev.name).consulted(decided.local.clone());
+        match &decided.main {
+            Some(main) => draft.consulted(main.clone()),
+            None => draft,
+        }
+    };
+    match (&decided.result, next_hop) {
+        (Routed::Local, Some(next_hop)) => {
+            ctx.record(topo, at.ns, &skb, draft(Decision::Route { dst: ip.dst, next_hop, chosen_src: None }));
+            Next::LocalIn(at, skb)
+        }
+        (Routed::Out(out), Some(next_hop)) if may_forward => {
+            ctx.record(topo, at.ns, &skb, draft(Decision::Route { dst: ip.dst, next_hop, chosen_src: None }));
+            let out = out.clone();
+            Next::Forward(at, skb, out)
+        }
+        _ => {
+            let reason = DropReason::IpInnoroutes;
+            ctx.drop_with(topo, at.ns, &skb, draft(Decision::Drop(reason)).ends(), reason)
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! A frame goes out by a device.
+//!
+//! Models net/core/dev.c __dev_queue_xmit and the devices' own ndo_start_xmit. Not modelled: queueing disciplines,
+//! segmentation offload.
+
+use std::time::Duration;
+
+use super::{Ctx, Effect, Next};
+use crate::net::{At, InterfaceKind, Skb, Topology};
+use crate::trace::{Decision, Draft, Stage};
+
+/// Time on a cable between two namespaces of one machine.
+const VETH_DELAY: Duration = Duration::from_micros(5);
+/// Time on a wire of the fabric, switch included.
+const WIRE_DELAY: Duration = Duration::from_micros(25);
+
+pub(crate) fn link_tx(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>) -> Next {
+    let interface = topo.ns(at.ns).interface(at.index);
+    match interface.kind {
+        // What these do with the frame is a step of its own.
+        InterfaceKind::Bridge { .. } | InterfaceKind::Vxlan(_) => {}
+        InterfaceKind::Loopback | InterfaceKind::Veth { .. } | InterfaceKind::Nic { .. } => {
+            let draft = Draft::new(Stage::Tx, Decision::Transmit, &skb.packet).on(interface.name());
+            ctx.record(topo, at.ns, &skb, draft);
+        }
+    }
+    Next::HardXmit(at, skb)
+}
+
+pub(crate) fn hard_xmit(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>) -> Next {
+    match topo.ns(at.ns).interface(at.index).kind {
+        // A capture on lo shows each packet once, on its way in.
+        InterfaceKind::Loopback => Next::LinkRx(at, skb),
+        InterfaceKind::Veth { peer } => {
+            ctx.capture(topo, at, &skb);
+            ctx.effects.push(Effect::Arrive { at: peer, skb, after: VETH_DELAY });
+            Next::Done
+        }
+        InterfaceKind::Nic { segment } => {
+            ctx.capture(topo, at, &skb);
+            if let Some(ethernet) = skb.packet.ethernet() {
+                for port in topo.segment_mut(segment).switch(at, ethernet.src, ethernet.dst) {
+                    ctx.effects.push(Effect::Arrive { at: port, skb: skb.clone(), after: WIRE_DELAY });
+                }
+            }
+            Next::Done
+        }
+        InterfaceKind::Bridge { .. } => {
+            ctx.capture(topo, at, &skb);
+            Next::BridgeTx(at, skb)
+        }
+        InterfaceKind::Vxlan(_) => {
+            ctx.capture(topo, at, &skb);
+            Next::Encap(at, skb)
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! A packet is for this machine: INPUT, then the protocol, then the socket.
+//!
+//! Models net/ipv4/ip_input.c ip_local_deliver, the lookups of tcp_v4_rcv and udp_rcv, and net/ipv4/icmp.c icmp_echo.
+
+use std::net::IpAddr;
+
+use super::route::lookup;
+use super::{Ctx, Effect, Next, Routed, Sender, hook, tunnel};
+use crate::net::{At, DevRef, Skb, SocketLookup, Topology, TransportProtocol};
+use crate::trace::{Decision, Draft, DropReason, Hook, Stage};
+use crate::wire::{self, Icmp, IpHeader, IpSpec, Tcp, TcpFlags, TcpOptions, TcpSpec, Transport};
+
+pub(crate) fn local_deliver(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>) -> Next {
+    let dev = topo.ns(at.ns).interface(at.index).dev.clone();
+    hook::pass(topo, at.ns, Hook::Input, &dev, &skb, ctx);
+    let (Some(ip), Some(transport)) = (skb.packet.ip_header(), skb.packet.transport()) else {
+        return ctx.drop(topo, at.ns, &skb, Stage::Deliver, &dev, DropReason::IpInhdr);
+    };
+    match transport {
+        Transport::Udp(udp) if tunnel::device_for(topo.ns(at.ns), udp.dport).is_some() => Next::Decap(at, skb),
+        Transport::Udp(udp) => match lookup_socket(topo, at, ip, TransportProtocol::Udp, udp.dport, udp.sport) {
+            SocketLookup::None => ctx.drop(topo, at.ns, &skb, Stage::Deliver, &dev, DropReason::NoSocket),
+            socket => deliver(topo, at, &dev, skb, socket, ctx),
+        },
+        Transport::Tcp(tcp) => match lookup_socket(topo, at, ip, TransportProtocol::Tcp, tcp.dport, tcp.sport) {
+            SocketLookup::None => reset(topo, at, &dev, &skb, ip, tcp, ctx),
+            socket => {
+                if tcp.is_ack {
+                    confirm_neighbour(topo, at, ip.src, ctx);
+                }
+                deliver(topo, at, &dev, skb, socket, ctx)
+            }
+        },
+        Transport::Icmp(Icmp::EchoRequest { id, seq }) => echo(topo, at, &dev, &skb, ip, (id, seq), ctx),
+        Transport::Icmp(Icmp::EchoReply { id, .. }) => {
+            match lookup_socket(topo, at, ip, TransportProtocol::Icmp, id, 0) {
+                SocketLookup::None => ctx.drop(topo, at.ns, &skb, Stage::Deliver, &dev, DropReason::NoSocket),
+                socket => deliver(topo, at, &dev, skb, socket, ctx),
+            }
+        }
+        Transport::Icmp(Icmp::Other { .. }) | Transport::Other(_) => {
+            ctx.drop(topo, at.ns, &skb, Stage::Deliver, &dev, DropReason::NoSocket)
+        }
+    }
+}
+
+fn lookup_socket(
+    topo: &Topology,
+    at: At,
+    ip: IpHeader,
+    protocol: TransportProtocol,
+    own_port: u16,
+    peer_port: u16,
+) -> SocketLookup {
+    topo.ns(at.ns).sockets.lookup(protocol, (ip.dst, own_port), (ip.src, peer_port))
+}
+
+fn deliver(topo: &Topology, at: At, dev: &DevRef, skb: Skb, socket: SocketLookup, ctx: &mut Ctx<'_>) -> Next {
+    if let SocketLookup::Connected(_, program) | SocketLookup::Listening(program) = &socket {
+        let decision = Decision::Deliver { to: program.clone() };
+        ctx.record(topo, at.ns, &skb, Draft::new(Stage::Deliver, decision, &skb.packet).on(&dev.name).ends());
+    }
+    ctx.effects.push(Effect::Deliver { ns: at.ns, socket, skb });
+    Next::Done
+}
+
+/// An acknowledgment proves that the next hop forwards. Models tcp_ack's sk_dst_confirm.
+fn confirm_neighbour(topo: &mut Topology, at: At, peer: IpAddr, ctx: &Ctx<'_>) {
+    if let Routed::Out(out) = lookup(topo.ns(at.ns), peer).result {
+        topo.ns_mut(at.ns).neighbours.confirm_from_above(out.next_hop, &out.dev, ctx.now);
+    }
+}
+
+/// Models icmp_echo: the kernel answers by itself, DF unset, from the address that was asked.
+fn echo(
+    topo: &mut Topology,
+    at: At,
+    dev: &DevRef,
+    skb: &Skb,
+    ip: IpHeader,
+    (id, seq): (u16, u16),
+    ctx: &mut Ctx<'_>,
+) -> Next {
+    let decision = Decision::Deliver { to: "kernel".into() };
+    ctx.record(topo, at.ns, skb, Draft::new(Stage::Deliver, decision, &skb.packet).on(&dev.name).ends());
+    let Some(spec) = reply_header(topo, at, ip, false) else { return Next::Done };
+    let payload = skb.packet.ip_payload().get(8..).unwrap_or_default();
+    let packet = wire::icmp_echo(spec, true, id, seq, payload);
+    let flow = ctx.recorder.journey_of(skb.journey).flow;
+    let journey = ctx.recorder.journey(flow, "reply");
+    Next::LocalOut(at.ns, Skb::new(packet, journey), Sender::Kernel)
+}
+
+/// Models tcp_v4_send_reset: nobody listens, and the sender is told so.
+fn reset(topo: &mut Topology, at: At, dev: &DevRef, skb: &Skb, ip: IpHeader, tcp: Tcp, ctx: &mut Ctx<'_>) -> Next {
+    let draft = Draft::new(Stage::Deliver, Decision::Drop(DropReason::NoSocket), &skb.packet).on(&dev.name).ends();
+    ctx.record(topo, at.ns, skb, draft);
+    if tcp.rst {
+        return Next::Done;
+    }
+    let Some(spec) = reply_header(topo, at, ip, true) else { return Next::Done };
+    let consumed = u32::try_from(tcp.payload_len).unwrap_or_default() + u32::from(tcp.syn) + u32::from(tcp.fin);
+    let packet = wire::tcp(
+        spec,
+        TcpSpec {
+            sport: tcp.dport,
+            dport: tcp.sport,
+            seq: if tcp.is_ack { tcp.ack } else { 0 },
+            ack: tcp.seq.wrapping_add(consumed),
+            flags: TcpFlags { rst: true, ack: !tcp.is_ack, ..TcpFlags::default() },
+            window: 0,
+            options: TcpOptions::None,
+        },
+        &[],
+    );
+    let flow = ctx.recorder.journey_of(skb.journey).flow;
+    let journey = ctx.recorder.journey(flow, "rst");
+    Next::LocalOut(at.ns, Skb::new(packet, journey), Sender::Kernel)
+}
+
+/// The IP header of an answer to `ip` by the kernel itself: addresses swapped, TTL fresh.
+fn reply_header(topo: &mut Topology, at: At, ip: IpHeader, df: bool) -> Option<IpSpec> {
+    let (IpAddr::V4(src), IpAddr::V4(dst)) = (ip.dst, ip.src) else { return None };
+    let ns = topo.ns_mut(at.ns);
+    // A packet that must not be fragmented needs no identification (ip_select_ident_segs).
+    let id = if df { 0 } else { ns.dice.word() as u16 };
+    Some(IpSpec { src, dst, ttl: ns.sysctls.ip_default_ttl, df, id })
+}

@@ -1,0 +1,199 @@
+//! L5: the life of a packet inside one machine. Read this file first.
+//!
+//! [`dispatch`] is the one loop. Every stage is a function in a file of its own: it looks at tables, records what it
+//! decided and returns the [`Next`] stage; no stage calls another. What leaves the machine, reaches a socket or needs a
+//! clock becomes an [`Effect`], which the simulator carries out in virtual time.
+
+mod arp;
+mod bridge;
+mod hook;
+mod ip_forward;
+mod ip_output;
+mod ip_rcv;
+mod link_rx;
+mod link_tx;
+mod local_deliver;
+mod local_out;
+mod neighbour;
+mod route;
+mod tunnel;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::base::Instant;
+use crate::net::{At, DevRef, NsId, Skb, SocketLookup, Topology};
+use crate::trace::{Draft, DropReason, Recorder, Stage};
+
+pub(crate) use neighbour::{RETRANS_TIME, ask_again};
+pub(crate) use route::{OutRoute, Routed, lookup as route_lookup, route_output};
+
+/// The stage that a packet enters next.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// A frame arrives at a device.
+    LinkRx(At, Skb),
+    /// A frame arrives at a port of a bridge.
+    BridgeRx(At, Skb),
+    /// The machine itself sends a frame through its bridge.
+    BridgeTx(At, Skb),
+    /// An ARP packet arrives.
+    Arp(At, Skb),
+    /// An IP packet arrives.
+    IpRcv(At, Skb),
+    /// An IP packet is for another machine.
+    Forward(At, Skb, OutRoute),
+    /// An IP packet is for this machine.
+    LocalIn(At, Skb),
+    /// This machine sends an IP packet.
+    LocalOut(NsId, Skb, Sender),
+    /// An IP packet leaves by a route.
+    Output(NsId, Skb, OutRoute),
+    /// An IP packet needs a link address.
+    Neighbour(NsId, Skb, OutRoute),
+    /// A frame is handed to a device.
+    LinkTx(At, Skb),
+    /// A frame goes onto the device's wire.
+    HardXmit(At, Skb),
+    /// A tunnel device wraps a frame.
+    Encap(At, Skb),
+    /// A tunnel device unwraps a packet.
+    Decap(At, Skb),
+    /// Several, one after the other.
+    Many(Vec<Next>),
+    /// The packet has left this machine, waits, or has ended.
+    Done,
+}
+
+/// Who makes a packet.
+#[derive(Clone, Debug)]
+pub(crate) enum Sender {
+    /// A program, by name.
+    Program(Arc<str>),
+    /// The kernel itself.
+    Kernel,
+    /// A tunnel device: the packet is the same one, in an envelope.
+    Tunnel,
+}
+
+/// What a machine does to the world outside it.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    /// A frame will arrive somewhere.
+    Arrive {
+        /// The device.
+        at: At,
+        /// The frame.
+        skb: Skb,
+        /// After this long.
+        after: Duration,
+    },
+    /// A packet reached a socket.
+    Deliver {
+        /// The namespace.
+        ns: NsId,
+        /// Whose it is.
+        socket: SocketLookup,
+        /// The packet, from its IP header on.
+        skb: Skb,
+    },
+    /// A neighbour must be asked again if it has not answered by then.
+    AskAgain {
+        /// The namespace.
+        ns: NsId,
+        /// The device to ask on.
+        dev: DevRef,
+        /// The neighbour.
+        ip: IpAddr,
+        /// How often it was asked.
+        n_asked: u32,
+    },
+    /// A packet was dropped.
+    Dropped {
+        /// The namespace.
+        ns: NsId,
+        /// Why.
+        reason: DropReason,
+    },
+}
+
+/// What every stage may use besides the tables.
+#[derive(Debug)]
+pub(crate) struct Ctx<'a> {
+    /// Virtual time.
+    pub now: Instant,
+    /// The trace being made.
+    pub recorder: &'a mut Recorder,
+    /// What leaves the machine.
+    pub effects: Vec<Effect>,
+}
+
+impl Ctx<'_> {
+    /// Records a step at `ns`.
+    pub(crate) fn record(&mut self, topo: &Topology, ns: NsId, skb: &Skb, mut draft: Draft) {
+        draft.outer = skb.outer;
+        self.recorder.step(self.now, &topo.ns(ns).place, skb.journey, draft);
+    }
+
+    /// Records that `skb` ends here, and tells the simulator.
+    pub(crate) fn drop(
+        &mut self,
+        topo: &Topology,
+        ns: NsId,
+        skb: &Skb,
+        stage: Stage,
+        dev: &DevRef,
+        reason: DropReason,
+    ) -> Next {
+        let draft = Draft::new(stage, crate::trace::Decision::Drop(reason), &skb.packet).on(&dev.name).ends();
+        self.drop_with(topo, ns, skb, draft, reason)
+    }
+
+    /// Records `draft`, by which `skb` ends, and tells the simulator.
+    pub(crate) fn drop_with(&mut self, topo: &Topology, ns: NsId, skb: &Skb, draft: Draft, reason: DropReason) -> Next {
+        self.record(topo, ns, skb, draft);
+        self.effects.push(Effect::Dropped { ns, reason });
+        Next::Done
+    }
+
+    /// Puts a frame into the capture of a device.
+    pub(crate) fn capture(&mut self, topo: &Topology, at: At, skb: &Skb) {
+        let ns = topo.ns(at.ns);
+        self.recorder.frame(self.now, &ns.place, ns.interface(at.index).name(), skb.journey, &skb.packet);
+    }
+}
+
+/// Steps after which a run is ended: loops end, and say so.
+pub(crate) const STEP_BUDGET: usize = 100_000;
+
+/// Moves one packet, and whatever it causes at once, until nothing in this machine moves any more.
+pub(crate) fn dispatch(topo: &mut Topology, next: Next, ctx: &mut Ctx<'_>) {
+    let mut stack = vec![next];
+    while let Some(next) = stack.pop() {
+        if ctx.recorder.n_steps() >= STEP_BUDGET {
+            return;
+        }
+        stack.push(match next {
+            Next::LinkRx(at, skb) => link_rx::link_rx(topo, at, skb, ctx),
+            Next::BridgeRx(at, skb) => bridge::bridge_rx(topo, at, skb, ctx),
+            Next::BridgeTx(at, skb) => bridge::bridge_tx(topo, at, skb, ctx),
+            Next::Arp(at, skb) => arp::arp_rcv(topo, at, &skb, ctx),
+            Next::IpRcv(at, skb) => ip_rcv::ip_rcv(topo, at, skb, ctx),
+            Next::Forward(at, skb, route) => ip_forward::ip_forward(topo, at, skb, route, ctx),
+            Next::LocalIn(at, skb) => local_deliver::local_deliver(topo, at, skb, ctx),
+            Next::LocalOut(ns, skb, sender) => local_out::local_out(topo, ns, skb, &sender, ctx),
+            Next::Output(ns, skb, route) => ip_output::ip_output(topo, ns, skb, route, ctx),
+            Next::Neighbour(ns, skb, route) => neighbour::resolve(topo, ns, skb, &route, ctx),
+            Next::LinkTx(at, skb) => link_tx::link_tx(topo, at, skb, ctx),
+            Next::HardXmit(at, skb) => link_tx::hard_xmit(topo, at, skb, ctx),
+            Next::Encap(at, skb) => tunnel::encap(topo, at, &skb, ctx),
+            Next::Decap(at, skb) => tunnel::decap(topo, at, &skb, ctx),
+            Next::Many(nexts) => {
+                stack.extend(nexts.into_iter().rev());
+                continue;
+            }
+            Next::Done => continue,
+        });
+    }
+}

@@ -1,0 +1,113 @@
+//! The link address of the next hop: known, asked for by ARP, or never answered.
+//!
+//! Models net/core/neighbour.c neigh_resolve_output, neigh_probe and neigh_timer_handler, and net/ipv4/arp.c
+//! arp_solicit. Not modelled: unicast probes of entries that have aged.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::{Ctx, Effect, Next, OutRoute};
+use crate::base::MacAddr;
+use crate::net::{At, DevRef, InterfaceKind, NsId, Skb, Topology};
+use crate::trace::{Decision, Draft, DropReason, Stage};
+use crate::wire::{self, ArpOp, ArpSpec, ETHERTYPE_IPV4};
+
+/// Broadcasts before giving up: `mcast_solicit`.
+const MCAST_SOLICIT: u32 = 3;
+/// Time between two of them: `retrans_time_ms`.
+pub(crate) const RETRANS_TIME: Duration = Duration::from_secs(1);
+
+pub(crate) fn resolve(topo: &mut Topology, ns_id: NsId, skb: Skb, route: &OutRoute, ctx: &mut Ctx<'_>) -> Next {
+    let ns = topo.ns_mut(ns_id);
+    let interface = ns.interface(route.dev.index);
+    let at = At { ns: ns_id, index: route.dev.index };
+    let next_hop = route.next_hop;
+    if matches!(interface.kind, InterfaceKind::Loopback) {
+        let frame = skb.packet.with_ethernet(MacAddr::ZERO, MacAddr::ZERO, ETHERTYPE_IPV4);
+        return forward(topo, at, skb, frame, Decision::NeighbourNone, None, ctx);
+    }
+    let own_mac = interface.mac;
+    let lookup = ns.neighbours.lookup(next_hop, &route.dev);
+    if let Some(mac) = lookup.mac() {
+        ns.neighbours.used(next_hop, &route.dev);
+        let frame = skb.packet.with_ethernet(own_mac, mac, ETHERTYPE_IPV4);
+        return forward(topo, at, skb, frame, Decision::NeighbourKnown { next_hop, mac }, Some(lookup), ctx);
+    }
+    let is_first = !ns.neighbours.is_asking(next_hop, &route.dev);
+    let written = is_first.then(|| ns.neighbours.ask(next_hop, &route.dev));
+    let crowded_out = ns.neighbours.wait(next_hop, &route.dev, skb.clone());
+    let decision = if is_first { Decision::NeighbourAsk { next_hop } } else { Decision::NeighbourWait { next_hop } };
+    let draft = Draft::new(Stage::Neigh, decision, &skb.packet).on(&route.dev.name).consulted(lookup).wrote(written);
+    ctx.record(topo, ns_id, &skb, draft);
+    if let Some(oldest) = crowded_out {
+        ctx.drop(topo, ns_id, &oldest, Stage::Neigh, &route.dev, DropReason::NeighFailed);
+    }
+    if is_first { solicit(topo, at, &route.dev, next_hop, 1, ctx) } else { Next::Done }
+}
+
+/// The answer came: a packet that waited for it goes on.
+pub(crate) fn resume(topo: &Topology, at: At, skb: Skb, next_hop: IpAddr, mac: MacAddr, ctx: &mut Ctx<'_>) -> Next {
+    let ns = topo.ns(at.ns);
+    let interface = ns.interface(at.index);
+    let lookup = ns.neighbours.lookup(next_hop, &interface.dev);
+    let frame = skb.packet.with_ethernet(interface.mac, mac, ETHERTYPE_IPV4);
+    forward(topo, at, skb, frame, Decision::NeighbourResume { next_hop, mac }, Some(lookup), ctx)
+}
+
+/// No answer came in time: asks again, or drops what waited.
+pub(crate) fn ask_again(
+    topo: &mut Topology,
+    ns: NsId,
+    dev: &DevRef,
+    ip: IpAddr,
+    n_asked: u32,
+    ctx: &mut Ctx<'_>,
+) -> Next {
+    let neighbours = &mut topo.ns_mut(ns).neighbours;
+    if !neighbours.is_asking(ip, dev) {
+        return Next::Done;
+    }
+    if n_asked < MCAST_SOLICIT {
+        return solicit(topo, At { ns, index: dev.index }, dev, ip, n_asked + 1, ctx);
+    }
+    for skb in neighbours.fail(ip, dev) {
+        let lookup = topo.ns(ns).neighbours.lookup(ip, dev);
+        let reason = DropReason::NeighFailed;
+        let draft =
+            Draft::new(Stage::Neigh, Decision::Drop(reason), &skb.packet).on(&dev.name).consulted(lookup).ends();
+        ctx.drop_with(topo, ns, &skb, draft, reason);
+    }
+    Next::Done
+}
+
+fn solicit(topo: &Topology, at: At, dev: &DevRef, ip: IpAddr, n_asked: u32, ctx: &mut Ctx<'_>) -> Next {
+    let ns = topo.ns(at.ns);
+    ctx.effects.push(Effect::AskAgain { ns: at.ns, dev: dev.clone(), ip, n_asked });
+    // arp_announce is 0: any own address will do as the asker's; the device's own comes first.
+    let Some(sender_ip) = ns.select_address(at.index, ip) else { return Next::Done };
+    let sender_mac = ns.interface(at.index).mac;
+    let request =
+        wire::arp(ArpSpec { op: ArpOp::Request, sender_mac, sender_ip, target_mac: MacAddr::ZERO, target_ip: ip });
+    // Named by who asks, not for what: so the step keeps its name under another CNI.
+    let name = format!("{}-{}-request", ns.place.short().replace('.', "-"), dev.name.replace('.', "-"));
+    let journey = ctx.recorder.journey("arp", &name);
+    Next::LinkTx(at, Skb::new(request, journey))
+}
+
+fn forward(
+    topo: &Topology,
+    at: At,
+    skb: Skb,
+    frame: wire::Packet,
+    decision: Decision,
+    lookup: Option<crate::net::NeighbourLookup>,
+    ctx: &mut Ctx<'_>,
+) -> Next {
+    let dev = topo.ns(at.ns).interface(at.index).name();
+    let mut draft = Draft::new(Stage::Neigh, decision, &frame).from(&skb.packet).on(dev);
+    if let Some(lookup) = lookup {
+        draft = draft.consulted(lookup);
+    }
+    ctx.record(topo, at.ns, &skb, draft);
+    Next::LinkTx(at, Skb { packet: frame, ..skb })
+}

@@ -1,0 +1,9 @@
+//! L6: what Kubernetes is made of.
+//!
+//! The control plane only writes tables; it never sees a packet. Objects are what files state; controllers fill in what
+//! a real cluster would; the kubelet and the CNI turn them into the tables of [`crate::net`].
+
+pub mod cni;
+//pub mod controllers;
+pub mod kubelet;
+pub mod objects;

@@ -1,0 +1,273 @@
+//! Kubernetes objects: only the fields that matter to packets, spelled upstream's way.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::base::Span;
+
+/// Everything that the input files state, in file order, plus what controllers have added.
+#[derive(Clone, Debug, Default)]
+pub struct Objects {
+    /// v1 Node.
+    pub nodes: Vec<Node>,
+    /// v1 Pod.
+    pub pods: Vec<Pod>,
+    /// v1 Service.
+    pub services: Vec<Service>,
+    /// discovery.k8s.io/v1 EndpointSlice, and v1 Endpoints where nothing else names a service's endpoints.
+    pub endpoint_slices: Vec<EndpointSlice>,
+    /// apps/v1 Deployment and DaemonSet.
+    pub workloads: Vec<Workload>,
+    /// networking.k8s.io/v1 Ingress.
+    pub ingresses: Vec<Ingress>,
+}
+
+/// What every object carries.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ObjectMeta {
+    /// Name.
+    pub name: String,
+    /// Namespace; `default` where a namespaced object states none, empty for a Node.
+    pub namespace: String,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations.
+    pub annotations: BTreeMap<String, String>,
+    /// Where its name stands.
+    pub span: Span,
+}
+
+/// A node.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Node {
+    /// Metadata.
+    pub meta: ObjectMeta,
+    /// `status.addresses` of type InternalIP, the primary first; filled in if the file states none.
+    pub addresses: Vec<IpAddr>,
+    /// `spec.podCIDR`; filled in if the file states none.
+    pub pod_cidr: Option<IpNet>,
+    /// `spec.unschedulable`.
+    pub unschedulable: bool,
+}
+
+/// A pod.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pod {
+    /// Metadata.
+    pub meta: ObjectMeta,
+    /// `spec.nodeName`; filled in by the scheduler if the file states none.
+    pub node_name: String,
+    /// `spec.hostNetwork`.
+    pub host_network: bool,
+    /// `status.podIP`; filled in by the node's IPAM if the file states none.
+    pub pod_ip: Option<IpAddr>,
+    /// `spec.containers`.
+    pub containers: Vec<Container>,
+    /// Whether the pod's `Ready` condition is not False.
+    pub ready: bool,
+    /// Whether its phase is Succeeded or Failed: it owns nothing any more.
+    pub finished: bool,
+    /// Whether `metadata.deletionTimestamp` is set.
+    pub terminating: bool,
+}
+
+/// A container of a pod.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Container {
+    /// Name.
+    pub name: String,
+    /// Image.
+    pub image: String,
+    /// Declared ports.
+    pub ports: Vec<ContainerPort>,
+}
+
+/// A port that a container declares, and so listens on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ContainerPort {
+    /// Name; empty if none.
+    pub name: String,
+    /// Port.
+    pub container_port: u16,
+    /// Protocol.
+    pub protocol: Protocol,
+}
+
+/// A transport protocol, as Kubernetes names them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Protocol {
+    /// TCP.
+    #[default]
+    Tcp,
+    /// UDP.
+    Udp,
+    /// SCTP: read, but nothing speaks it.
+    Sctp,
+}
+
+/// A service.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Service {
+    /// Metadata.
+    pub meta: ObjectMeta,
+    /// `spec.type`.
+    pub kind: ServiceType,
+    /// `spec.clusterIP`; `None` for a headless or ExternalName service, filled in where the file states none.
+    pub cluster_ip: Option<IpAddr>,
+    /// `spec.clusterIP: None`.
+    pub headless: bool,
+    /// `spec.selector`; empty if none.
+    pub selector: BTreeMap<String, String>,
+    /// `spec.ports`.
+    pub ports: Vec<ServicePort>,
+    /// `spec.externalIPs`.
+    pub external_ips: Vec<IpAddr>,
+    /// `status.loadBalancer.ingress[].ip`.
+    pub load_balancer_ips: Vec<IpAddr>,
+    /// `spec.loadBalancerSourceRanges`.
+    pub load_balancer_source_ranges: Vec<IpNet>,
+    /// `spec.externalName`.
+    pub external_name: String,
+    /// `spec.externalTrafficPolicy: Local`.
+    pub external_local: bool,
+    /// `spec.internalTrafficPolicy: Local`.
+    pub internal_local: bool,
+    /// `spec.sessionAffinity: ClientIP`, with its timeout in seconds.
+    pub client_ip_affinity_secs: Option<u32>,
+    /// `spec.healthCheckNodePort`.
+    pub health_check_node_port: Option<u16>,
+    /// `spec.publishNotReadyAddresses`.
+    pub publish_not_ready: bool,
+}
+
+/// The type of a service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ServiceType {
+    /// A virtual address inside the cluster.
+    #[default]
+    ClusterIp,
+    /// The same, and a port on every node.
+    NodePort,
+    /// The same, and a load balancer's address.
+    LoadBalancer,
+    /// A DNS alias.
+    ExternalName,
+}
+
+/// A port of a service.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServicePort {
+    /// Name; empty if none.
+    pub name: String,
+    /// Protocol.
+    pub protocol: Protocol,
+    /// Port.
+    pub port: u16,
+    /// Target port: a number, or the name of a container port.
+    pub target_port: TargetPort,
+    /// Node port; filled in where the type wants one and the file states none.
+    pub node_port: Option<u16>,
+    /// `appProtocol`; empty if none.
+    pub app_protocol: String,
+}
+
+/// Where a service port leads in the pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TargetPort {
+    /// A port number.
+    Number(u16),
+    /// The name of a container port.
+    Name(String),
+}
+
+impl Default for TargetPort {
+    fn default() -> Self {
+        Self::Number(0)
+    }
+}
+
+/// A slice of a service's endpoints.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EndpointSlice {
+    /// Metadata.
+    pub meta: ObjectMeta,
+    /// The service, from the label `kubernetes.io/service-name`.
+    pub service_name: String,
+    /// Ports.
+    pub ports: Vec<EndpointPort>,
+    /// Endpoints.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// A port of a slice.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EndpointPort {
+    /// Name; empty if none.
+    pub name: String,
+    /// Protocol.
+    pub protocol: Protocol,
+    /// Port.
+    pub port: u16,
+}
+
+/// One endpoint of a slice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Addresses.
+    pub addresses: Vec<IpAddr>,
+    /// `conditions.ready` (absent counts as true).
+    pub ready: bool,
+    /// `conditions.serving` (absent: as ready).
+    pub serving: bool,
+    /// `conditions.terminating`.
+    pub terminating: bool,
+    /// `nodeName`.
+    pub node_name: Option<String>,
+    /// `targetRef` of kind Pod: namespace and name.
+    pub target_pod: Option<(String, String)>,
+    /// `hostname`; empty if none.
+    pub hostname: String,
+    /// `zone`; empty if none.
+    pub zone: String,
+    /// `hints.forZones[].name`.
+    pub for_zones: Vec<String>,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// A Deployment or a DaemonSet: what makes pods.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Workload {
+    /// Metadata.
+    pub meta: ObjectMeta,
+    /// Replicas of a Deployment; `None` for a DaemonSet, which has one pod on every node.
+    pub replicas: Option<u32>,
+    /// `spec.selector.matchLabels`.
+    pub selector: BTreeMap<String, String>,
+    /// `spec.template`, as a pod without name, node and address.
+    pub template: Pod,
+}
+
+/// An ingress.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ingress {
+    /// Metadata.
+    pub meta: ObjectMeta,
+    /// Rules, flattened: one per host and path.
+    pub rules: Vec<IngressRule>,
+}
+
+/// One host and path of an ingress.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IngressRule {
+    /// Host; empty for any.
+    pub host: String,
+    /// Path; `/` if none.
+    pub path: String,
+    /// Backend service.
+    pub service: String,
+    /// Backend port.
+    pub port: TargetPort,
+}

@@ -1,0 +1,130 @@
+//! From a lab to namespaces, tables and wires: the fabric first, then nodes, then what Kubernetes puts into them.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+
+use super::Lab;
+use crate::base::{Place, Writer};
+use crate::k8s::cni::{ClusterNet, NodeNet, flannel};
+use crate::k8s::kubelet;
+use crate::k8s::objects::Node;
+use crate::net::{At, DevRef, InterfaceKind, NetNs, NsId, Protocol, Route, RouteKind, Scope, SegmentId, Topology};
+
+/// MTU of machines outside the cluster, and of the router's side towards them, in bytes.
+const OUTSIDE_MTU: usize = 1500;
+
+/// Builds the lab. `seed` feeds what kernels draw at random.
+#[must_use]
+pub fn build(lab: &Lab, seed: u64) -> Topology {
+    let mut topo = Topology::default();
+    let cluster = cluster_net(lab);
+    let mut fabric = Fabric::new(&mut topo, seed);
+    for node in &cluster.nodes {
+        fabric.subnet(&mut topo, node.subnet, lab.spec.mtu);
+    }
+    for host in &lab.spec.hosts {
+        fabric.subnet(&mut topo, host.address.trunc(), OUTSIDE_MTU);
+    }
+    let mut node_ids = BTreeMap::new();
+    for (object, node) in lab.objects.nodes.iter().zip(&cluster.nodes) {
+        let mut ns = NetNs::new((*node.place).clone(), seed);
+        ns.sysctls.ip_forward = true;
+        ns.has_netfilter = true;
+        let addresses = object.addresses.iter().map(|address| IpNet::new_assert(*address, node.subnet.prefix_len()));
+        let (id, nic) = fabric.plug_in(&mut topo, ns, node.subnet, addresses, node.nic_mtu);
+        flannel::program_node(topo.ns_mut(id), node, &cluster, &nic);
+        node_ids.insert(object.meta.name.as_str(), (id, node));
+    }
+    for host in &lab.spec.hosts {
+        let ns = NetNs::new(Place::Host(host.name.clone()), seed);
+        fabric.plug_in(&mut topo, ns, host.address.trunc(), [host.address].into_iter(), OUTSIDE_MTU);
+    }
+    for pod in &lab.objects.pods {
+        if let Some((id, node)) = node_ids.get(pod.node_name.as_str()) {
+            kubelet::run_pod(&mut topo, *id, node, &cluster, pod, seed);
+        }
+    }
+    topo
+}
+
+/// What the CNI plugin is told of the cluster.
+fn cluster_net(lab: &Lab) -> ClusterNet {
+    let node_net = |node: &Node| {
+        let address = *node.addresses.first()?;
+        Some(NodeNet {
+            place: Arc::new(Place::Node(node.meta.name.clone())),
+            address,
+            subnet: IpNet::new(address, 24).ok()?.trunc(),
+            pod_cidr: node.pod_cidr?,
+            nic_mtu: lab.spec.node_mtus.get(&node.meta.name).copied().unwrap_or(lab.spec.mtu),
+        })
+    };
+    ClusterNet {
+        mode: lab.spec.cni,
+        bridge: lab.spec.bridge.clone(),
+        pod_cidr: lab.spec.pod_cidr,
+        nodes: lab.objects.nodes.iter().filter_map(node_net).collect(),
+    }
+}
+
+/// The router that joins all subnets, and a switch for each of them.
+struct Fabric {
+    router: NsId,
+    subnets: BTreeMap<IpNet, (SegmentId, IpAddr)>,
+}
+
+impl Fabric {
+    fn new(topo: &mut Topology, seed: u64) -> Self {
+        let mut router = NetNs::new(Place::Router("fabric".to_owned()), seed);
+        router.sysctls.ip_forward = true;
+        Self { router: topo.add_namespace(router), subnets: BTreeMap::new() }
+    }
+
+    /// Makes sure that `subnet` has a switch and a port of the router, with its first address.
+    fn subnet(&mut self, topo: &mut Topology, subnet: IpNet, mtu: usize) {
+        if self.subnets.contains_key(&subnet) {
+            return;
+        }
+        let Some(gateway) = subnet.hosts().next() else { return };
+        let segment = topo.add_segment();
+        let name = format!("eth{}", self.subnets.len());
+        let router = topo.ns_mut(self.router);
+        let port = router.add_interface(&name, mtu, Writer::Admin, |_| InterfaceKind::Nic { segment });
+        router.add_address(port.index, IpNet::new_assert(gateway, subnet.prefix_len()), Writer::Admin);
+        topo.segment_mut(segment).ports.push(At { ns: self.router, index: port.index });
+        self.subnets.insert(subnet, (segment, gateway));
+    }
+
+    /// Gives a machine its NIC on `subnet`, its addresses and its default gateway.
+    fn plug_in(
+        &self,
+        topo: &mut Topology,
+        mut ns: NetNs,
+        subnet: IpNet,
+        addresses: impl Iterator<Item = IpNet>,
+        mtu: usize,
+    ) -> (NsId, DevRef) {
+        let (segment, gateway) = self.subnets[&subnet];
+        let nic = ns.add_interface("eth0", mtu, Writer::Admin, |_| InterfaceKind::Nic { segment });
+        for address in addresses {
+            ns.add_address(nic.index, address, Writer::Admin);
+        }
+        ns.main.add(Route {
+            kind: RouteKind::Unicast,
+            dst: IpNet::new_assert(IpAddr::from([0, 0, 0, 0]), 0),
+            gateway: Some(gateway),
+            dev: nic.clone(),
+            protocol: Protocol::Boot,
+            scope: Scope::Global,
+            src: None,
+            onlink: false,
+            writer: Writer::Admin,
+        });
+        let id = topo.add_namespace(ns);
+        topo.segment_mut(segment).ports.push(At { ns: id, index: nic.index });
+        (id, nic)
+    }
+}

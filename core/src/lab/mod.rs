@@ -1,0 +1,29 @@
+//! L8: what people put in. Files become a [`Lab`] and a list of problems; commands are typed at its places.
+
+mod build;
+mod nearest;
+mod parse;
+mod problem;
+mod run;
+mod show;
+mod spec;
+mod yaml;
+
+use crate::k8s::objects::Objects;
+
+pub use build::build;
+pub use nearest::nearest;
+pub use parse::{Parsed, Source, parse};
+pub use problem::{Problem, Severity};
+pub use run::{Run, RunError, resolve, trace};
+pub use show::{ShowError, show};
+pub use spec::{CniMode, HostSpec, LabSpec};
+
+/// A cluster and what surrounds it: complete, checked, and ready to be wired.
+#[derive(Clone, Debug, Default)]
+pub struct Lab {
+    /// The Kubernetes objects, with what a real cluster would fill in.
+    pub objects: Objects,
+    /// The `kubehop.dev/v1 Lab` document, or its defaults.
+    pub spec: LabSpec,
+}

@@ -1,0 +1,255 @@
+//! What to run: a client, a target and how much is said. From the words of the command line and the page to an
+//! [`Exchange`].
+
+use std::net::IpAddr;
+
+use thiserror::Error;
+
+use super::{Lab, build, nearest};
+use crate::app;
+use crate::base::{Place, PlaceError};
+use crate::net::{NsId, Topology};
+use crate::sim::{self, Exchange, Talk};
+use crate::trace::Trace;
+
+/// One run of one client, as it is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// The client: a reference, with a container if wanted.
+    pub from: String,
+    /// The target: `http://10.244.1.2:8080/`.
+    pub to: String,
+    /// Bytes of the request.
+    pub size: usize,
+    /// Bytes of the reply.
+    pub reply_size: usize,
+    /// Set DF (ping only).
+    pub df: bool,
+    /// TTL of every packet of the client.
+    pub ttl: Option<u8>,
+    /// Seed of everything that is drawn.
+    pub seed: u64,
+}
+
+impl Run {
+    /// A run with the defaults of the command line.
+    #[must_use]
+    pub fn new(from: &str, to: &str) -> Self {
+        Self { from: from.to_owned(), to: to.to_owned(), size: 100, reply_size: 100, df: false, ttl: None, seed: 1 }
+    }
+}
+
+/// Why a run cannot be made.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum RunError {
+    /// `from` is no reference.
+    #[error("--from: {0}")]
+    From(#[from] PlaceError),
+    /// There is no such place.
+    #[error("{option}: there is no {wanted}{}", hint(.nearest))]
+    NoSuchPlace {
+        /// The option that named it.
+        option: &'static str,
+        /// What was asked for.
+        wanted: String,
+        /// The nearest that exists.
+        nearest: Option<String>,
+    },
+    /// The target is no target.
+    #[error(
+        "--to: {found:?} is not a target; expected tcp://HOST:PORT, udp://HOST:PORT, http://HOST[:PORT][/PATH] or ping://HOST"
+    )]
+    NotATarget {
+        /// What stood there.
+        found: String,
+    },
+    /// The target's host is a name, and nothing here resolves names.
+    #[error("--to: {found:?} is not an IP address, and this version resolves no names{}", hint(.nearest))]
+    NotAnAddress {
+        /// What stood there.
+        found: String,
+        /// The address of a place with nearly that name.
+        nearest: Option<String>,
+    },
+    /// A port is missing or is none.
+    #[error("--to: {found:?} is not a port; expected a number from 1 to 65535")]
+    Port {
+        /// What stood there.
+        found: String,
+    },
+    /// A size is larger than a packet can be.
+    #[error("{option} {found}: a {what} holds at most {max} bytes")]
+    TooLarge {
+        /// The option.
+        option: &'static str,
+        /// What stood there.
+        found: usize,
+        /// What cannot be that large.
+        what: &'static str,
+        /// The largest that can be.
+        max: usize,
+    },
+}
+
+fn hint(nearest: &Option<String>) -> String {
+    nearest.as_ref().map(|name| format!("; did you mean {name}?")).unwrap_or_default()
+}
+
+/// Bytes that an IPv4 packet holds besides its header and 8 bytes of UDP or ICMP.
+const MAX_DATAGRAM: usize = 65507;
+/// Bytes that one message over TCP may have here: what a page still steps through.
+const MAX_STREAM: usize = 1 << 20;
+
+/// Runs `run` in `lab`.
+///
+/// # Errors
+/// If the client or the target does not exist or cannot be read.
+pub fn trace(lab: &Lab, run: &Run) -> Result<Trace, RunError> {
+    trace_to_end(lab, run).map(|(trace, _)| trace)
+}
+
+/// Runs `run` in `lab`, and returns the machines as it leaves them besides.
+///
+/// # Errors
+/// If the client or the target does not exist or cannot be read.
+pub(super) fn trace_to_end(lab: &Lab, run: &Run) -> Result<(Trace, Topology), RunError> {
+    let topo = build(lab, run.seed);
+    let exchange = exchange(lab, &topo, run)?;
+    Ok(sim::run_to_end(topo, &exchange))
+}
+
+fn exchange(lab: &Lab, topo: &Topology, run: &Run) -> Result<Exchange, RunError> {
+    let (client, program) = resolve(lab, topo, &run.from, "--from")?;
+    let target = Target::parse(lab, &run.to)?;
+    let check = |option, found, what, max| {
+        if found > max { Err(RunError::TooLarge { option, found, what, max }) } else { Ok(()) }
+    };
+    let (what, max) = match target.scheme {
+        Scheme::Ping | Scheme::Udp => ("datagram", MAX_DATAGRAM),
+        Scheme::Tcp | Scheme::Http => ("message of one walk", MAX_STREAM),
+    };
+    check("--size", run.size, what, max)?;
+    check("--reply-size", run.reply_size, what, max)?;
+    let talk = match target.scheme {
+        Scheme::Ping => Talk::Ping { size: run.size, df: run.df },
+        Scheme::Udp => Talk::Udp { port: target.port, size: run.size, reply_size: run.reply_size },
+        Scheme::Tcp | Scheme::Http => {
+            let is_http = target.scheme == Scheme::Http;
+            let (request, reply) = if is_http {
+                (app::http_request(&target.authority, &target.path, run.size), app::http_reply(run.reply_size))
+            } else {
+                (app::filler(run.size), app::filler(run.reply_size))
+            };
+            let reply_len = reply.len();
+            Talk::Tcp { port: target.port, is_http, request, reply, reply_len }
+        }
+    };
+    let tool = if target.scheme == Scheme::Ping { "ping" } else { "client" };
+    let program = program.unwrap_or_else(|| tool.to_owned()).into();
+    Ok(Exchange { client, program, dst: target.host, talk, ttl: run.ttl, seed: run.seed })
+}
+
+/// The namespace that a reference names, and the container in it. A pod on the host network is its node.
+///
+/// # Errors
+/// If there is no such place; names the nearest that is.
+pub fn resolve(
+    lab: &Lab,
+    topo: &Topology,
+    reference: &str,
+    option: &'static str,
+) -> Result<(NsId, Option<String>), RunError> {
+    let (place, container) = Place::parse_with_container(reference)?;
+    let pods = || lab.objects.pods.iter().filter(|pod| !pod.finished);
+    let pod = pods().find(|pod| Place::pod(&pod.meta.namespace, &pod.meta.name) == place);
+    let ns = match pod {
+        Some(pod) if pod.host_network => topo.find(&Place::Node(pod.node_name.clone())),
+        _ => topo.find(&place),
+    };
+    let missing = |names: Vec<String>| RunError::NoSuchPlace {
+        option,
+        wanted: reference.to_owned(),
+        nearest: nearest(reference, names.iter().map(String::as_str)).map(str::to_owned),
+    };
+    let Some(ns) = ns else {
+        let hosted = pods().filter(|pod| pod.host_network).map(|pod| Place::pod(&pod.meta.namespace, &pod.meta.name));
+        let names = topo.namespaces().map(|ns| (*ns.place).clone()).chain(hosted).map(|place| place.to_string());
+        return Err(missing(names.collect()));
+    };
+    let first = pod.and_then(|pod| pod.containers.first()).map(|container| container.name.clone());
+    match (container, pod) {
+        (Some(wanted), Some(pod)) if pod.containers.iter().any(|container| container.name == wanted) => {
+            Ok((ns, Some(wanted)))
+        }
+        (Some(_), Some(pod)) => {
+            Err(missing(pod.containers.iter().map(|container| format!("{place}/{}", container.name)).collect()))
+        }
+        _ => Ok((ns, first)),
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scheme {
+    Ping,
+    Udp,
+    Tcp,
+    Http,
+}
+
+struct Target {
+    scheme: Scheme,
+    host: IpAddr,
+    port: u16,
+    authority: String,
+    path: String,
+}
+
+impl Target {
+    fn parse(lab: &Lab, text: &str) -> Result<Self, RunError> {
+        let not_a_target = || RunError::NotATarget { found: text.to_owned() };
+        let (scheme, rest) = text.split_once("://").ok_or_else(not_a_target)?;
+        let scheme = match scheme {
+            "ping" => Scheme::Ping,
+            "udp" => Scheme::Udp,
+            "tcp" => Scheme::Tcp,
+            "http" => Scheme::Http,
+            _ => return Err(not_a_target()),
+        };
+        let (authority, path) = match rest.find('/') {
+            Some(slash) if scheme == Scheme::Http => rest.split_at(slash),
+            _ => (rest, "/"),
+        };
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) if scheme != Scheme::Ping => (host, Some(port)),
+            _ => (authority, None),
+        };
+        if host.is_empty() || path.contains(|c: char| c.is_control() || c == ' ') {
+            return Err(not_a_target());
+        }
+        let port = match (port, scheme) {
+            (Some(port), _) => match port.parse() {
+                Ok(number) if number > 0 => number,
+                _ => return Err(RunError::Port { found: port.to_owned() }),
+            },
+            (None, Scheme::Http) => 80,
+            (None, Scheme::Ping) => 0,
+            (None, Scheme::Tcp | Scheme::Udp) => return Err(not_a_target()),
+        };
+        // IPv4 only on the path; an IPv6 address is read and leads nowhere.
+        let host_ip = host
+            .parse::<std::net::Ipv4Addr>()
+            .map_err(|_| RunError::NotAnAddress { found: host.to_owned(), nearest: nearest_address(lab, host) })?;
+        Ok(Self { scheme, host: IpAddr::V4(host_ip), port, authority: authority.to_owned(), path: path.to_owned() })
+    }
+}
+
+/// The address of the pod or node with nearly this name.
+fn nearest_address(lab: &Lab, name: &str) -> Option<String> {
+    let pods = lab.objects.pods.iter().filter_map(|pod| Some((pod.meta.name.as_str(), pod.pod_ip?)));
+    let nodes = lab.objects.nodes.iter().filter_map(|node| Some((node.meta.name.as_str(), *node.addresses.first()?)));
+    let hosts = lab.spec.hosts.iter().map(|host| (host.name.as_str(), host.address.addr()));
+    let all: Vec<(&str, IpAddr)> = pods.chain(nodes).chain(hosts).collect();
+    let found = nearest(name, all.iter().map(|(name, _)| *name))?;
+    let (_, address) = all.iter().find(|(name, _)| *name == found)?;
+    Some(format!("{address} ({found})"))
+}

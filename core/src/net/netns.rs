@@ -1,0 +1,227 @@
+//! One network namespace: its devices and tables.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+
+use super::{
+    DevRef, Fdb, FdbEntry, FdbTarget, IfAddress, Interface, InterfaceKind, NeighbourTable, Protocol, Route, RouteKind,
+    RouteTable, Scope, Sockets,
+};
+use crate::base::{Dice, MacAddr, Place, Writer};
+
+/// The kernel settings that the data path reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sysctls {
+    /// `net.ipv4.ip_forward`.
+    pub ip_forward: bool,
+    /// `net.ipv4.ip_default_ttl`.
+    pub ip_default_ttl: u8,
+}
+
+impl Default for Sysctls {
+    fn default() -> Self {
+        Self { ip_forward: false, ip_default_ttl: 64 }
+    }
+}
+
+/// A network namespace (`struct net`).
+#[derive(Clone, Debug)]
+pub struct NetNs {
+    /// Its reference.
+    pub place: Arc<Place>,
+    interfaces: Vec<Interface>,
+    /// Routing table `local`: the addresses of this machine.
+    pub local: RouteTable,
+    /// Routing table `main`.
+    pub main: RouteTable,
+    /// Neighbours.
+    pub neighbours: NeighbourTable,
+    /// Sockets.
+    pub sockets: Sockets,
+    /// Settings.
+    pub sysctls: Sysctls,
+    /// Whether netfilter has tables here: on nodes, where kube-proxy and the CNI keep theirs.
+    pub has_netfilter: bool,
+    /// What this kernel draws at random.
+    pub dice: Dice,
+}
+
+impl NetNs {
+    /// A namespace as `ip netns add` leaves it, with `lo` up.
+    #[must_use]
+    pub fn new(place: Place, seed: u64) -> Self {
+        let dice = Dice::new(seed, &place.to_string());
+        let mut ns = Self {
+            place: Arc::new(place),
+            interfaces: Vec::new(),
+            local: RouteTable::new("local"),
+            main: RouteTable::new("main"),
+            neighbours: NeighbourTable::default(),
+            sockets: Sockets::default(),
+            sysctls: Sysctls::default(),
+            has_netfilter: false,
+            dice,
+        };
+        let lo = ns.add_interface("lo", 65536, Writer::Kernel, |_| InterfaceKind::Loopback);
+        ns.add_address(lo.index, IpNet::new_assert(IpAddr::from([127, 0, 0, 1]), 8), Writer::Kernel);
+        ns
+    }
+
+    /// Adds a device that is up. Its link address follows from its name.
+    pub fn add_interface(
+        &mut self,
+        name: &str,
+        mtu: usize,
+        writer: Writer,
+        kind: impl FnOnce(&DevRef) -> InterfaceKind,
+    ) -> DevRef {
+        let index = u32::try_from(self.interfaces.len()).unwrap_or(u32::MAX).saturating_add(1);
+        let dev = DevRef { index, name: name.into() };
+        let kind = kind(&dev);
+        let mac = match kind {
+            InterfaceKind::Loopback => MacAddr::ZERO,
+            _ => MacAddr::of(&format!("{}:{name}", self.place)),
+        };
+        self.interfaces.push(Interface {
+            dev: dev.clone(),
+            mac,
+            mtu,
+            up: true,
+            kind,
+            addresses: Vec::new(),
+            master: None,
+            hairpin: false,
+            writer,
+        });
+        dev
+    }
+
+    /// Adds a bridge that is up and knows its own address.
+    pub fn add_bridge(&mut self, name: &str, mtu: usize, writer: Writer) -> DevRef {
+        let dev = self.add_interface(name, mtu, writer, |dev| InterfaceKind::Bridge { fdb: Fdb::new(dev.clone()) });
+        let mac = self.interface(dev.index).mac;
+        if let Some(fdb) = self.fdb_mut(dev.index) {
+            fdb.add(FdbEntry { mac, target: FdbTarget::Local(dev.clone()), writer: Writer::Kernel });
+        }
+        dev
+    }
+
+    /// The index that the next device will get.
+    #[must_use]
+    pub fn next_index(&self) -> u32 {
+        u32::try_from(self.interfaces.len()).unwrap_or(u32::MAX).saturating_add(1)
+    }
+
+    /// All devices, by index.
+    #[must_use]
+    pub fn interfaces(&self) -> &[Interface] {
+        &self.interfaces
+    }
+
+    /// The device with this index.
+    ///
+    /// # Panics
+    /// If there is none: indexes come from this namespace.
+    #[must_use]
+    pub fn interface(&self, index: u32) -> &Interface {
+        &self.interfaces[index as usize - 1]
+    }
+
+    /// The device with this index, to write.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn interface_mut(&mut self, index: u32) -> &mut Interface {
+        &mut self.interfaces[index as usize - 1]
+    }
+
+    /// The device with this name.
+    #[must_use]
+    pub fn interface_named(&self, name: &str) -> Option<&Interface> {
+        self.interfaces.iter().find(|interface| &*interface.dev.name == name)
+    }
+
+    /// The bridge ports of `bridge`, by index.
+    pub fn ports(&self, bridge: u32) -> impl Iterator<Item = &Interface> {
+        self.interfaces.iter().filter(move |port| port.master.as_ref().is_some_and(|master| master.index == bridge))
+    }
+
+    /// Gives a device an address; the kernel adds the routes that follow from it.
+    ///
+    /// Models net/ipv4/fib_frontend.c fib_add_ifaddr.
+    pub fn add_address(&mut self, index: u32, net: IpNet, writer: Writer) {
+        let interface = &mut self.interfaces[index as usize - 1];
+        let is_loopback = matches!(interface.kind, InterfaceKind::Loopback);
+        interface.addresses.push(IfAddress { net, writer });
+        let dev = interface.dev.clone();
+        let addr = net.addr();
+        let base = Route {
+            kind: RouteKind::Local,
+            dst: IpNet::from(addr),
+            gateway: None,
+            dev,
+            protocol: Protocol::Kernel,
+            scope: Scope::Host,
+            src: Some(addr),
+            onlink: false,
+            writer: Writer::Kernel,
+        };
+        self.local.add(base.clone());
+        if net.prefix_len() == net.max_prefix_len() {
+            return;
+        }
+        let broadcast = Route { kind: RouteKind::Broadcast, scope: Scope::Link, ..base.clone() };
+        if is_loopback {
+            self.local.add(Route { dst: net.trunc(), ..base });
+        } else {
+            self.main.add(Route { kind: RouteKind::Unicast, dst: net.trunc(), scope: Scope::Link, ..base });
+        }
+        self.local.add(Route { dst: IpNet::from(net.broadcast()), ..broadcast });
+    }
+
+    /// Makes `port` a port of `bridge`; the bridge notes the port's own address.
+    ///
+    /// Models net/bridge/br_if.c br_add_if.
+    pub fn enslave(&mut self, port: u32, bridge: u32, hairpin: bool) {
+        let bridge_dev = self.interface(bridge).dev.clone();
+        let member = self.interface_mut(port);
+        member.master = Some(bridge_dev);
+        member.hairpin = hairpin;
+        let entry = FdbEntry { mac: member.mac, target: FdbTarget::Local(member.dev.clone()), writer: Writer::Kernel };
+        if let Some(fdb) = self.fdb_mut(bridge) {
+            fdb.add(entry);
+        }
+    }
+
+    /// The forwarding database of a bridge or a tunnel device.
+    pub fn fdb_mut(&mut self, index: u32) -> Option<&mut Fdb> {
+        match &mut self.interface_mut(index).kind {
+            InterfaceKind::Bridge { fdb } => Some(fdb),
+            InterfaceKind::Vxlan(vxlan) => Some(&mut vxlan.fdb),
+            _ => None,
+        }
+    }
+
+    /// Whether `ip` is an address of this namespace.
+    #[must_use]
+    pub fn is_local(&self, ip: IpAddr) -> bool {
+        self.local.lookup(ip).route().is_some_and(|route| route.kind == RouteKind::Local)
+    }
+
+    /// The source address for packets that leave by `index` towards `to`.
+    ///
+    /// Models net/ipv4/devinet.c inet_select_addr: an address whose subnet holds the next hop, else the device's first,
+    /// else the first of any device that is not `lo`.
+    #[must_use]
+    pub fn select_address(&self, index: u32, to: IpAddr) -> Option<IpAddr> {
+        let own = &self.interface(index).addresses;
+        let in_subnet = own.iter().find(|address| address.net.contains(&to));
+        let of_others = || {
+            let others = self.interfaces.iter().filter(|interface| !matches!(interface.kind, InterfaceKind::Loopback));
+            others.flat_map(|interface| &interface.addresses).next()
+        };
+        in_subnet.or_else(|| own.first()).or_else(of_others).map(|address| address.net.addr())
+    }
+}

@@ -1,0 +1,96 @@
+//! Sockets: who listens, who is connected.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// A transport protocol that has sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TransportProtocol {
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
+    /// ICMP echo, by identifier: what `ping` opens.
+    Icmp,
+}
+
+/// Who gets what arrives at a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SocketOwner {
+    /// A server that waits for clients.
+    Server,
+    /// The client of the run.
+    Client,
+}
+
+/// A socket bound to a port on every address of its namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// Protocol.
+    pub protocol: TransportProtocol,
+    /// Port.
+    pub port: u16,
+    /// The container or program that owns it.
+    pub program: Arc<str>,
+}
+
+/// The sockets of a namespace.
+#[derive(Clone, Debug, Default)]
+pub struct Sockets {
+    listeners: Vec<Listener>,
+    connected: Vec<(Tuple, SocketOwner, Arc<str>)>,
+}
+
+type Tuple = (TransportProtocol, (IpAddr, u16), (IpAddr, u16));
+
+/// What a lookup found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SocketLookup {
+    /// A connected socket of this owner and program.
+    Connected(SocketOwner, Arc<str>),
+    /// A listener.
+    Listening(Arc<str>),
+    /// Nobody wants it.
+    None,
+}
+
+impl Sockets {
+    /// Opens a listener. The first to bind a port keeps it.
+    pub fn listen(&mut self, listener: Listener) {
+        let is_taken =
+            self.listeners.iter().any(|other| (other.protocol, other.port) == (listener.protocol, listener.port));
+        if !is_taken {
+            self.listeners.push(listener);
+        }
+    }
+
+    /// The listeners, in order of binding.
+    #[must_use]
+    pub fn listeners(&self) -> &[Listener] {
+        &self.listeners
+    }
+
+    /// Opens a connected socket.
+    pub fn connect(
+        &mut self,
+        protocol: TransportProtocol,
+        local: (IpAddr, u16),
+        remote: (IpAddr, u16),
+        owner: SocketOwner,
+        program: Arc<str>,
+    ) {
+        self.connected.push(((protocol, local, remote), owner, program));
+    }
+
+    /// Who wants a packet for `local` from `remote`. Models __inet_lookup: connected first, then listeners.
+    #[must_use]
+    pub fn lookup(&self, protocol: TransportProtocol, local: (IpAddr, u16), remote: (IpAddr, u16)) -> SocketLookup {
+        if let Some((_, owner, program)) = self.connected.iter().find(|entry| entry.0 == (protocol, local, remote)) {
+            return SocketLookup::Connected(*owner, program.clone());
+        }
+        match self.listeners.iter().find(|l| l.protocol == protocol && l.port == local.1) {
+            Some(listener) => SocketLookup::Listening(listener.program.clone()),
+            None => SocketLookup::None,
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! All namespaces of a lab and the wires between them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::NetNs;
+use crate::base::{MacAddr, Place};
+
+/// Index of a namespace in its topology.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NsId(pub usize);
+
+/// Index of a segment in its topology.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SegmentId(pub usize);
+
+/// A device in a namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct At {
+    /// Namespace.
+    pub ns: NsId,
+    /// Interface index.
+    pub index: u32,
+}
+
+/// A subnet of the fabric: a switch that every NIC of the subnet is plugged into.
+#[derive(Clone, Debug, Default)]
+pub struct Segment {
+    /// The NICs, in order of plugging.
+    pub ports: Vec<At>,
+    learned: BTreeMap<MacAddr, At>,
+}
+
+impl Segment {
+    /// Where a frame that came from `from` goes; learns `src` on the way.
+    #[must_use]
+    pub fn switch(&mut self, from: At, src: MacAddr, dst: MacAddr) -> Vec<At> {
+        self.learned.insert(src, from);
+        match self.learned.get(&dst) {
+            Some(port) if *port == from => Vec::new(),
+            Some(port) => vec![*port],
+            None => self.ports.iter().copied().filter(|port| *port != from).collect(),
+        }
+    }
+}
+
+/// Namespaces and segments.
+#[derive(Clone, Debug, Default)]
+pub struct Topology {
+    namespaces: Vec<NetNs>,
+    segments: Vec<Segment>,
+    by_place: BTreeMap<Arc<Place>, NsId>,
+}
+
+impl Topology {
+    /// Adds an empty namespace, with `lo`.
+    pub fn add_namespace(&mut self, ns: NetNs) -> NsId {
+        let id = NsId(self.namespaces.len());
+        self.by_place.insert(ns.place.clone(), id);
+        self.namespaces.push(ns);
+        id
+    }
+
+    /// Adds a segment.
+    pub fn add_segment(&mut self) -> SegmentId {
+        self.segments.push(Segment::default());
+        SegmentId(self.segments.len() - 1)
+    }
+
+    /// The namespace of `place`.
+    #[must_use]
+    pub fn find(&self, place: &Place) -> Option<NsId> {
+        self.by_place.get(place).copied()
+    }
+
+    /// A namespace.
+    #[must_use]
+    pub fn ns(&self, id: NsId) -> &NetNs {
+        &self.namespaces[id.0]
+    }
+
+    /// A namespace, to write.
+    pub fn ns_mut(&mut self, id: NsId) -> &mut NetNs {
+        &mut self.namespaces[id.0]
+    }
+
+    /// A segment, to write.
+    pub fn segment_mut(&mut self, id: SegmentId) -> &mut Segment {
+        &mut self.segments[id.0]
+    }
+
+    /// All namespaces.
+    pub fn namespaces(&self) -> impl Iterator<Item = &NetNs> {
+        self.namespaces.iter()
+    }
+}

@@ -1,0 +1,70 @@
+//! What one client does.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::net::NsId;
+
+/// One run of one client.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// Where the client runs.
+    pub client: NsId,
+    /// The program that talks: a container's name, or a tool's.
+    pub program: Arc<str>,
+    /// Whom it talks to.
+    pub dst: IpAddr,
+    /// What it says.
+    pub talk: Talk,
+    /// TTL of every packet of the client, if not the system's default.
+    pub ttl: Option<u8>,
+    /// Seed of everything that is drawn.
+    pub seed: u64,
+}
+
+/// A protocol, and how much is said in it. Sizes are bytes of payload.
+#[derive(Clone, Debug)]
+pub enum Talk {
+    /// One ICMP echo request and its reply.
+    Ping {
+        /// Bytes of ICMP data.
+        size: usize,
+        /// Refuse to be fragmented.
+        df: bool,
+    },
+    /// One datagram and one answer.
+    Udp {
+        /// Destination port.
+        port: u16,
+        /// Bytes asked.
+        size: usize,
+        /// Bytes answered.
+        reply_size: usize,
+    },
+    /// A connection with one request and one reply.
+    Tcp {
+        /// Destination port.
+        port: u16,
+        /// Whether it is HTTP, which only names the packets.
+        is_http: bool,
+        /// What the client says.
+        request: Vec<u8>,
+        /// What the server says.
+        reply: Vec<u8>,
+        /// How much the client waits for.
+        reply_len: usize,
+    },
+}
+
+impl Talk {
+    /// The first part of the ids of its steps.
+    #[must_use]
+    pub fn flow(&self) -> &'static str {
+        match self {
+            Self::Ping { .. } => "ping",
+            Self::Udp { .. } => "udp",
+            Self::Tcp { is_http: true, .. } => "http",
+            Self::Tcp { is_http: false, .. } => "tcp",
+        }
+    }
+}

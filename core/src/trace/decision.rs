@@ -1,0 +1,232 @@
+//! The places in a kernel where something is decided, and what can be decided there.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::{DropReason, RejectReason};
+use crate::base::MacAddr;
+
+/// A hook of netfilter: `enum nf_inet_hooks` of uapi `linux/netfilter.h`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Hook {
+    /// Before the routing decision of what came in.
+    Prerouting,
+    /// What is for this machine.
+    Input,
+    /// What passes through.
+    Forward,
+    /// What this machine sends.
+    Output,
+    /// Everything that leaves, after routing.
+    Postrouting,
+}
+
+impl Hook {
+    /// The hook's name as `iptables` writes it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Prerouting => "PREROUTING",
+            Self::Input => "INPUT",
+            Self::Forward => "FORWARD",
+            Self::Output => "OUTPUT",
+            Self::Postrouting => "POSTROUTING",
+        }
+    }
+}
+
+/// Where in a kernel a step happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// An application hands data to its socket, or gets some.
+    App,
+    /// A routing decision.
+    Route,
+    /// A netfilter hook.
+    Hook(Hook),
+    /// Forwarding: TTL.
+    Forward,
+    /// The last look before the device: does it fit?
+    Output,
+    /// Who is the next hop on this segment?
+    Neigh,
+    /// A device sends.
+    Tx,
+    /// A device receives.
+    Rx,
+    /// A tunnel device hands over what was in the envelope.
+    TunnelRx,
+    /// A bridge decides.
+    Bridge,
+    /// ARP is answered or learned from.
+    Arp,
+    /// A tunnel device wraps.
+    Encap,
+    /// A tunnel device unwraps.
+    Decap,
+    /// The packet reaches its socket.
+    Deliver,
+}
+
+impl Stage {
+    /// The stage's part of a step's id.
+    #[must_use]
+    pub fn slug(self) -> &'static str {
+        match self {
+            Self::App => "app",
+            Self::Route => "route",
+            Self::Hook(Hook::Prerouting) => "prerouting",
+            Self::Hook(Hook::Input) => "input",
+            Self::Hook(Hook::Forward) => "forward",
+            Self::Hook(Hook::Output) => "output",
+            Self::Hook(Hook::Postrouting) => "postrouting",
+            Self::Forward => "ip-forward",
+            Self::Output => "ip-output",
+            Self::Neigh => "neigh",
+            Self::Tx => "tx",
+            Self::Rx => "rx",
+            Self::TunnelRx => "tunnel-rx",
+            Self::Bridge => "bridge",
+            Self::Arp => "arp",
+            Self::Encap => "encap",
+            Self::Decap => "decap",
+            Self::Deliver => "deliver",
+        }
+    }
+}
+
+/// Where a route sends a packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NextHop {
+    /// This machine itself.
+    Local,
+    /// A station on the segment of this device.
+    Direct {
+        /// Outgoing device.
+        dev: Arc<str>,
+    },
+    /// A gateway on the segment of this device.
+    Via {
+        /// Its address.
+        gateway: IpAddr,
+        /// Outgoing device.
+        dev: Arc<str>,
+    },
+}
+
+/// Where a bridge or a switch sends a frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BridgeTarget {
+    /// The address is the bridge's own: up into this machine's IP stack.
+    Host,
+    /// The port that the forwarding database names.
+    Port(Arc<str>),
+    /// Every port but closed ones, because the address is a broadcast.
+    Broadcast(Vec<Arc<str>>),
+    /// Every other port, because the forwarding database does not know the address.
+    Unknown(Vec<Arc<str>>),
+}
+
+/// What was decided. Holds what the sentence about it needs, and nothing else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// An application handed `payload_len` bytes to the kernel, or asked it for a connection.
+    Send {
+        /// The container or program.
+        by: Arc<str>,
+        /// Bytes of payload in this packet.
+        payload_len: usize,
+    },
+    /// The kernel itself makes a packet: a handshake's answer, an acknowledgment, an echo reply, a reset.
+    KernelSend {
+        /// Bytes of payload in this packet.
+        payload_len: usize,
+    },
+    /// A route was found.
+    Route {
+        /// The address looked up.
+        dst: IpAddr,
+        /// Where it leads.
+        next_hop: NextHop,
+        /// The source address that the route prescribed, where the sender had none yet.
+        chosen_src: Option<IpAddr>,
+    },
+    /// A hook let the packet through: no rule is registered there.
+    Accept(Hook),
+    /// The TTL went down by one.
+    DecrementTtl {
+        /// Before.
+        from: u8,
+    },
+    /// The packet fits the device.
+    Fits,
+    /// The next hop's address on the segment is known.
+    NeighbourKnown {
+        /// The next hop.
+        next_hop: IpAddr,
+        /// Its link address.
+        mac: MacAddr,
+    },
+    /// The device needs no link address: loopback.
+    NeighbourNone,
+    /// The next hop's link address is not known: the packet waits, and ARP asks.
+    NeighbourAsk {
+        /// The next hop.
+        next_hop: IpAddr,
+    },
+    /// Somebody already asks for that address: the packet waits in line.
+    NeighbourWait {
+        /// The next hop.
+        next_hop: IpAddr,
+    },
+    /// The answer came: a packet that waited goes on.
+    NeighbourResume {
+        /// The next hop.
+        next_hop: IpAddr,
+        /// Its link address.
+        mac: MacAddr,
+    },
+    /// A frame went out by a device.
+    Transmit,
+    /// A frame came in by a device.
+    Receive,
+    /// A bridge chose where a frame goes.
+    Bridge(BridgeTarget),
+    /// An ARP request was for this machine: it answers.
+    ArpAnswer {
+        /// The address asked for.
+        ip: IpAddr,
+        /// The link address told.
+        mac: MacAddr,
+    },
+    /// An ARP reply filled a neighbour entry.
+    ArpLearn {
+        /// The neighbour.
+        ip: IpAddr,
+        /// Its link address.
+        mac: MacAddr,
+    },
+    /// The tunnel device put the packet into an outer one.
+    Encapsulate {
+        /// VXLAN network identifier.
+        vni: u32,
+        /// The other end.
+        remote: IpAddr,
+    },
+    /// The tunnel device took the packet out of the outer one.
+    Decapsulate {
+        /// VXLAN network identifier.
+        vni: u32,
+        /// The other end.
+        remote: IpAddr,
+    },
+    /// The packet reached the socket or protocol handler that wants it.
+    Deliver {
+        /// The container or program that owns the socket.
+        to: Arc<str>,
+    },
+    /// The kernel told its own sender no.
+    Refuse(RejectReason),
+    /// The packet ended here.
+    Drop(DropReason),
+}

@@ -1,0 +1,138 @@
+//! How a run can end.
+
+use std::fmt;
+
+use crate::base::Place;
+
+/// The client's view of the final outcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Disposition {
+    /// The whole exchange came off.
+    Delivered {
+        /// The server.
+        at: Place,
+    },
+    /// The client was told no.
+    Rejected {
+        /// What it was told.
+        reason: RejectReason,
+        /// Who told it.
+        at: Place,
+    },
+    /// The client heard nothing.
+    Dropped {
+        /// Why the (last) packet was dropped.
+        reason: DropReason,
+        /// Where.
+        at: Place,
+    },
+}
+
+/// What a client can be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RejectReason {
+    /// A reset: nobody listens on that port.
+    NoSocket,
+    /// EMSGSIZE from the client's own kernel: the packet must not be fragmented and does not fit.
+    IcmpFragNeeded,
+    /// ENETUNREACH from the client's own kernel: no route.
+    IcmpNetUnreach,
+}
+
+/// Why a packet was dropped: the kernel's `skb_drop_reason` (Linux 6.18), and what no kernel names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DropReason {
+    /// No route for a packet that was to be forwarded.
+    IpInnoroutes,
+    /// The TTL ran out, or another header field is wrong.
+    IpInhdr,
+    /// The packet does not fit and cannot be cut.
+    PktTooBig,
+    /// The next hop did not answer ARP.
+    NeighFailed,
+    /// No socket wants it.
+    NoSocket,
+    /// The frame was for another station.
+    Otherhost,
+    /// The VXLAN identifier or the tunnel's header is not one this device takes.
+    VxlanVniNotFound,
+    /// The tunnel knows no remote for the inner destination address.
+    VxlanNoRemote,
+    /// The device is down.
+    DevReady,
+    /// No route for a packet that this machine sends.
+    IpOutnoroutes,
+    /// A NIC or a switch of the fabric takes no frame of that size.
+    FabricMtu,
+}
+
+impl Disposition {
+    /// `delivered`, `rejected` or `dropped`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Delivered { .. } => "delivered",
+            Self::Rejected { .. } => "rejected",
+            Self::Dropped { .. } => "dropped",
+        }
+    }
+
+    /// The reason's name; `None` for what was delivered.
+    #[must_use]
+    pub fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self::Delivered { .. } => None,
+            Self::Rejected { reason, .. } => Some(reason.name()),
+            Self::Dropped { reason, .. } => Some(reason.name()),
+        }
+    }
+
+    /// Where it was decided.
+    #[must_use]
+    pub fn at(&self) -> &Place {
+        match self {
+            Self::Delivered { at } | Self::Rejected { at, .. } | Self::Dropped { at, .. } => at,
+        }
+    }
+}
+
+impl RejectReason {
+    /// The name in uapi `linux/icmp.h`, or `NO_SOCKET` for a reset.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NoSocket => "NO_SOCKET",
+            Self::IcmpFragNeeded => "ICMP_FRAG_NEEDED",
+            Self::IcmpNetUnreach => "ICMP_NET_UNREACH",
+        }
+    }
+}
+
+impl DropReason {
+    /// The name in the kernel's `skb_drop_reason`, without its prefix.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::IpInnoroutes => "IP_INNOROUTES",
+            Self::IpInhdr => "IP_INHDR",
+            Self::PktTooBig => "PKT_TOO_BIG",
+            Self::NeighFailed => "NEIGH_FAILED",
+            Self::NoSocket => "NO_SOCKET",
+            Self::Otherhost => "OTHERHOST",
+            Self::VxlanVniNotFound => "VXLAN_VNI_NOT_FOUND",
+            Self::VxlanNoRemote => "VXLAN_NO_REMOTE",
+            Self::DevReady => "DEV_READY",
+            Self::IpOutnoroutes => "IP_OUTNOROUTES",
+            Self::FabricMtu => "FABRIC_MTU",
+        }
+    }
+}
+
+impl fmt::Display for Disposition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.reason() {
+            None => write!(f, "delivered at {}", self.at()),
+            Some(reason) => write!(f, "{} at {}: {reason}", self.kind(), self.at()),
+        }
+    }
+}

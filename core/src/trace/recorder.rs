@@ -1,0 +1,187 @@
+//! Collecting steps and frames while a run is computed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{
+    Consulted, Decision, Device, Disposition, Frame, Hop, Journey, JourneyId, MtuCheck, Stage, Step, Trace, Written,
+};
+use crate::base::{Instant, Place};
+use crate::wire::{LinkType, Packet};
+
+/// A step as a kernel stage reports it; the recorder adds time and id.
+#[derive(Debug)]
+pub struct Draft {
+    /// Which part of the kernel.
+    pub stage: Stage,
+    /// The device concerned.
+    pub device: Option<Arc<str>>,
+    /// What was decided.
+    pub decision: Decision,
+    /// The packet as it came.
+    pub before: Option<Packet>,
+    /// The packet as it leaves.
+    pub after: Option<Packet>,
+    /// Tables read.
+    pub consulted: Vec<Arc<dyn Consulted>>,
+    /// Rows written.
+    pub wrote: Vec<Written>,
+    /// The limit held against.
+    pub mtu: Option<MtuCheck>,
+    /// Whether the packet is a tunnel's envelope.
+    pub outer: bool,
+}
+
+impl Draft {
+    /// A step that leaves `packet` as it is.
+    #[must_use]
+    pub fn new(stage: Stage, decision: Decision, packet: &Packet) -> Self {
+        Self {
+            stage,
+            device: None,
+            decision,
+            before: Some(packet.clone()),
+            after: Some(packet.clone()),
+            consulted: Vec::new(),
+            wrote: Vec::new(),
+            mtu: None,
+            outer: false,
+        }
+    }
+
+    /// On this device.
+    #[must_use]
+    pub fn on(mut self, device: &Arc<str>) -> Self {
+        self.device = Some(device.clone());
+        self
+    }
+
+    /// The packet was something else before.
+    #[must_use]
+    pub fn from(mut self, before: &Packet) -> Self {
+        self.before = Some(before.clone());
+        self
+    }
+
+    /// The packet was made here.
+    #[must_use]
+    pub fn born(mut self) -> Self {
+        self.before = None;
+        self
+    }
+
+    /// The packet ends here.
+    #[must_use]
+    pub fn ends(mut self) -> Self {
+        self.after = None;
+        self
+    }
+
+    /// This table was read.
+    #[must_use]
+    pub fn consulted(mut self, table: impl Consulted + 'static) -> Self {
+        self.consulted.push(Arc::new(table));
+        self
+    }
+
+    /// This row was written, if there is one.
+    #[must_use]
+    pub fn wrote(mut self, row: Option<Written>) -> Self {
+        self.wrote.extend(row);
+        self
+    }
+
+    /// The packet was held against this limit.
+    #[must_use]
+    pub fn mtu(mut self, check: MtuCheck) -> Self {
+        self.mtu = Some(check);
+        self
+    }
+}
+
+/// Collects a run.
+#[derive(Debug, Default)]
+pub struct Recorder {
+    journeys: Vec<Journey>,
+    hops: Vec<Hop>,
+    devices: Vec<Device>,
+    frames: Vec<Frame>,
+    n_steps: usize,
+    n_named: BTreeMap<(&'static str, String), usize>,
+}
+
+impl Recorder {
+    /// A new packet named `FLOW.name`; a name that is taken gets a number.
+    pub fn journey(&mut self, flow: &'static str, name: &str) -> JourneyId {
+        let n = self.n_named.entry((flow, name.to_owned())).or_insert(0);
+        *n += 1;
+        let name = if *n == 1 { name.to_owned() } else { format!("{name}-{n}") };
+        self.journeys.push(Journey { flow, name });
+        JourneyId(self.journeys.len() - 1)
+    }
+
+    /// The packet with this id.
+    #[must_use]
+    pub fn journey_of(&self, id: JourneyId) -> &Journey {
+        &self.journeys[id.0]
+    }
+
+    /// Number of steps so far.
+    #[must_use]
+    pub fn n_steps(&self) -> usize {
+        self.n_steps
+    }
+
+    /// Adds a step. Steps of one packet at one place that follow each other are one hop.
+    pub fn step(&mut self, now: Instant, at: &Arc<Place>, journey: JourneyId, draft: Draft) {
+        let step = Step {
+            id: String::new(),
+            time: now,
+            device: draft.device,
+            stage: draft.stage,
+            decision: draft.decision,
+            before: draft.before,
+            after: draft.after,
+            consulted: draft.consulted,
+            wrote: draft.wrote,
+            mtu: draft.mtu,
+            outer: draft.outer,
+        };
+        self.n_steps += 1;
+        match self.hops.last_mut() {
+            Some(hop) if hop.journey == journey && hop.at == *at => hop.steps.push(step),
+            _ => self.hops.push(Hop { at: at.clone(), journey, steps: vec![step] }),
+        }
+    }
+
+    /// Adds a frame to the capture of device `dev` at `at`.
+    pub fn frame(&mut self, now: Instant, at: &Place, dev: &str, journey: JourneyId, packet: &Packet) {
+        let name = format!("{at}:{dev}");
+        let device = self.devices.iter().position(|device| device.name == name).unwrap_or_else(|| {
+            self.devices.push(Device { name, link_type: LinkType::Ethernet });
+            self.devices.len() - 1
+        });
+        self.frames.push(Frame { device, journey, time: now, packet: packet.clone() });
+    }
+
+    /// The trace.
+    #[must_use]
+    pub fn finish(mut self, disposition: Disposition) -> Trace {
+        let mut n_called: BTreeMap<String, usize> = BTreeMap::new();
+        for hop in &mut self.hops {
+            let journey = &self.journeys[hop.journey.0];
+            // A dot separates the parts of an id, and Kubernetes names may hold dots.
+            let place = hop.at.short().replace('.', "-");
+            for step in &mut hop.steps {
+                let id = format!("{}.{}.{place}.{}", journey.flow, journey.name, step.slug());
+                let n = n_called.entry(id.clone()).or_insert(0);
+                *n += 1;
+                step.id = if *n == 1 { id } else { format!("{id}.{n}") };
+            }
+        }
+        let trace =
+            Trace { disposition, journeys: self.journeys, hops: self.hops, devices: self.devices, frames: self.frames };
+        debug_assert_eq!(super::validate(&trace), Ok(()));
+        trace
+    }
+}

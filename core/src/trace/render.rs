@@ -1,0 +1,158 @@
+//! A trace as text, at three levels of detail. Tests compare the smallest, which stays the same when stages are
+//! rearranged.
+
+use std::fmt::Write as _;
+
+use super::{Consulted, Decision, Hop, Step, Trace, Why, explain};
+use crate::wire::{LayerChange, diff, one_line};
+
+/// How much is said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Detail {
+    /// A line for each packet and for each thing that was done to it.
+    Minimal,
+    /// A line for each step.
+    #[default]
+    Summary,
+    /// Each step with its reason, the rows that were read, the fields that changed and the MTU.
+    Full,
+}
+
+impl Detail {
+    /// The level with this name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "minimal" => Some(Self::Minimal),
+            "summary" => Some(Self::Summary),
+            "full" => Some(Self::Full),
+            _ => None,
+        }
+    }
+}
+
+/// `trace` as text.
+#[must_use]
+pub fn render(trace: &Trace, detail: Detail) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = match detail {
+        Detail::Minimal => minimal(trace, &mut text),
+        Detail::Summary => summary(trace, &mut text),
+        Detail::Full => full(trace, &mut text),
+    };
+    text
+}
+
+fn minimal(trace: &Trace, out: &mut String) -> std::fmt::Result {
+    for (hop, step) in trace.steps() {
+        let at = hop.at.short();
+        let packet = step.packet().map(one_line).unwrap_or_default();
+        match &step.decision {
+            Decision::Send { .. } | Decision::KernelSend { .. } => {
+                writeln!(out, "{}: {packet}", trace.journey(hop.journey).name)?;
+            }
+            Decision::ArpAnswer { ip, mac } => writeln!(out, "  {at} arp answers {ip} is-at {mac}")?,
+            Decision::DecrementTtl { from } => {
+                writeln!(out, "  {at} forward ttl {from} to {}", from.saturating_sub(1))?
+            }
+            Decision::Encapsulate { vni, remote } => writeln!(out, "  {at} encap vxlan vni {vni} to {remote}")?,
+            Decision::Decapsulate { vni, remote } => writeln!(out, "  {at} decap vxlan vni {vni} from {remote}")?,
+            Decision::Deliver { to } => writeln!(out, "  {at} deliver {to}")?,
+            Decision::Refuse(reason) => writeln!(out, "  {at} refuse {}", reason.name())?,
+            Decision::Drop(reason) => writeln!(out, "  {at} drop {}", reason.name())?,
+            _ => {}
+        }
+    }
+    writeln!(out, "{}", trace.disposition)
+}
+
+fn summary(trace: &Trace, out: &mut String) -> std::fmt::Result {
+    let width = trace.steps().map(|(_, step)| step.id.len()).max().unwrap_or_default();
+    for hop in &trace.hops {
+        writeln!(out, "{}", hop.at)?;
+        for step in &hop.steps {
+            writeln!(out, "  {:width$}  {}", step.id, explain(trace, hop, step).headline)?;
+        }
+    }
+    writeln!(out, "{}", trace.disposition)
+}
+
+fn full(trace: &Trace, out: &mut String) -> std::fmt::Result {
+    for hop in &trace.hops {
+        writeln!(out, "{}", hop.at)?;
+        for step in &hop.steps {
+            full_step(trace, hop, step, out)?;
+        }
+    }
+    writeln!(out, "{}", trace.disposition)
+}
+
+fn full_step(trace: &Trace, hop: &Hop, step: &Step, out: &mut String) -> std::fmt::Result {
+    let words = explain(trace, hop, step);
+    let device = step.device.as_deref().map(|device| format!(" {device}")).unwrap_or_default();
+    writeln!(out, "  {}{device} at {}", step.id, step.time)?;
+    writeln!(out, "    {}", words.headline)?;
+    for line in [&words.what, &words.why].into_iter().filter(|line| !line.is_empty()) {
+        writeln!(out, "    {line}")?;
+    }
+    for table in step.consulted.iter().rev() {
+        full_table(&**table, out)?;
+    }
+    for row in &step.wrote {
+        writeln!(out, "    + {}: {} [{}]", row.command, row.text.trim_end(), row.writer)?;
+    }
+    if let Some(packet) = step.packet() {
+        writeln!(out, "    {}", one_line(packet))?;
+    }
+    if let (Some(before), Some(after)) = (&step.before, &step.after) {
+        for change in diff(before, after) {
+            full_change(&change, out)?;
+        }
+    }
+    if let Some(check) = &step.mtu {
+        let verdict = if check.fits() { "fits" } else { "does not fit" };
+        writeln!(out, "    mtu: {} of {} on {}: {verdict}", check.len, check.mtu, check.device)?;
+    }
+    Ok(())
+}
+
+/// Rows that missed are shown next to the one that matched; long tables are cut.
+fn full_table(table: &dyn Consulted, out: &mut String) -> std::fmt::Result {
+    const MAX_ROWS: usize = 24;
+    writeln!(out, "    $ {}", table.command())?;
+    for idx in 0..table.n_rows() {
+        if idx >= MAX_ROWS && table.matched() != Some(idx) {
+            continue;
+        }
+        let row = table.row(idx);
+        let (mark, why) = match row.why {
+            Why::Matched(why) => ('>', why),
+            Why::Missed(why) => (' ', why),
+        };
+        writeln!(out, "    {mark} {} [{}] ({why})", row.text, row.writer)?;
+    }
+    match table.n_rows().checked_sub(MAX_ROWS) {
+        Some(n_hidden) if n_hidden > 0 => writeln!(out, "      ({n_hidden} more rows)"),
+        _ => Ok(()),
+    }
+}
+
+fn full_change(change: &LayerChange, out: &mut String) -> std::fmt::Result {
+    match change {
+        LayerChange::Same(_) => Ok(()),
+        LayerChange::Added(layer) => {
+            let fields: Vec<String> =
+                layer.fields.iter().map(|field| format!("{} {}", field.name, field.value)).collect();
+            writeln!(out, "    + {} {} bytes: {}", layer.name, layer.range.len(), fields.join(", "))
+        }
+        LayerChange::Removed(layer) => writeln!(out, "    - {} {} bytes", layer.name, layer.range.len()),
+        LayerChange::Changed { layer, fields } => {
+            let text: Vec<String> = fields
+                .iter()
+                .map(|field| format!("{} {} > {}", field.new.name, field.old.value, field.new.value))
+                .collect();
+            writeln!(out, "    ~ {}: {}", layer.name, text.join(", "))
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Tables as the trace sees them: a snapshot that can be asked, and the reason of a miss only when asked for.
+
+use std::fmt;
+
+use crate::base::Writer;
+
+/// A table that a step read, as it was then.
+///
+/// Implementors keep a cheap snapshot and the key of the lookup; rows and reasons are made when somebody reads them, so
+/// that ten thousand misses cost nothing while the packet moves.
+pub trait Consulted: fmt::Debug + Send + Sync {
+    /// The command that shows this table on a real machine: `ip route show table main`.
+    fn command(&self) -> String;
+
+    /// Number of rows.
+    fn n_rows(&self) -> usize;
+
+    /// The row that decided.
+    fn matched(&self) -> Option<usize>;
+
+    /// One row, in the real tool's syntax, and why it did or did not match. `idx` is below [`Consulted::n_rows`].
+    fn row(&self, idx: usize) -> Row;
+}
+
+/// One row of a table that was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The row as its tool prints it.
+    pub text: String,
+    /// Who wrote it.
+    pub writer: Writer,
+    /// Why it did or did not decide.
+    pub why: Why,
+}
+
+/// Why a row did or did not decide.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// It matched, by this.
+    Matched(String),
+    /// It was tried and missed, by this.
+    Missed(String),
+}
+
+/// A row that a step wrote into a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The command that shows the table.
+    pub command: String,
+    /// The row as its tool prints it.
+    pub text: String,
+    /// Who wrote it.
+    pub writer: Writer,
+}

@@ -1,0 +1,193 @@
+//! Building packets from what the kernel knows when it sends them. Lengths and checksums come out right.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use etherparse::{
+    IcmpEchoHeader, Icmpv4Header, Icmpv4Type, IpNumber, Ipv4Header, TcpHeader, TcpOptionElement, UdpHeader,
+};
+
+use super::{ETHERTYPE_ARP, Packet};
+use crate::base::MacAddr;
+
+/// What goes into the IP header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IpSpec {
+    /// Source address.
+    pub src: Ipv4Addr,
+    /// Destination address.
+    pub dst: Ipv4Addr,
+    /// Time to live.
+    pub ttl: u8,
+    /// Don't fragment.
+    pub df: bool,
+    /// Identification.
+    pub id: u16,
+}
+
+/// What goes into a TCP header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TcpSpec {
+    /// Source port.
+    pub sport: u16,
+    /// Destination port.
+    pub dport: u16,
+    /// Sequence number.
+    pub seq: u32,
+    /// Acknowledgment number; carried if the ACK flag is set.
+    pub ack: u32,
+    /// Flags.
+    pub flags: TcpFlags,
+    /// Window, as it stands in the header (already scaled).
+    pub window: u16,
+    /// Options.
+    pub options: TcpOptions,
+}
+
+/// The flags of a segment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TcpFlags {
+    /// Synchronise.
+    pub syn: bool,
+    /// Acknowledge.
+    pub ack: bool,
+    /// Push.
+    pub psh: bool,
+    /// Finish.
+    pub fin: bool,
+    /// Reset.
+    pub rst: bool,
+}
+
+/// The options that Linux puts into a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TcpOptions {
+    /// None: a reset.
+    None,
+    /// Of a SYN: MSS, SACK permitted, timestamps, window scale. 20 bytes.
+    Syn {
+        /// Maximum segment size in bytes.
+        mss: u16,
+        /// TSval and TSecr.
+        timestamps: (u32, u32),
+    },
+    /// Of every other segment: timestamps. 12 bytes.
+    Timestamps(u32, u32),
+}
+
+/// The window scale that Linux offers with its default buffers.
+const WINDOW_SCALE: u8 = 7;
+
+impl TcpOptions {
+    /// The options in Linux's order. Models net/ipv4/tcp_output.c tcp_options_write.
+    fn elements(self) -> Vec<TcpOptionElement> {
+        use TcpOptionElement as Option;
+        match self {
+            Self::None => Vec::new(),
+            Self::Syn { mss, timestamps: (val, ecr) } => vec![
+                Option::MaximumSegmentSize(mss),
+                Option::SelectiveAcknowledgementPermitted,
+                Option::Timestamp(val, ecr),
+                Option::Noop,
+                Option::WindowScale(WINDOW_SCALE),
+            ],
+            Self::Timestamps(val, ecr) => vec![Option::Noop, Option::Noop, Option::Timestamp(val, ecr)],
+        }
+    }
+}
+
+/// An IP packet with a TCP segment.
+#[must_use]
+pub fn tcp(ip: IpSpec, spec: TcpSpec, payload: &[u8]) -> Packet {
+    let mut header = TcpHeader::new(spec.sport, spec.dport, spec.seq, spec.window);
+    header.syn = spec.flags.syn;
+    header.psh = spec.flags.psh;
+    header.fin = spec.flags.fin;
+    header.rst = spec.flags.rst;
+    header.ack = spec.flags.ack;
+    if spec.flags.ack {
+        header.acknowledgment_number = spec.ack;
+    }
+    header.set_options(&spec.options.elements()).expect("at most 20 bytes of options, and 40 fit");
+    header.checksum = header
+        .calc_checksum_ipv4_raw(ip.src.octets(), ip.dst.octets(), payload)
+        .expect("sizes are checked at the edge");
+    ipv4(ip, IpNumber::TCP, &header.to_bytes(), payload)
+}
+
+/// An IP packet with a UDP datagram.
+#[must_use]
+pub fn udp(ip: IpSpec, sport: u16, dport: u16, payload: &[u8]) -> Packet {
+    let mut header = UdpHeader {
+        source_port: sport,
+        destination_port: dport,
+        length: u16::try_from(8 + payload.len()).expect("sizes are checked at the edge"),
+        checksum: 0,
+    };
+    header.checksum = header
+        .calc_checksum_ipv4_raw(ip.src.octets(), ip.dst.octets(), payload)
+        .expect("sizes are checked at the edge");
+    ipv4(ip, IpNumber::UDP, &header.to_bytes(), payload)
+}
+
+/// An IP packet with an ICMP echo request, or its reply.
+#[must_use]
+pub fn icmp_echo(ip: IpSpec, reply: bool, id: u16, seq: u16, payload: &[u8]) -> Packet {
+    let echo = IcmpEchoHeader { id, seq };
+    let kind = if reply { Icmpv4Type::EchoReply(echo) } else { Icmpv4Type::EchoRequest(echo) };
+    let header = Icmpv4Header::with_checksum(kind, payload);
+    ipv4(ip, IpNumber::ICMP, &header.to_bytes(), payload)
+}
+
+fn ipv4(spec: IpSpec, protocol: IpNumber, transport: &[u8], payload: &[u8]) -> Packet {
+    let len = u16::try_from(transport.len() + payload.len()).expect("sizes are checked at the edge");
+    let mut header = Ipv4Header::new(len, spec.ttl, protocol, spec.src.octets(), spec.dst.octets())
+        .expect("sizes are checked at the edge");
+    header.identification = spec.id;
+    header.dont_fragment = spec.df;
+    header.header_checksum = header.calc_header_checksum();
+    let mut bytes = Vec::with_capacity(Ipv4Header::MIN_LEN + usize::from(len));
+    bytes.extend_from_slice(&header.to_bytes());
+    bytes.extend_from_slice(transport);
+    bytes.extend_from_slice(payload);
+    Packet::ip(bytes)
+}
+
+/// Request or reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ArpOp {
+    /// Who has this address?
+    Request,
+    /// I have it.
+    Reply,
+}
+
+/// An ARP packet for IPv4 over Ethernet (RFC 826).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ArpSpec {
+    /// Request or reply.
+    pub op: ArpOp,
+    /// Sender hardware address.
+    pub sender_mac: MacAddr,
+    /// Sender protocol address.
+    pub sender_ip: IpAddr,
+    /// Target hardware address; zero in a request.
+    pub target_mac: MacAddr,
+    /// Target protocol address.
+    pub target_ip: IpAddr,
+}
+
+/// A frame with an ARP packet: requests go to everyone, replies to the asker.
+#[must_use]
+pub fn arp(spec: ArpSpec) -> Packet {
+    let mut body = vec![0, 1, 8, 0, 6, 4, 0, if spec.op == ArpOp::Request { 1 } else { 2 }];
+    for (mac, ip) in [(spec.sender_mac, spec.sender_ip), (spec.target_mac, spec.target_ip)] {
+        body.extend_from_slice(&mac.0);
+        match ip {
+            IpAddr::V4(ip) => body.extend_from_slice(&ip.octets()),
+            // IPv6 resolves by neighbour discovery; no caller hands one here.
+            IpAddr::V6(_) => body.extend_from_slice(&[0; 4]),
+        }
+    }
+    let dst = if spec.op == ArpOp::Request { MacAddr::BROADCAST } else { spec.target_mac };
+    Packet::ip(body).with_ethernet(spec.sender_mac, dst, ETHERTYPE_ARP)
+}

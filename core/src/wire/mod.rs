@@ -1,0 +1,29 @@
+//! L1: packet bytes.
+//!
+//! A [`Packet`] is a byte vector that Wireshark would accept. Views read from it, rewrites repair checksums in it,
+//! [`dissect`] names its fields with their byte ranges, [`diff`] compares two packets field by field.
+
+mod build;
+mod diff;
+mod dissect;
+mod packet;
+mod pcapng;
+mod print;
+mod vxlan;
+
+pub use build::{ArpOp, ArpSpec, IpSpec, TcpFlags, TcpOptions, TcpSpec, arp, icmp_echo, tcp, udp};
+pub use diff::{FieldChange, LayerChange, diff};
+pub use dissect::{Field, Layer, Role, dissect};
+pub use packet::{EthernetHeader, Icmp, IpHeader, Link, Packet, Tcp, Transport, Udp};
+pub use pcapng::{CapturedFrame, LinkType, write_pcapng};
+pub use print::one_line;
+pub use vxlan::{VXLAN_HEADER_LEN, VxlanHeader};
+
+/// Bytes of an Ethernet II header.
+pub const ETHERNET_HEADER_LEN: usize = 14;
+/// EtherType of IPv4.
+pub const ETHERTYPE_IPV4: u16 = 0x0800;
+/// EtherType of ARP.
+pub const ETHERTYPE_ARP: u16 = 0x0806;
+/// EtherType of IPv6.
+pub const ETHERTYPE_IPV6: u16 = 0x86dd;

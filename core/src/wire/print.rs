@@ -1,0 +1,81 @@
+//! One packet in one line, the way `tcpdump -n` prints it.
+
+use std::fmt::Write as _;
+
+use super::{Icmp, Packet, Transport, VXLAN_HEADER_LEN, VxlanHeader, dissect};
+use crate::wire::{ArpOp, Role};
+
+/// `packet` in one line: `IP 10.244.0.2.40000 > 10.244.1.2.8080: Flags [S], seq 1, win 64860, length 0`.
+#[must_use]
+pub fn one_line(packet: &Packet) -> String {
+    if let Some(arp) = packet.arp() {
+        return match arp.op {
+            ArpOp::Request => format!("ARP, Request who-has {} tell {}, length 28", arp.target_ip, arp.sender_ip),
+            ArpOp::Reply => format!("ARP, Reply {} is-at {}, length 28", arp.sender_ip, arp.sender_mac),
+        };
+    }
+    let (Some(ip), Some(transport)) = (packet.ip_header(), packet.transport()) else {
+        return format!("unknown, length {}", packet.bytes().len());
+    };
+    let mut line = String::new();
+    // Writing to a String cannot fail.
+    let _ = match transport {
+        Transport::Tcp(tcp) => {
+            let mut flags = String::new();
+            for (set, letter) in [(tcp.syn, 'S'), (tcp.fin, 'F'), (tcp.rst, 'R'), (tcp.psh, 'P'), (tcp.is_ack, '.')] {
+                flags.extend(set.then_some(letter));
+            }
+            let mss = tcp.mss.map(|mss| format!(", mss {mss}")).unwrap_or_default();
+            write!(
+                line,
+                "IP {}.{} > {}.{}: Flags [{flags}], seq {}, ack {}{mss}, length {}",
+                ip.src, tcp.sport, ip.dst, tcp.dport, tcp.seq, tcp.ack, tcp.payload_len
+            )
+        }
+        Transport::Udp(udp) => {
+            let body = packet.ip_payload();
+            let inner = dissect(packet)
+                .iter()
+                .any(|layer| layer.role == Role::Tunnel)
+                .then(|| VxlanHeader::from_slice(&body[8..]).map(|vxlan| (vxlan, &body[8 + VXLAN_HEADER_LEN..])))
+                .flatten();
+            match inner {
+                Some((vxlan, inner)) => write!(
+                    line,
+                    "IP {}.{} > {}.{}: VXLAN, flags [I] (0x08), vni {}: {}",
+                    ip.src,
+                    udp.sport,
+                    ip.dst,
+                    udp.dport,
+                    vxlan.vni,
+                    one_line(&Packet::frame(inner.to_vec()))
+                ),
+                None => {
+                    write!(
+                        line,
+                        "IP {}.{} > {}.{}: UDP, length {}",
+                        ip.src, udp.sport, ip.dst, udp.dport, udp.payload_len
+                    )
+                }
+            }
+        }
+        Transport::Icmp(icmp) => {
+            let length = packet.ip_payload().len();
+            match icmp {
+                Icmp::EchoRequest { id, seq } => {
+                    write!(line, "IP {} > {}: ICMP echo request, id {id}, seq {seq}, length {length}", ip.src, ip.dst)
+                }
+                Icmp::EchoReply { id, seq } => {
+                    write!(line, "IP {} > {}: ICMP echo reply, id {id}, seq {seq}, length {length}", ip.src, ip.dst)
+                }
+                Icmp::Other { kind, code } => {
+                    write!(line, "IP {} > {}: ICMP type {kind} code {code}, length {length}", ip.src, ip.dst)
+                }
+            }
+        }
+        Transport::Other(protocol) => {
+            write!(line, "IP {} > {}: ip-proto-{protocol} {}", ip.src, ip.dst, packet.ip_payload().len())
+        }
+    };
+    line
+}

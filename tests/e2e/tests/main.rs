@@ -1,0 +1,4 @@
+//! The built page in a real browser. `cargo xtask test e2e` builds the page first.
+
+mod driver;
+mod loading;

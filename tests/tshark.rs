@@ -1,0 +1,41 @@
+//! Every capture that is exported can be read by a stranger. `cargo xtask test tshark` installs it.
+
+use kubehop_core::base::Instant;
+use kubehop_core::wire::{CapturedFrame, IpSpec, LinkType, udp, write_pcapng};
+use kubehop_tests::tshark::faulty_frames;
+
+fn datagram(port: u16, payload: &[u8]) -> Vec<u8> {
+    let ip = IpSpec { src: [10, 244, 0, 2].into(), dst: [10, 244, 1, 2].into(), ttl: 64, df: true, id: 7 };
+    udp(ip, 40000, port, payload).bytes().to_vec()
+}
+
+/// A datagram as VXLAN carries it: behind a header with VNI 1 and an Ethernet header for IPv4.
+fn in_vxlan(datagram: &[u8]) -> Vec<u8> {
+    let headers = [&[8, 0, 0, 0, 0, 0, 1, 0][..], &[2; 12], &[8, 0]].concat();
+    self::datagram(8472, &[&headers, datagram].concat())
+}
+
+fn faults(bytes: &[u8]) -> usize {
+    let frame = CapturedFrame { interface: "tunl0", link_type: LinkType::Raw, time: Instant::default(), bytes };
+    faulty_frames(&write_pcapng([frame].into_iter())).len()
+}
+
+#[test]
+fn a_good_frame_is_not_faulty_and_one_with_a_flipped_bit_is() {
+    let good = datagram(9, b"hello");
+    assert_eq!(faults(&good), 0);
+    for position in [8, 22, 30] {
+        let mut bad = good.clone();
+        bad[position] ^= 1;
+        assert_eq!(faults(&bad), 1, "byte {position}");
+    }
+    assert_eq!(faults(&good[..good.len() - 1]), 1);
+}
+
+#[test]
+fn the_frame_inside_vxlan_is_judged_too() {
+    assert_eq!(faults(&in_vxlan(&datagram(9, b"hello"))), 0);
+    let mut bad = datagram(9, b"hello");
+    bad[30] ^= 1;
+    assert_eq!(faults(&in_vxlan(&bad)), 1);
+}

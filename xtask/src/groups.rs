@@ -1,0 +1,120 @@
+//! The groups of checks, in the order in which they run.
+
+use std::cell::OnceCell;
+
+use anyhow::{Context, Result, anyhow};
+
+use crate::program::{command, find, run};
+use crate::setup::Need;
+use crate::tools::{TRUNK, WASM_BINDGEN, WASM_PACK};
+use crate::{page, size};
+
+/// Checks that are run and reported together.
+pub(crate) struct Group {
+    pub(crate) name: &'static str,
+    pub(crate) needs: &'static [Need],
+    /// Returns what is worth showing although nothing is wrong.
+    pub(crate) run: fn(&Shared) -> Result<String>,
+}
+
+/// What several groups use and only the first of them makes.
+#[derive(Default)]
+pub(crate) struct Shared {
+    page: OnceCell<Result<(), String>>,
+}
+
+impl Shared {
+    /// Sees that `dist/` holds the page as the sources have it now.
+    fn built_page(&self) -> Result<()> {
+        let built = self.page.get_or_init(|| page::build(true).map_err(|problem| format!("{problem:#}")));
+        built.clone().map_err(|problem| anyhow!("the page cannot be built: {problem}"))
+    }
+}
+
+/// All native commands name `--workspace`, so that cargo chooses the same features each time and compiles nothing twice.
+pub(crate) const GROUPS: &[Group] = &[
+    Group { name: "fmt", needs: &[], run: |_| cargo("fmt --all --check") },
+    Group {
+        name: "clippy",
+        needs: &[Need::WasmTarget],
+        run: |_| {
+            cargo("clippy --workspace --all-targets -- -D warnings")?;
+            // --all-targets leaves out those that a plain `cargo test` does not run.
+            cargo("clippy --workspace --test * -- -D warnings")?;
+            cargo(
+                "clippy --target wasm32-unknown-unknown -p kubehop-web -p kubehop-browser-tests --lib --bins --test * \
+                 -- -D warnings",
+            )
+        },
+    },
+    Group { name: "tidy", needs: &[], run: |_| cargo("test --workspace --test tidy") },
+    Group { name: "native", needs: &[], run: |_| cargo("test --workspace") },
+    Group { name: "tshark", needs: &[Need::Program("tshark")], run: |_| cargo("test --workspace --test tshark") },
+    Group {
+        name: "wasm",
+        needs: &[
+            Need::WasmTarget,
+            Need::Tool(&WASM_BINDGEN),
+            Need::Tool(&WASM_PACK),
+            Need::Program("chromium"),
+            Need::Program("chromedriver"),
+        ],
+        run: |_| wasm_pack(),
+    },
+    Group {
+        name: "e2e",
+        needs: &[
+            Need::WasmTarget,
+            Need::Tool(&TRUNK),
+            Need::Tool(&WASM_BINDGEN),
+            Need::WasmOpt,
+            Need::Program("chromium"),
+        ],
+        run: |shared| {
+            shared.built_page()?;
+            cargo("test --workspace --test e2e")
+        },
+    },
+    Group { name: "kernel", needs: KERNEL_NEEDS, run: |_| kernel(false) },
+    Group {
+        name: "size",
+        needs: &[Need::WasmTarget, Need::Tool(&TRUNK), Need::Tool(&WASM_BINDGEN), Need::WasmOpt],
+        run: |shared| {
+            shared.built_page()?;
+            size::measure()
+        },
+    },
+];
+
+/// What building networks of real kernels and listening to them takes.
+pub(crate) const KERNEL_NEEDS: &[Need] = &[
+    Need::Namespaces,
+    Need::Program("ethtool"),
+    Need::Program("ip"),
+    Need::Program("ipset"),
+    Need::Program("iptables"),
+    Need::Program("nft"),
+    Need::Program("ping"),
+    Need::Program("tcpdump"),
+];
+
+/// Runs the kernel arm. Without `KUBEHOP_KERNEL` its tests compare with what was recorded.
+pub(crate) fn kernel(record: bool) -> Result<String> {
+    let mut tests = command("cargo", ["test", "--workspace", "--test", "linux"]);
+    tests.env("KUBEHOP_KERNEL", if record { "record" } else { "live" });
+    run(tests)?;
+    Ok(String::new())
+}
+
+fn cargo(args: &str) -> Result<String> {
+    run(command("cargo", args.split_whitespace()))?;
+    Ok(String::new())
+}
+
+fn wasm_pack() -> Result<String> {
+    let driver = find("chromedriver").context("chromedriver is not installed")?;
+    let mut tests = command("wasm-pack", ["test", "--headless", "--chrome", "--mode", "no-install", "--chromedriver"]);
+    tests.arg(&driver).arg("tests/browser").env("CHROMEDRIVER", &driver);
+    run(tests)?;
+    Ok(String::new())
+}

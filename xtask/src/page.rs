@@ -1,0 +1,88 @@
+//! Building the page: Trunk, then wasm-opt, then a look at what came out.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+use crate::program::{command, find, run};
+use crate::setup::{Need, prepare};
+use crate::tools::{TRUNK, WASM_BINDGEN};
+use crate::{markup, project};
+
+/// What a build of the page needs.
+pub(crate) const NEEDS: &[Need] = &[Need::WasmTarget, Need::Tool(&TRUNK), Need::Tool(&WASM_BINDGEN)];
+
+/// What rustc 1.95 writes for wasm32 and wasm-opt does not take unasked.
+const WASM_FEATURES: &[&str] = &[
+    "--enable-bulk-memory",
+    "--enable-multivalue",
+    "--enable-mutable-globals",
+    "--enable-nontrapping-float-to-int",
+    "--enable-reference-types",
+    "--enable-sign-ext",
+];
+
+/// Leaves the release page in `dist/`.
+pub fn dist() -> Result<()> {
+    let needs = [NEEDS, &[Need::WasmOpt]].concat();
+    if let Some(reason) = prepare(needs.iter().copied()).reason(&needs) {
+        bail!("dist {reason}");
+    }
+    let start = Instant::now();
+    build(true)?;
+    println!("dist/ is built ({:.1} s)", start.elapsed().as_secs_f32());
+    Ok(())
+}
+
+/// Builds the page into `dist/`, with or without wasm-opt.
+pub(crate) fn build(optimised: bool) -> Result<()> {
+    let mut trunk = command("trunk", ["build", "--release", "--offline", "true"]);
+    // Trunk takes this variable for an option of its own, and fails on the value that others understand.
+    trunk.env_remove("NO_COLOR");
+    run(trunk)?;
+    if optimised {
+        optimise()?;
+    }
+    check()
+}
+
+/// Makes the wasm smaller, in place.
+fn optimise() -> Result<()> {
+    let program = find("wasm-opt").context("wasm-opt is not installed")?;
+    let wasm = only_file("wasm")?;
+    let mut wasm_opt = command(&program.to_string_lossy(), ["-Oz"]);
+    wasm_opt.args(WASM_FEATURES).arg(&wasm).arg("-o").arg(&wasm);
+    run(wasm_opt)?;
+    Ok(())
+}
+
+/// Fails when the page would not work under any path and under its content security policy.
+fn check() -> Result<()> {
+    let index = fs::read_to_string(project::dist().join("index.html"))?;
+    let problems = markup::problems(&index);
+    if !problems.is_empty() {
+        bail!("dist/index.html is not as it must be; has Trunk's output changed?\n{}", problems.join("\n"));
+    }
+    let wasm = only_file("wasm")?;
+    let name = wasm.file_name().unwrap_or_default().to_string_lossy();
+    if !index.contains(&*name) {
+        bail!("dist/index.html does not name {name}");
+    }
+    Ok(())
+}
+
+fn only_file(extension: &str) -> Result<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(project::dist())? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|found| found == extension) {
+            files.push(path);
+        }
+    }
+    match files.as_slice() {
+        [file] => Ok(file.clone()),
+        _ => bail!("dist/ should hold one .{extension} file, and holds {}", files.len()),
+    }
+}

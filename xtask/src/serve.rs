@@ -1,0 +1,30 @@
+//! `cargo xtask serve`.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+use crate::page;
+use crate::project;
+use crate::server::Site;
+use crate::setup::{Need, prepare};
+
+/// Builds the page and serves it on 127.0.0.1 until it is stopped.
+pub fn serve(port: u16) -> Result<()> {
+    let start = Instant::now();
+    let missing = prepare(page::NEEDS.iter().copied().chain([Need::WasmOpt]));
+    if let Some(reason) = missing.reason(page::NEEDS) {
+        bail!("serve {reason}");
+    }
+    let no_wasm_opt = missing.reason(&[Need::WasmOpt]);
+    if let Some(reason) = &no_wasm_opt {
+        println!("the page stays larger than it could be: it {}", reason.replace('\n', " "));
+    }
+    println!("building the page");
+    page::build(no_wasm_opt.is_none())?;
+    let server =
+        Site::new(project::dist()).serve(port).with_context(|| format!("cannot listen on 127.0.0.1:{port}"))?;
+    println!("{} (ready after {:.1} s; Ctrl-C stops it)", server.url(), start.elapsed().as_secs_f32());
+    server.wait();
+    Ok(())
+}
