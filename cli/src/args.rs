@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use kubehop_core::api::{Detail, Run};
 use lexopt::Arg::{Long, Short, Value};
-use lexopt::{Parser, ValueExt as _};
+use lexopt::Parser;
 
 /// A command with its options.
 #[derive(Debug)]

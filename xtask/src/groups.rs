@@ -100,14 +100,15 @@ pub(crate) const KERNEL_NEEDS: &[Need] = &[
 
 /// Runs the kernel arm. Without `KUBEHOP_KERNEL` its tests compare with what was recorded.
 pub(crate) fn kernel(record: bool) -> Result<String> {
-    let mut tests = command("cargo", ["test", "--workspace", "--test", "linux"]);
+    let mut tests = command("cargo", ["--quiet", "test", "--workspace", "--test", "linux"]);
     tests.env("KUBEHOP_KERNEL", if record { "record" } else { "live" });
     run(tests)?;
     Ok(String::new())
 }
 
+/// Runs cargo without its list of what it compiles, so that a failure shows what failed and little else.
 fn cargo(args: &str) -> Result<String> {
-    run(command("cargo", args.split_whitespace()))?;
+    run(command("cargo", ["--quiet"].into_iter().chain(args.split_whitespace())))?;
     Ok(String::new())
 }
 

@@ -1,5 +1,6 @@
 //! `cargo xtask serve`.
 
+use std::net::TcpListener;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -12,6 +13,8 @@ use crate::setup::{Need, prepare};
 /// Builds the page and serves it on 127.0.0.1 until it is stopped.
 pub fn serve(port: u16) -> Result<()> {
     let start = Instant::now();
+    // Known before minutes are spent on a page that could not be served.
+    TcpListener::bind(("127.0.0.1", port)).with_context(|| format!("cannot listen on 127.0.0.1:{port}"))?;
     let missing = prepare(page::NEEDS.iter().copied().chain([Need::WasmOpt]));
     if let Some(reason) = missing.reason(page::NEEDS) {
         bail!("serve {reason}");
@@ -20,10 +23,10 @@ pub fn serve(port: u16) -> Result<()> {
     if let Some(reason) = &no_wasm_opt {
         println!("the page stays larger than it could be: it {}", reason.replace('\n', " "));
     }
-    println!("building the page");
+    let first = if project::dist().exists() { "" } else { "; the first time, about 2 min on two cores" };
+    println!("building the page{first}");
     page::build(no_wasm_opt.is_none())?;
-    let server =
-        Site::new(project::dist()).serve(port).with_context(|| format!("cannot listen on 127.0.0.1:{port}"))?;
+    let server = Site::new(project::dist()).serve(port)?;
     println!("{} (ready after {:.1} s; Ctrl-C stops it)", server.url(), start.elapsed().as_secs_f32());
     server.wait();
     Ok(())

@@ -59,8 +59,9 @@ impl Site {
         let Some(path) = self.file_for(request.url()) else {
             return request.respond(self.with_headers(Response::from_string("not found\n").with_status_code(404)));
         };
-        let response = Response::from_file(File::open(&path)?).with_header(header("Content-Type", media_type(&path)));
-        request.respond(self.with_headers(response))
+        // A length instead of chunks lets a browser show how far it is.
+        let response = Response::from_file(File::open(&path)?).with_chunked_threshold(usize::MAX);
+        request.respond(self.with_headers(response.with_header(header("Content-Type", media_type(&path)))))
     }
 
     /// The file that an address names, if there is one inside the folder.

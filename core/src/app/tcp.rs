@@ -140,7 +140,7 @@ impl TcpEndpoint {
             self.state = State::Reset;
             return Vec::new();
         }
-        if let Some(ts_val) = tcp.ts_val {
+        if let Some((ts_val, _)) = tcp.timestamps {
             self.ts_recent = ts_val;
         }
         let mut out = Vec::new();

@@ -4,6 +4,6 @@
 //! a real cluster would; the kubelet and the CNI turn them into the tables of [`crate::net`].
 
 pub mod cni;
-//pub mod controllers;
+pub mod controllers;
 pub mod kubelet;
 pub mod objects;

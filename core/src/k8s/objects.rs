@@ -48,8 +48,32 @@ pub struct Node {
     pub addresses: Vec<IpAddr>,
     /// `spec.podCIDR`; filled in if the file states none.
     pub pod_cidr: Option<IpNet>,
-    /// `spec.unschedulable`.
+    /// `spec.unschedulable`: cordoned.
     pub unschedulable: bool,
+    /// `spec.taints`.
+    pub taints: Vec<Taint>,
+}
+
+/// What keeps pods off a node that do not tolerate it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Taint {
+    /// Key.
+    pub key: String,
+    /// Value; empty if none.
+    pub value: String,
+    /// `NoSchedule`, `PreferNoSchedule` or `NoExecute`.
+    pub effect: String,
+}
+
+/// A taint that a pod does not mind.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Toleration {
+    /// Key; empty for every key.
+    pub key: String,
+    /// The value that the taint must have; `None` for the operator `Exists`.
+    pub value: Option<String>,
+    /// Effect; empty for every effect.
+    pub effect: String,
 }
 
 /// A pod.
@@ -59,11 +83,19 @@ pub struct Pod {
     pub meta: ObjectMeta,
     /// `spec.nodeName`; filled in by the scheduler if the file states none.
     pub node_name: String,
+    /// `spec.nodeSelector`.
+    pub node_selector: BTreeMap<String, String>,
+    /// `spec.tolerations`.
+    pub tolerations: Vec<Toleration>,
     /// `spec.hostNetwork`.
     pub host_network: bool,
-    /// `status.podIP`; filled in by the node's IPAM if the file states none.
+    /// `spec.hostname`; empty if none.
+    pub hostname: String,
+    /// `spec.subdomain`; empty if none.
+    pub subdomain: String,
+    /// `status.podIP`; filled in by the node's IPAM if the file states none. The node's own with `hostNetwork`.
     pub pod_ip: Option<IpAddr>,
-    /// `spec.containers`.
+    /// `spec.containers`, then those init containers that go on running (sidecars).
     pub containers: Vec<Container>,
     /// Whether the pod's `Ready` condition is not False.
     pub ready: bool,
@@ -140,6 +172,8 @@ pub struct Service {
     pub health_check_node_port: Option<u16>,
     /// `spec.publishNotReadyAddresses`.
     pub publish_not_ready: bool,
+    /// `spec.allocateLoadBalancerNodePorts: false`: a LoadBalancer without node ports.
+    pub no_node_ports: bool,
 }
 
 /// The type of a service.
@@ -193,7 +227,7 @@ impl Default for TargetPort {
 pub struct EndpointSlice {
     /// Metadata.
     pub meta: ObjectMeta,
-    /// The service, from the label `kubernetes.io/service-name`.
+    /// The service, from the label `kubernetes.io/service-name`; empty if none.
     pub service_name: String,
     /// Ports.
     pub ports: Vec<EndpointPort>,
@@ -244,10 +278,52 @@ pub struct Workload {
     pub meta: ObjectMeta,
     /// Replicas of a Deployment; `None` for a DaemonSet, which has one pod on every node.
     pub replicas: Option<u32>,
-    /// `spec.selector.matchLabels`.
-    pub selector: BTreeMap<String, String>,
+    /// `spec.selector`.
+    pub selector: LabelSelector,
     /// `spec.template`, as a pod without name, node and address.
     pub template: Pod,
+}
+
+/// Which labels are meant.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LabelSelector {
+    /// `matchLabels`.
+    pub match_labels: BTreeMap<String, String>,
+    /// `matchExpressions`.
+    pub match_expressions: Vec<LabelRequirement>,
+}
+
+/// One of a selector's expressions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LabelRequirement {
+    /// The label has one of these values.
+    In(String, Vec<String>),
+    /// The label has none of these values, or is absent.
+    NotIn(String, Vec<String>),
+    /// The label is there.
+    Exists(String),
+    /// The label is absent.
+    DoesNotExist(String),
+}
+
+impl LabelSelector {
+    /// Whether an object with these labels is selected. A selector that says nothing selects everything.
+    #[must_use]
+    pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
+        selects(&self.match_labels, labels)
+            && self.match_expressions.iter().all(|requirement| match requirement {
+                LabelRequirement::In(key, values) => labels.get(key).is_some_and(|value| values.contains(value)),
+                LabelRequirement::NotIn(key, values) => labels.get(key).is_none_or(|value| !values.contains(value)),
+                LabelRequirement::Exists(key) => labels.contains_key(key),
+                LabelRequirement::DoesNotExist(key) => !labels.contains_key(key),
+            })
+    }
+}
+
+/// Whether `labels` have every one of the labels that `wanted` names.
+#[must_use]
+pub fn selects(wanted: &BTreeMap<String, String>, labels: &BTreeMap<String, String>) -> bool {
+    wanted.iter().all(|(key, value)| labels.get(key) == Some(value))
 }
 
 /// An ingress.

@@ -17,7 +17,7 @@ pub use parse::{Parsed, Source, parse};
 pub use problem::{Problem, Severity};
 pub use run::{Run, RunError, resolve, trace};
 pub use show::{ShowError, show};
-pub use spec::{CniMode, HostSpec, LabSpec};
+pub use spec::{CniMode, DnsSpec, HostSpec, KubeProxyMode, KubeProxySpec, LabSpec, UpstreamSpec};
 
 /// A cluster and what surrounds it: complete, checked, and ready to be wired.
 #[derive(Clone, Debug, Default)]

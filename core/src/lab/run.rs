@@ -144,8 +144,14 @@ fn exchange(lab: &Lab, topo: &Topology, run: &Run) -> Result<Exchange, RunError>
             Talk::Tcp { port: target.port, is_http, request, reply, reply_len }
         }
     };
-    let tool = if target.scheme == Scheme::Ping { "ping" } else { "client" };
-    let program = program.unwrap_or_else(|| tool.to_owned()).into();
+    // ping is a program of its own in whatever container it is typed; a machine without containers has its tools.
+    let program = match (target.scheme, program) {
+        (Scheme::Ping, _) => "ping".to_owned(),
+        (_, Some(container)) => container,
+        (Scheme::Http, None) => "curl".to_owned(),
+        (Scheme::Tcp | Scheme::Udp, None) => "client".to_owned(),
+    };
+    let program = program.into();
     Ok(Exchange { client, program, dst: target.host, talk, ttl: run.ttl, seed: run.seed })
 }
 

@@ -27,8 +27,65 @@ pub struct LabSpec {
     pub node_mtus: BTreeMap<String, usize>,
     /// `hosts`.
     pub hosts: Vec<HostSpec>,
+    /// `kubeProxy`.
+    pub kube_proxy: KubeProxySpec,
+    /// `dns`, if the document has that section.
+    pub dns: Option<DnsSpec>,
     /// `sysctl`: by place, then by path.
     pub sysctls: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// `kubeProxy`: how services are translated on the nodes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KubeProxySpec {
+    /// `mode`.
+    pub mode: KubeProxyMode,
+    /// `clusterCIDR`: what counts as local traffic; `podCIDR` unless stated, `None` for `null`.
+    pub cluster_cidr: Option<IpNet>,
+    /// `masqueradeAll`.
+    pub masquerade_all: bool,
+    /// `localhostNodePorts`.
+    pub localhost_node_ports: bool,
+    /// `nodePortAddresses`; empty for every address of the node.
+    pub node_port_addresses: Vec<IpNet>,
+}
+
+/// The back end of kube-proxy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum KubeProxyMode {
+    /// Rules of iptables.
+    #[default]
+    Iptables,
+    /// Virtual servers of IPVS.
+    Ipvs,
+    /// Verdict maps of nftables.
+    Nftables,
+    /// No kube-proxy.
+    None,
+}
+
+impl KubeProxyMode {
+    /// Every mode with its name in the document.
+    pub const ALL: [(&'static str, Self); 4] =
+        [("iptables", Self::Iptables), ("ipvs", Self::Ipvs), ("nftables", Self::Nftables), ("none", Self::None)];
+}
+
+/// `dns`: CoreDNS and the resolver it forwards to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DnsSpec {
+    /// `corefile`; `None` for kubeadm's.
+    pub corefile: Option<String>,
+    /// `upstream`.
+    pub upstream: Option<UpstreamSpec>,
+}
+
+/// `dns.upstream`: the resolver outside, the machine `host/upstream`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpstreamSpec {
+    /// `address`.
+    pub address: IpAddr,
+    /// `records`, each in presentation form: `example.com. 300 IN A 93.184.216.34`.
+    pub records: Vec<String>,
 }
 
 /// A machine outside the cluster.
@@ -56,6 +113,14 @@ impl Default for LabSpec {
             mtu: 1500,
             node_mtus: BTreeMap::new(),
             hosts: Vec::new(),
+            kube_proxy: KubeProxySpec {
+                mode: KubeProxyMode::default(),
+                cluster_cidr: Some(net(10, 244, 16)),
+                masquerade_all: false,
+                localhost_node_ports: true,
+                node_port_addresses: Vec::new(),
+            },
+            dns: None,
             sysctls: BTreeMap::new(),
         }
     }

@@ -1,8 +1,12 @@
 //! The only prose: what a step did, why one cares, and the command that shows it on a real machine.
 
-use super::{BridgeTarget, Decision, DropReason, Hook, Hop, NextHop, RejectReason, Stage, Step, Trace};
+mod ends;
+mod way;
+
+use super::{Decision, Hop, NextHop, Stage, Step, Trace};
 use crate::base::Place;
-use crate::wire::{Transport, VXLAN_HEADER_LEN};
+use ends::{delivers, drops, kernel_sends, refuses, sends};
+use way::{bridges, encapsulates, fits, hook_passed, transmits, via};
 
 /// A step in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +30,7 @@ pub fn explain(trace: &Trace, hop: &Hop, step: &Step) -> Explanation {
     Explanation { headline, what, why, command: command(hop, step, dev) }
 }
 
+/// Headline, what, why.
 type Words = (String, String, String);
 
 fn words(trace: &Trace, hop: &Hop, step: &Step, at: &str, dev: &str) -> Words {
@@ -49,7 +54,7 @@ fn words(trace: &Trace, hop: &Hop, step: &Step, at: &str, dev: &str) -> Words {
                 format!("The longest prefix that covers {dst} names no gateway, so the packet goes to {dst} directly by {dev}."),
                 "No router in between: only the link address of the target itself is needed.".into(),
             ),
-            NextHop::Via { gateway, dev } => via(step, dst.to_string(), gateway.to_string(), dev),
+            NextHop::Via { gateway, dev } => via(hop, &dst.to_string(), &gateway.to_string(), dev),
         },
         Decision::Accept(hook) => hook_passed(*hook, at),
         Decision::DecrementTtl { from } => (
@@ -119,278 +124,6 @@ fn words(trace: &Trace, hop: &Hop, step: &Step, at: &str, dev: &str) -> Words {
         Decision::Refuse(reason) => refuses(*reason, step),
         Decision::Drop(reason) => drops(*reason, step, at, dev),
     }
-}
-
-fn sends(trace: &Trace, hop: &Hop, by: &str, payload_len: usize) -> Words {
-    let journey = trace.journey(hop.journey);
-    match (journey.flow, journey.name.as_str()) {
-        ("ping", _) => (
-            format!("{by} sends an echo request."),
-            format!("{payload_len} bytes of data, 8 of ICMP and 20 of IP. DF is set although nobody asked: Linux sets it on whatever fits the way."),
-            "ping is the smallest question a network can be asked: does anything come back?".into(),
-        ),
-        ("udp", _) => (
-            format!("{by} sends a datagram of {payload_len} bytes."),
-            "No handshake: the kernel puts 8 bytes of UDP and 20 of IP in front, and sends.".into(),
-            "Nobody will tell the sender if it gets lost.".into(),
-        ),
-        (_, "syn") => (
-            format!("{by} asks for a connection."),
-            "connect() makes the kernel send a SYN. Its MSS is the MTU of the way out less 40: what a segment may carry."
-                .into(),
-            "The application does not see packets. It waits in connect() until the answer is here.".into(),
-        ),
-        (_, "fin") => (
-            format!("{by} closes: nothing more to say."),
-            "close() makes the kernel send a FIN, which counts as one byte of the stream.".into(),
-            "Each side closes its own direction; the client does it first here.".into(),
-        ),
-        (_, "fin-ack") => (
-            format!("{by} closes too."),
-            "The client's FIN is acknowledged, and the server's own FIN goes with it.".into(),
-            "With both directions closed the connection is over.".into(),
-        ),
-        (_, name) => (
-            format!("{by} hands {payload_len} bytes to the kernel."),
-            format!("They leave in segment {name}: 20 bytes of IP, 20 of TCP and 12 of timestamps go in front. PSH ends a burst."),
-            "A segment never holds more than the smaller of both sides' MSS, less the 12 bytes of options.".into(),
-        ),
-    }
-}
-
-fn kernel_sends(trace: &Trace, hop: &Hop, at: &str) -> Words {
-    let journey = trace.journey(hop.journey);
-    let (headline, what) = match journey.name.as_str() {
-        "syn-ack" => (
-            "The kernel accepts the connection.",
-            "Somebody listens on that port, so the kernel answers SYN with SYN and ACK, and with its own MSS. The application is told only when the handshake is done.",
-        ),
-        "ack" => (
-            "The handshake is complete.",
-            "The client's kernel acknowledges the server's SYN. Now both sides know the other's first sequence number.",
-        ),
-        "last-ack" => ("The last acknowledgment.", "The client's kernel acknowledges the server's FIN."),
-        "rst" => (
-            "Nobody listens there: the kernel says so.",
-            "A reset of 40 bytes without options. The client's connect() fails at once with ECONNREFUSED.",
-        ),
-        name if name.starts_with("reply") && journey.flow == "ping" => (
-            "The kernel answers the ping by itself.",
-            "No program is asked. The reply carries the same data, and DF is not set on it.",
-        ),
-        _ => (
-            "The kernel acknowledges what arrived.",
-            "Every second segment, and the last one of a message, is acknowledged at once.",
-        ),
-    };
-    (headline.into(), what.into(), format!("This packet was made by {at}'s kernel; no application wrote it."))
-}
-
-fn via(step: &Step, dst: String, gateway: String, dev: &str) -> Words {
-    let headline = format!("To {dst}: via {gateway} by {dev}.");
-    let what = format!(
-        "Of all routes that cover {dst} this one has the longest prefix. It names a gateway, so the packet goes to {gateway}'s link address while its IP destination stays {dst}."
-    );
-    let why = match (dev, step.outer) {
-        (dev, _) if dev.starts_with("flannel") => {
-            "flanneld wrote this row: one route for each other node's range of pod addresses. The gateway exists only as an entry in two tables."
-        }
-        ("eth0", _)
-            if matches!(step.before.as_ref().and_then(|packet| packet.ip_header()).map(|ip| ip.ttl), Some(64)) =>
-        {
-            "A pod knows one neighbour, its node's bridge, and hands everything to it."
-        }
-        _ => "Routing decides the next station only; the one after is that station's decision.",
-    };
-    (headline, what, why.into())
-}
-
-fn hook_passed(hook: Hook, at: &str) -> Words {
-    let moment = match hook {
-        Hook::Prerouting => "before the routing decision; a Service address would be translated here",
-        Hook::Input => "for packets that are for this machine",
-        Hook::Forward => "for packets that pass through; policies sit here",
-        Hook::Output => "for packets that this machine itself sends",
-        Hook::Postrouting => "the last one, after routing; masquerading happens here",
-    };
-    (
-        format!("{}: nothing registered, passed.", hook.name()),
-        format!("{at}'s netfilter hook {} is {moment}.", hook.name()),
-        "Every packet walks past the hooks on its path, rules or not.".into(),
-    )
-}
-
-fn fits(step: &Step, dev: &str) -> Words {
-    let Some(check) = &step.mtu else { return (format!("It fits {dev}."), String::new(), String::new()) };
-    let room = check.mtu - check.len;
-    (
-        format!("{} bytes fit {dev}'s MTU of {}.", check.len, check.mtu),
-        format!(
-            "The IP packet is held against the device that it will leave by. {room} bytes are left. The Ethernet header does not count."
-        ),
-        if step.outer {
-            "Here the envelope counts as well: that is why pods get an MTU that is 50 smaller than the NIC's.".into()
-        } else {
-            "What does not fit is cut, or refused if DF is set: here, before the device, not on the wire.".into()
-        },
-    )
-}
-
-fn transmits(hop: &Hop, step: &Step, at: &str, dev: &str) -> Words {
-    if dev == "lo" {
-        return (
-            "Out by lo, and in by lo.".into(),
-            "Whatever is handed to the loopback device comes back in by it at once.".into(),
-            "No cable, no bridge, no other place is involved.".into(),
-        );
-    }
-    match &*hop.at {
-        Place::Pod { .. } => (
-            format!("The frame leaves {at} by {dev}."),
-            format!("{dev} is one end of a veth pair: whatever goes in here comes out at the other end, on the node."),
-            "This is the pod's only way out. The pod's border is its network namespace, and the cable crosses it.".into(),
-        ),
-        _ => (
-            format!("The frame leaves {at} by {dev}."),
-            "It is on the wire of the fabric now. Switches on the way read its Ethernet addresses, routers its outer IP addresses.".into(),
-            if step.outer {
-                "What the fabric sees is a UDP datagram between two nodes; it never learns that pods exist.".into()
-            } else {
-                "What the fabric sees are the addresses exactly as they stand here.".into()
-            },
-        ),
-    }
-}
-
-fn bridges(step: &Step, target: &BridgeTarget, dev: &str) -> Words {
-    let learned = if step.wrote.is_empty() {
-        ""
-    } else {
-        " On the way in, the source address is noted with the port it came by."
-    };
-    match target {
-        BridgeTarget::Host => (
-            "The bridge hands the frame up to the node.".into(),
-            format!(
-                "The frame came in by {dev}. Its destination is the bridge's own address, so it leaves the bridge upwards, to the node's IP.{learned}"
-            ),
-            "This is where bridging ends and routing begins: the pod addressed its gateway.".into(),
-        ),
-        BridgeTarget::Port(port) => (
-            format!("The bridge sends the frame out by {port}."),
-            format!("The forwarding database has the destination address behind {port}.{learned}"),
-            "A bridge changes nothing: same addresses, same TTL. The IP header is not even read.".into(),
-        ),
-        BridgeTarget::Broadcast(ports) => (
-            format!("The bridge floods the frame to {} port{}.", ports.len(), if ports.len() == 1 { "" } else { "s" }),
-            format!("It is for everyone, so every port gets a copy, and so does the node itself.{learned}"),
-            "A port in hairpin mode gets its own frame back as well; whoever is not meant keeps silent.".into(),
-        ),
-        BridgeTarget::Unknown(ports) => (
-            format!("Unknown address: the bridge floods to {} ports.", ports.len()),
-            format!(
-                "The forwarding database does not have the destination yet, so every other port gets a copy.{learned}"
-            ),
-            "The answer will teach the bridge where the address is.".into(),
-        ),
-    }
-}
-
-fn encapsulates(step: &Step, dev: &str, vni: u32, remote: &str) -> Words {
-    let inner = step.before.as_ref().map_or(0, |frame| frame.network_len());
-    let outer = step.after.as_ref().map_or(0, |packet| packet.network_len());
-    (
-        format!("{dev} puts the frame into an envelope for {remote}."),
-        format!(
-            "{inner} bytes of IP become {outer}: 14 of inner Ethernet, {VXLAN_HEADER_LEN} of VXLAN with identifier {vni}, 8 of UDP and 20 of outer IP. The forwarding database told which node has that inner address."
-        ),
-        "The fabric knows nodes, not pods. The outer TTL starts at 64 anew and DF is not set, whatever the inner packet says.".into(),
-    )
-}
-
-fn delivers(trace: &Trace, hop: &Hop, to: &str, at: &str) -> Words {
-    let journey = trace.journey(hop.journey);
-    if to == "kernel" {
-        return (
-            format!("{at} got the ping."),
-            "An echo request needs no socket: the kernel answers it by itself.".into(),
-            "A pod that answers a ping need not have a working application.".into(),
-        );
-    }
-    let headline = match journey.name.as_str() {
-        "syn" => format!("A listener is there: {to}."),
-        "syn-ack" => "The server accepted.".into(),
-        _ => format!("The packet reached {to}."),
-    };
-    (
-        headline,
-        "Addresses and ports name the socket: an open connection first, then whoever listens on the port.".into(),
-        format!("The packet ends here; what {at} says next is a packet of its own."),
-    )
-}
-
-fn refuses(reason: RejectReason, step: &Step) -> Words {
-    match reason {
-        RejectReason::IcmpFragNeeded => {
-            let (len, mtu) = step.mtu.as_ref().map_or((0, 0), |check| (check.len, check.mtu));
-            (
-                format!("{len} bytes do not fit {mtu}, and DF is asked for: EMSGSIZE."),
-                "The sender's own kernel refuses. Not one frame appears anywhere, not even ARP.".into(),
-                "ping -M do finds the first limit this way: its own.".into(),
-            )
-        }
-        RejectReason::IcmpNetUnreach => (
-            "No route: ENETUNREACH.".into(),
-            "No row of any table covers the destination, so the sender's own kernel refuses.".into(),
-            "Nothing was sent.".into(),
-        ),
-        RejectReason::NoSocket => ("Refused.".into(), "Nobody listens on that port.".into(), String::new()),
-    }
-}
-
-fn drops(reason: DropReason, step: &Step, at: &str, dev: &str) -> Words {
-    let name = reason.name();
-    let (headline, what) = match reason {
-        DropReason::IpInnoroutes | DropReason::IpOutnoroutes => (
-            format!("{at} has no route for it."),
-            "No row of the routing tables covers the destination.".to_owned(),
-        ),
-        DropReason::IpInhdr => (
-            format!("The TTL ran out at {at}."),
-            "It came with TTL 1, and forwarding would make it 0.".to_owned(),
-        ),
-        DropReason::PktTooBig => {
-            let (len, mtu) = step.mtu.as_ref().map_or((0, 0), |check| (check.len, check.mtu));
-            (format!("{len} bytes do not fit {dev}'s MTU of {mtu}."), "The packet is refused here. This version does not cut packets into fragments.".to_owned())
-        }
-        DropReason::NeighFailed => (
-            "Nobody answered ARP: given up.".to_owned(),
-            "Three questions in three seconds, and no answer. The packets that waited are dropped.".to_owned(),
-        ),
-        DropReason::NoSocket => (
-            "Nobody wants it.".to_owned(),
-            match step.before.as_ref().and_then(|packet| packet.transport()) {
-                Some(Transport::Tcp(tcp)) => format!("No socket listens on TCP port {}.", tcp.dport),
-                Some(Transport::Udp(udp)) => format!("No socket listens on UDP port {}.", udp.dport),
-                _ => "No socket waits for it.".to_owned(),
-            },
-        ),
-        DropReason::FabricMtu => (
-            format!("{at}'s {dev} takes no frame of that size."),
-            "The frame is larger than the receiving NIC's MTU allows. It is thrown away before any capture on this machine sees it, and nobody is told.".to_owned(),
-        ),
-        DropReason::VxlanNoRemote => (
-            format!("{dev} knows no node for that address."),
-            "The tunnel's forwarding database has no row for the inner destination address.".to_owned(),
-        ),
-        DropReason::VxlanVniNotFound => (
-            "No tunnel takes that identifier.".to_owned(),
-            "The datagram's network identifier is not one of this machine's tunnel devices.".to_owned(),
-        ),
-        DropReason::Otherhost => ("Not for this machine.".to_owned(), "The frame was for another station.".to_owned()),
-        DropReason::DevReady => (format!("{dev} is down."), "A device that is down sends nothing.".to_owned()),
-    };
-    (headline, what, format!("The kernel's name for it is {name}."))
 }
 
 /// Where a command is typed: a pod's namespace is entered from its node.

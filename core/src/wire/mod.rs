@@ -9,6 +9,8 @@ mod dissect;
 mod packet;
 mod pcapng;
 mod print;
+#[cfg(test)]
+mod tests;
 mod vxlan;
 
 pub use build::{ArpOp, ArpSpec, IpSpec, TcpFlags, TcpOptions, TcpSpec, arp, icmp_echo, tcp, udp};

@@ -89,10 +89,14 @@ pub struct Tcp {
     pub fin: bool,
     /// RST flag.
     pub rst: bool,
+    /// Window, as it stands in the header.
+    pub window: u16,
     /// Maximum segment size option, in bytes.
     pub mss: Option<u16>,
-    /// TSval of the timestamps option.
-    pub ts_val: Option<u32>,
+    /// TSval and TSecr of the timestamps option.
+    pub timestamps: Option<(u32, u32)>,
+    /// Window scale option.
+    pub window_scale: Option<u8>,
     /// Bytes of payload.
     pub payload_len: usize,
 }
@@ -227,11 +231,12 @@ impl Packet {
         Some(match ip.protocol {
             6 => {
                 let tcp = TcpSlice::from_slice(payload).ok()?;
-                let (mut mss, mut ts_val) = (None, None);
+                let (mut mss, mut timestamps, mut window_scale) = (None, None, None);
                 for option in tcp.options_iterator().flatten() {
                     match option {
                         etherparse::TcpOptionElement::MaximumSegmentSize(value) => mss = Some(value),
-                        etherparse::TcpOptionElement::Timestamp(value, _) => ts_val = Some(value),
+                        etherparse::TcpOptionElement::Timestamp(val, ecr) => timestamps = Some((val, ecr)),
+                        etherparse::TcpOptionElement::WindowScale(value) => window_scale = Some(value),
                         _ => {}
                     }
                 }
@@ -245,8 +250,10 @@ impl Packet {
                     psh: tcp.psh(),
                     fin: tcp.fin(),
                     rst: tcp.rst(),
+                    window: tcp.window_size(),
                     mss,
-                    ts_val,
+                    timestamps,
+                    window_scale,
                     payload_len: tcp.payload().len(),
                 })
             }

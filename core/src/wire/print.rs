@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Icmp, Packet, Transport, VXLAN_HEADER_LEN, VxlanHeader, dissect};
+use super::{Icmp, Packet, Tcp, Transport, VXLAN_HEADER_LEN, VxlanHeader, dissect};
 use crate::wire::{ArpOp, Role};
 
 /// `packet` in one line: `IP 10.244.0.2.40000 > 10.244.1.2.8080: Flags [S], seq 1, win 64860, length 0`.
@@ -25,11 +25,18 @@ pub fn one_line(packet: &Packet) -> String {
             for (set, letter) in [(tcp.syn, 'S'), (tcp.fin, 'F'), (tcp.rst, 'R'), (tcp.psh, 'P'), (tcp.is_ack, '.')] {
                 flags.extend(set.then_some(letter));
             }
-            let mss = tcp.mss.map(|mss| format!(", mss {mss}")).unwrap_or_default();
+            let ack = if tcp.is_ack { format!(", ack {}", tcp.ack) } else { String::new() };
             write!(
                 line,
-                "IP {}.{} > {}.{}: Flags [{flags}], seq {}, ack {}{mss}, length {}",
-                ip.src, tcp.sport, ip.dst, tcp.dport, tcp.seq, tcp.ack, tcp.payload_len
+                "IP {}.{} > {}.{}: Flags [{flags}], seq {}{ack}, win {}{}, length {}",
+                ip.src,
+                tcp.sport,
+                ip.dst,
+                tcp.dport,
+                tcp.seq,
+                tcp.window,
+                tcp_options(&tcp),
+                tcp.payload_len
             )
         }
         Transport::Udp(udp) => {
@@ -78,4 +85,16 @@ pub fn one_line(packet: &Packet) -> String {
         }
     };
     line
+}
+
+/// The options of a segment, in the order in which Linux writes them.
+fn tcp_options(tcp: &Tcp) -> String {
+    let timestamps = tcp.timestamps.map(|(val, ecr)| format!("TS val {val} ecr {ecr}"));
+    match (tcp.mss, timestamps, tcp.window_scale) {
+        (Some(mss), Some(timestamps), Some(scale)) => {
+            format!(", options [mss {mss},sackOK,{timestamps},nop,wscale {scale}]")
+        }
+        (None, Some(timestamps), _) => format!(", options [nop,nop,{timestamps}]"),
+        _ => String::new(),
+    }
 }

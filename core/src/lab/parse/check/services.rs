@@ -1,0 +1,91 @@
+//! Services: their addresses and node ports.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::base::Span;
+use crate::k8s::objects::{Protocol, Service};
+use crate::lab::LabSpec;
+use crate::lab::parse::documents::Stated;
+
+use super::there;
+
+/// Drops clusterIPs and node ports that another service has, and clusterIPs outside the service network.
+pub(in crate::lab::parse) fn services(services: &mut [Stated<'_, Service>], spec: &LabSpec, range_is_stated: bool) {
+    let mut ips: BTreeMap<IpAddr, (String, Span)> = BTreeMap::new();
+    let mut ports: BTreeMap<u16, (String, Span, Vec<Protocol>)> = BTreeMap::new();
+    let mut range_is_noted = false;
+    for stated in services {
+        cluster_ip(stated, &mut ips, spec, range_is_stated, &mut range_is_noted);
+        node_ports(stated, &mut ports);
+    }
+}
+
+fn cluster_ip(
+    Stated { object: service, fields }: &mut Stated<'_, Service>,
+    first: &mut BTreeMap<IpAddr, (String, Span)>,
+    spec: &LabSpec,
+    range_is_stated: bool,
+    range_is_noted: &mut bool,
+) {
+    let Some(ip) = service.cluster_ip else { return };
+    let here = fields.at("spec.clusterIP");
+    let name = full_name(service);
+    let range = spec.service_cidr;
+    let wrong = if let Some((other, before)) = first.get(&ip) {
+        Some(format!("expected another: service {other} has it {}", there(here, *before)))
+    } else if range_is_stated && !range.contains(&ip) {
+        Some(format!("expected one in {range}, the serviceCIDR of the cluster"))
+    } else {
+        None
+    };
+    if let Some(expected) = wrong {
+        fields.problems().error(here, format!("clusterIP: found {ip} for service {name}, {expected}"));
+        service.cluster_ip = None;
+        return;
+    }
+    if !range.contains(&ip) && !*range_is_noted {
+        *range_is_noted = true;
+        let text =
+            format!("clusterIP {ip} is not in {range}; a Lab document can state the serviceCIDR of this cluster");
+        fields.problems().note(here, text);
+    }
+    first.insert(ip, (name, here));
+}
+
+/// A node port belongs to one service, which may use it once for each protocol.
+fn node_ports(
+    Stated { object: service, fields }: &mut Stated<'_, Service>,
+    first: &mut BTreeMap<u16, (String, Span, Vec<Protocol>)>,
+) {
+    let name = full_name(service);
+    let health_check = service.health_check_node_port.map(|port| (None, port, Protocol::Tcp));
+    let of_ports = service
+        .ports
+        .iter()
+        .enumerate()
+        .filter_map(|(index, port)| Some((Some(index), port.node_port?, port.protocol)));
+    let all: Vec<_> = of_ports.chain(health_check).collect();
+    for (index, node_port, protocol) in all {
+        let here = match index {
+            Some(index) => fields.at(&format!("spec.ports.{index}.nodePort")),
+            None => fields.at("spec.healthCheckNodePort"),
+        };
+        match first.get_mut(&node_port) {
+            Some((other, _, protocols)) if *other == name && !protocols.contains(&protocol) => protocols.push(protocol),
+            Some((other, before, _)) => {
+                let text = format!("expected another: service {other} has it {}", there(here, *before));
+                fields.problems().error(here, format!("nodePort: found {node_port} for service {name}, {text}"));
+                match index {
+                    Some(index) => service.ports[index].node_port = None,
+                    None => service.health_check_node_port = None,
+                }
+            }
+            None => _ = first.insert(node_port, (name.clone(), here, vec![protocol])),
+        }
+    }
+}
+
+fn full_name(service: &Service) -> String {
+    format!("{}/{}", service.meta.namespace, service.meta.name)
+}

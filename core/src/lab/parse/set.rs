@@ -1,0 +1,136 @@
+//! `--set path=value`: fields of `Lab.spec` from the command line.
+//!
+//! The pair becomes part of the document before it is read, so that one reader knows which fields there are.
+
+use std::borrow::Cow;
+
+use crate::base::Span;
+use crate::lab::yaml::{self, Entry, Node, Value};
+
+use super::fields::Fields;
+use super::problems::Problems;
+
+/// What the keys of `sysctl` paths begin with: `node/a.example.net.ipv4.ip_forward` is cut before one of these.
+const SYSCTL_ROOTS: [&str; 5] = [".net.", ".kernel.", ".vm.", ".fs.", ".user."];
+
+/// `spec` of the Lab document with every pair of `set` applied; `None` if there is nothing at all.
+pub(super) fn apply<'n>(
+    stated: Option<Fields<'n>>,
+    set: &'n [(String, String)],
+    file: usize,
+    problems: &Problems,
+) -> Option<Node<'n>> {
+    let mut spec = stated.and_then(|fields| fields.get("spec").cloned());
+    for (path, value) in set {
+        let Some(value) = value_of(path, value, file, problems) else { continue };
+        let root = Span { file, line: 1, col: 1 };
+        let spec = spec.get_or_insert_with(|| Node { span: root, value: Value::Mapping(Vec::new()) });
+        if let Err((span, text)) = put(spec, &parts(path, file), value) {
+            problems.error(span, text);
+        }
+    }
+    spec
+}
+
+/// The value, read as YAML.
+fn value_of<'n>(path: &str, value: &'n str, file: usize, problems: &Problems) -> Option<Node<'n>> {
+    let shift = path.chars().count() + 1;
+    let moved = |span: Span| if span.line == 1 { Span { col: span.col + shift, ..span } } else { span };
+    let (mut documents, faults) = yaml::read(value, file, yaml::Expect::AnyValue);
+    for fault in &faults {
+        problems.error(moved(fault.span), fault.text.clone());
+    }
+    if !faults.is_empty() {
+        return None;
+    }
+    let at = Span { file, line: 1, col: 1 + shift };
+    let nothing = Node { span: at, value: Value::Scalar(yaml::Scalar { text: Cow::Borrowed(""), plain: true }) };
+    if documents.len() > 1 {
+        problems.error(at, "found several documents, expected one value");
+        return None;
+    }
+    let mut node = documents.pop().unwrap_or(nothing);
+    move_spans(&mut node, &moved);
+    Some(node)
+}
+
+fn move_spans(node: &mut Node<'_>, moved: &impl Fn(Span) -> Span) {
+    node.span = moved(node.span);
+    match &mut node.value {
+        Value::Scalar(_) => {}
+        Value::Sequence(items) => items.iter_mut().for_each(|item| move_spans(item, moved)),
+        Value::Mapping(entries) => {
+            for entry in entries {
+                entry.key_span = moved(entry.key_span);
+                move_spans(&mut entry.value, moved);
+            }
+        }
+    }
+}
+
+/// The parts of a path with their positions. Names of nodes and sysctls have dots of their own.
+fn parts(path: &str, file: usize) -> Vec<(&str, Span)> {
+    let mut cuts = Vec::new();
+    let mut start = 0;
+    let names = if let Some(node) = path.strip_prefix("underlay.nodes.") {
+        Some((path.len() - node.len(), node.strip_suffix(".mtu").map(str::len)))
+    } else {
+        path.strip_prefix("sysctl.").map(|rest| {
+            let root = SYSCTL_ROOTS.iter().filter_map(|root| rest.find(root)).min();
+            (path.len() - rest.len(), root)
+        })
+    };
+    let mut cut = |end: usize| {
+        let col = 1 + path[..start].chars().count();
+        cuts.push((&path[start..end], Span { file, line: 1, col }));
+        start = end + 1;
+    };
+    let Some((names_start, name_len)) = names else {
+        path.match_indices('.').for_each(|(at, _)| cut(at));
+        cut(path.len());
+        return cuts;
+    };
+    path[..names_start].match_indices('.').for_each(|(at, _)| cut(at));
+    if let Some(name_len) = name_len {
+        cut(names_start + name_len);
+    }
+    cut(path.len());
+    cuts
+}
+
+/// Puts `value` at `path` below `node`, making the mappings on the way.
+fn put<'n>(node: &mut Node<'n>, path: &[(&'n str, Span)], value: Node<'n>) -> Result<(), (Span, String)> {
+    let Some(((name, span), rest)) = path.split_first() else {
+        *node = value;
+        return Ok(());
+    };
+    if name.is_empty() {
+        return Err((*span, "found an empty name, expected a path like cni.mode".to_owned()));
+    }
+    if node.is_null() {
+        node.value = Value::Mapping(Vec::new());
+    }
+    match &mut node.value {
+        Value::Mapping(entries) => {
+            let index = entries.iter().position(|entry| entry.key == *name).unwrap_or(entries.len());
+            if index == entries.len() {
+                let empty = Node { span: *span, value: Value::Mapping(Vec::new()) };
+                entries.push(Entry { key: Cow::Borrowed(name), key_span: *span, value: empty });
+            }
+            put(&mut entries[index].value, rest, value)
+        }
+        Value::Sequence(items) => {
+            let n_items = items.len();
+            match name.parse::<usize>().ok().and_then(|index| items.get_mut(index)) {
+                Some(item) => put(item, rest, value),
+                None => {
+                    Err((*span, format!("found {name:?}, expected the position of one of {n_items} items, from 0")))
+                }
+            }
+        }
+        Value::Scalar(_) => {
+            let found = node.describe();
+            Err((*span, format!("found {name:?} below {found}, expected a field of a mapping")))
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Words for where packets begin and end: applications, the kernel's own packets, sockets, refusals, drops.
+
+use super::Words;
+use crate::trace::{DropReason, Hop, RejectReason, Step, Trace};
+use crate::wire::Transport;
+
+pub(super) fn sends(trace: &Trace, hop: &Hop, by: &str, payload_len: usize) -> Words {
+    let journey = trace.journey(hop.journey);
+    match (journey.flow, journey.name.as_str()) {
+        ("ping", _) => (
+            format!("{by} sends an echo request."),
+            format!("{payload_len} bytes of data, 8 of ICMP and 20 of IP. DF is set although nobody asked: Linux sets it on whatever fits the way."),
+            "ping is the smallest question a network can be asked: does anything come back?".into(),
+        ),
+        ("udp", _) => (
+            format!("{by} sends a datagram of {payload_len} bytes."),
+            "No handshake: the kernel puts 8 bytes of UDP and 20 of IP in front, and sends.".into(),
+            "Nobody will tell the sender if it gets lost.".into(),
+        ),
+        (_, "syn") => (
+            format!("{by} asks for a connection."),
+            "connect() makes the kernel send a SYN. Its MSS is the MTU of the way out less 40: what a segment may carry."
+                .into(),
+            "The application does not see packets. It waits in connect() until the answer is here.".into(),
+        ),
+        (_, "fin") => (
+            format!("{by} closes: nothing more to say."),
+            "close() makes the kernel send a FIN, which counts as one byte of the stream.".into(),
+            "Each side closes its own direction; the client does it first here.".into(),
+        ),
+        (_, "fin-ack") => (
+            format!("{by} closes too."),
+            "The client's FIN is acknowledged, and the server's own FIN goes with it.".into(),
+            "With both directions closed the connection is over.".into(),
+        ),
+        (_, name) => (
+            format!("{by} hands {payload_len} bytes to the kernel."),
+            format!("They leave in segment {name}: 20 bytes of IP, 20 of TCP and 12 of timestamps go in front. PSH ends a burst."),
+            "A segment never holds more than the smaller of both sides' MSS, less the 12 bytes of options.".into(),
+        ),
+    }
+}
+
+pub(super) fn kernel_sends(trace: &Trace, hop: &Hop, at: &str) -> Words {
+    let journey = trace.journey(hop.journey);
+    let (headline, what) = match journey.name.as_str() {
+        "syn-ack" => (
+            "The kernel accepts the connection.",
+            "Somebody listens on that port, so the kernel answers SYN with SYN and ACK, and with its own MSS. The application is told only when the handshake is done.",
+        ),
+        "ack" => (
+            "The handshake is complete.",
+            "The client's kernel acknowledges the server's SYN. Now both sides know the other's first sequence number.",
+        ),
+        "last-ack" => ("The last acknowledgment.", "The client's kernel acknowledges the server's FIN."),
+        "rst" => (
+            "Nobody listens there: the kernel says so.",
+            "A reset of 40 bytes without options. The client's connect() fails at once with ECONNREFUSED.",
+        ),
+        name if name.starts_with("reply") && journey.flow == "ping" => (
+            "The kernel answers the ping by itself.",
+            "No program is asked. The reply carries the same data, and DF is not set on it.",
+        ),
+        _ => (
+            "The kernel acknowledges what arrived.",
+            "Every second segment, and the last one of a message, is acknowledged at once.",
+        ),
+    };
+    (headline.into(), what.into(), format!("This packet was made by {at}'s kernel; no application wrote it."))
+}
+
+pub(super) fn delivers(trace: &Trace, hop: &Hop, to: &str, at: &str) -> Words {
+    let journey = trace.journey(hop.journey);
+    if to == "kernel" {
+        return (
+            format!("{at} got the ping."),
+            "An echo request needs no socket: the kernel answers it by itself.".into(),
+            "A pod that answers a ping need not have a working application.".into(),
+        );
+    }
+    let headline = match journey.name.as_str() {
+        "syn" => format!("A listener is there: {to}."),
+        "syn-ack" => "The server accepted.".into(),
+        _ => format!("The packet reached {to}."),
+    };
+    (
+        headline,
+        "Addresses and ports name the socket: an open connection first, then whoever listens on the port.".into(),
+        format!("The packet ends here; what {at} says next is a packet of its own."),
+    )
+}
+
+pub(super) fn refuses(reason: RejectReason, step: &Step) -> Words {
+    match reason {
+        RejectReason::IcmpFragNeeded => {
+            let (len, mtu) = step.mtu.as_ref().map_or((0, 0), |check| (check.len, check.mtu));
+            (
+                format!("{len} bytes do not fit {mtu}, and DF is asked for: EMSGSIZE."),
+                "The sender's own kernel refuses. Not one frame appears anywhere, not even ARP.".into(),
+                "ping -M do finds the first limit this way: its own.".into(),
+            )
+        }
+        RejectReason::IcmpNetUnreach => (
+            "No route: ENETUNREACH.".into(),
+            "No row of any table covers the destination, so the sender's own kernel refuses.".into(),
+            "Nothing was sent.".into(),
+        ),
+        RejectReason::NoSocket => ("Refused.".into(), "Nobody listens on that port.".into(), String::new()),
+    }
+}
+
+pub(super) fn drops(reason: DropReason, step: &Step, at: &str, dev: &str) -> Words {
+    let name = reason.name();
+    let (headline, what) = match reason {
+        DropReason::IpInnoroutes | DropReason::IpOutnoroutes => (
+            format!("{at} has no route for it."),
+            "No row of the routing tables covers the destination.".to_owned(),
+        ),
+        DropReason::IpInhdr => (
+            format!("The TTL ran out at {at}."),
+            "It came with TTL 1, and forwarding would make it 0.".to_owned(),
+        ),
+        DropReason::PktTooBig => {
+            let (len, mtu) = step.mtu.as_ref().map_or((0, 0), |check| (check.len, check.mtu));
+            (format!("{len} bytes do not fit {dev}'s MTU of {mtu}."), "The packet is refused here. This version does not cut packets into fragments.".to_owned())
+        }
+        DropReason::NeighFailed => (
+            "Nobody answered ARP: given up.".to_owned(),
+            "Three questions in three seconds, and no answer. The packets that waited are dropped.".to_owned(),
+        ),
+        DropReason::NoSocket => (
+            "Nobody wants it.".to_owned(),
+            match step.before.as_ref().and_then(|packet| packet.transport()) {
+                Some(Transport::Tcp(tcp)) => format!("No socket listens on TCP port {}.", tcp.dport),
+                Some(Transport::Udp(udp)) => format!("No socket listens on UDP port {}.", udp.dport),
+                _ => "No socket waits for it.".to_owned(),
+            },
+        ),
+        DropReason::FabricMtu => (
+            format!("{at}'s {dev} takes no frame of that size."),
+            "The frame is larger than the receiving NIC's MTU allows. It is thrown away before any capture on this machine sees it, and nobody is told.".to_owned(),
+        ),
+        DropReason::VxlanNoRemote => (
+            format!("{dev} knows no node for that address."),
+            "The tunnel's forwarding database has no row for the inner destination address.".to_owned(),
+        ),
+        DropReason::VxlanVniNotFound => (
+            "No tunnel takes that identifier.".to_owned(),
+            "The datagram's network identifier is not one of this machine's tunnel devices.".to_owned(),
+        ),
+        DropReason::Otherhost => ("Not for this machine.".to_owned(), "The frame was for another station.".to_owned()),
+        DropReason::DevReady => (format!("{dev} is down."), "A device that is down sends nothing.".to_owned()),
+    };
+    (headline, what, format!("The kernel's name for it is {name}."))
+}

@@ -1,0 +1,124 @@
+//! Words for a packet's way: routes, hooks, MTU, devices, bridges, tunnels.
+
+use super::Words;
+use crate::base::Place;
+use crate::trace::{BridgeTarget, Hook, Hop, Step};
+use crate::wire::VXLAN_HEADER_LEN;
+
+pub(super) fn via(hop: &Hop, dst: &str, gateway: &str, dev: &str) -> Words {
+    let headline = format!("To {dst}: via {gateway} by {dev}.");
+    let what = format!(
+        "Of all routes that cover {dst} this one has the longest prefix. It names a gateway, so the packet goes to {gateway}'s link address while its IP destination stays {dst}."
+    );
+    let why = match &*hop.at {
+        _ if dev.starts_with("flannel") => {
+            "flanneld wrote this row: one route for each other node's range of pod addresses. The gateway exists only as an entry in two tables."
+        }
+        Place::Pod { .. } => "A pod knows one neighbour, its node's bridge, and hands everything to it.",
+        _ => "Routing decides the next station only; the one after is that station's decision.",
+    };
+    (headline, what, why.into())
+}
+
+pub(super) fn hook_passed(hook: Hook, at: &str) -> Words {
+    let moment = match hook {
+        Hook::Prerouting => "before the routing decision; a Service address would be translated here",
+        Hook::Input => "for packets that are for this machine",
+        Hook::Forward => "for packets that pass through; policies sit here",
+        Hook::Output => "for packets that this machine itself sends",
+        Hook::Postrouting => "the last one, after routing; masquerading happens here",
+    };
+    (
+        format!("{}: nothing registered, passed.", hook.name()),
+        format!("{at}'s netfilter hook {} is {moment}.", hook.name()),
+        "Every packet walks past the hooks on its path, rules or not.".into(),
+    )
+}
+
+pub(super) fn fits(step: &Step, dev: &str) -> Words {
+    let Some(check) = &step.mtu else { return (format!("It fits {dev}."), String::new(), String::new()) };
+    let room = check.mtu - check.len;
+    (
+        format!("{} bytes fit {dev}'s MTU of {}.", check.len, check.mtu),
+        format!(
+            "The IP packet is held against the device that it will leave by. {room} bytes are left. The Ethernet header does not count."
+        ),
+        if step.outer {
+            "Here the envelope counts as well: that is why pods get an MTU that is 50 smaller than the NIC's.".into()
+        } else {
+            "What does not fit is cut, or refused if DF is set: here, before the device, not on the wire.".into()
+        },
+    )
+}
+
+pub(super) fn transmits(hop: &Hop, step: &Step, at: &str, dev: &str) -> Words {
+    if dev == "lo" {
+        return (
+            "Out by lo, and in by lo.".into(),
+            "Whatever is handed to the loopback device comes back in by it at once.".into(),
+            "No cable, no bridge, no other place is involved.".into(),
+        );
+    }
+    match &*hop.at {
+        Place::Pod { .. } => (
+            format!("The frame leaves {at} by {dev}."),
+            format!("{dev} is one end of a veth pair: whatever goes in here comes out at the other end, on the node."),
+            "This is the pod's only way out. The pod's border is its network namespace, and the cable crosses it.".into(),
+        ),
+        _ => (
+            format!("The frame leaves {at} by {dev}."),
+            "It is on the wire of the fabric now. Switches on the way read its Ethernet addresses, routers its outer IP addresses.".into(),
+            if step.outer {
+                "What the fabric sees is a UDP datagram between two nodes; it never learns that pods exist.".into()
+            } else {
+                "What the fabric sees are the addresses exactly as they stand here.".into()
+            },
+        ),
+    }
+}
+
+pub(super) fn bridges(step: &Step, target: &BridgeTarget, dev: &str) -> Words {
+    let learned = if step.wrote.is_empty() {
+        ""
+    } else {
+        " On the way in, the source address is noted with the port it came by."
+    };
+    match target {
+        BridgeTarget::Host => (
+            "The bridge hands the frame up to the node.".into(),
+            format!(
+                "The frame came in by {dev}. Its destination is the bridge's own address, so it leaves the bridge upwards, to the node's IP.{learned}"
+            ),
+            "This is where bridging ends and routing begins: the pod addressed its gateway.".into(),
+        ),
+        BridgeTarget::Port(port) => (
+            format!("The bridge sends the frame out by {port}."),
+            format!("The forwarding database has the destination address behind {port}.{learned}"),
+            "A bridge changes nothing: same addresses, same TTL. The IP header is not even read.".into(),
+        ),
+        BridgeTarget::Broadcast(ports) => (
+            format!("The bridge floods the frame to {} port{}.", ports.len(), if ports.len() == 1 { "" } else { "s" }),
+            format!("It is for everyone, so every port gets a copy, and so does the node itself.{learned}"),
+            "A port in hairpin mode gets its own frame back as well; whoever is not meant keeps silent.".into(),
+        ),
+        BridgeTarget::Unknown(ports) => (
+            format!("Unknown address: the bridge floods to {} ports.", ports.len()),
+            format!(
+                "The forwarding database does not have the destination yet, so every other port gets a copy.{learned}"
+            ),
+            "The answer will teach the bridge where the address is.".into(),
+        ),
+    }
+}
+
+pub(super) fn encapsulates(step: &Step, dev: &str, vni: u32, remote: &str) -> Words {
+    let inner = step.before.as_ref().map_or(0, |frame| frame.network_len());
+    let outer = step.after.as_ref().map_or(0, |packet| packet.network_len());
+    (
+        format!("{dev} puts the frame into an envelope for {remote}."),
+        format!(
+            "{inner} bytes of IP become {outer}: 14 of inner Ethernet, {VXLAN_HEADER_LEN} of VXLAN with identifier {vni}, 8 of UDP and 20 of outer IP. The forwarding database told which node has that inner address."
+        ),
+        "The fabric knows nodes, not pods. The outer TTL starts at 64 anew and DF is not set, whatever the inner packet says.".into(),
+    )
+}

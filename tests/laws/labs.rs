@@ -1,0 +1,102 @@
+//! Labs and runs to try the laws on.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use kubehop_core::api::{self, Lab, Run, Scene, Severity, Source};
+use proptest::prelude::*;
+
+/// A lab and a run in it.
+#[derive(Clone, Debug)]
+pub(crate) struct Case {
+    yaml: String,
+    pub run: Run,
+    /// Whether the run must come off: the target exists, listens, and nothing is too large.
+    pub reachable: bool,
+}
+
+/// Two to four nodes in one or several subnets, pods on all of them, either mode, any pair of talkers, any size.
+pub(crate) fn case() -> impl Strategy<Value = Case> {
+    let shape = (2_usize..5, any::<bool>(), any::<bool>(), prop_oneof![Just(1500_usize), Just(9000), Just(1400)]);
+    let talk = (0_usize..5, 0_usize..4, 0_usize..8, 0_usize..4, 0_usize..3000, 0_usize..3000, any::<u64>());
+    (shape, talk).prop_map(|((n_nodes, routed, host_gw, mtu), (from, server, port, scheme, size, reply_size, seed))| {
+        let server = server % n_nodes;
+        let client_node = from % n_nodes;
+        let from = if from == 4 { format!("node/node-{client_node}") } else { format!("pod/client-{client_node}") };
+        // Port 8080 listens; the others are closed.
+        let port = if port < 6 { 8080 } else { 9090 };
+        let address = format!("10.244.{server}.2");
+        let to = match scheme {
+            0 => format!("ping://{address}"),
+            1 => format!("udp://{address}:{port}"),
+            2 => format!("tcp://{address}:{port}"),
+            _ => format!("http://{address}:{port}/a"),
+        };
+        let run = Run { size, reply_size, seed: seed % 1000, ..Run::new(&from, &to) };
+        let pod_mtu = if host_gw { mtu } else { mtu - 50 };
+        let is_datagram = scheme < 2;
+        let fits = !is_datagram || (size + 28 <= pod_mtu && (scheme == 0 || reply_size + 28 <= pod_mtu));
+        let has_route = !(host_gw && routed && client_node != server);
+        let listens = scheme == 0 || port == 8080;
+        Case { yaml: yaml(n_nodes, routed, host_gw, mtu), run, reachable: fits && has_route && listens }
+    })
+}
+
+fn yaml(n_nodes: usize, routed: bool, host_gw: bool, mtu: usize) -> String {
+    let mode = if host_gw { "host-gw" } else { "vxlan" };
+    let mut text = format!(
+        "apiVersion: kubehop.dev/v1\nkind: Lab\nmetadata: {{ name: law }}\nspec:\n  cni: {{ plugin: flannel, mode: {mode} }}\n  underlay: {{ mtu: {mtu} }}\n"
+    );
+    for n in 0..n_nodes {
+        let subnet = if routed { 18 + n } else { 18 };
+        let _ = write!(
+            text,
+            "---\napiVersion: v1\nkind: Node\nmetadata: {{ name: node-{n} }}\nspec: {{ podCIDR: 10.244.{n}.0/24 }}\nstatus: {{ addresses: [{{ type: InternalIP, address: 172.{subnet}.0.{} }}] }}\n",
+            n + 2
+        );
+        for (name, port) in [("server", "ports: [{ containerPort: 8080 }, { containerPort: 8080, protocol: UDP }]"), ("client", "ports: []")] {
+            let _ = write!(
+                text,
+                "---\napiVersion: v1\nkind: Pod\nmetadata: {{ name: {name}-{n} }}\nspec:\n  nodeName: node-{n}\n  containers: [{{ name: main, image: x, {port} }}]\n"
+            );
+        }
+    }
+    text
+}
+
+/// The lab of a case.
+pub(crate) fn lab_of(case: &Case) -> Lab {
+    parse(&case.yaml)
+}
+
+/// The small example.
+pub(crate) fn example() -> Lab {
+    parse(include_str!("../../examples/two-nodes.yaml"))
+}
+
+fn parse(yaml: &str) -> Lab {
+    let parsed = api::parse(&[Source { name: "lab.yaml", text: yaml.as_bytes() }], &[]);
+    let errors: Vec<_> = parsed.problems.iter().filter(|problem| problem.severity == Severity::Error).collect();
+    assert!(errors.is_empty(), "{errors:?}");
+    parsed.lab
+}
+
+/// The MTU of every device, by `REF:DEVICE`.
+pub(crate) fn mtus(scene: &Scene) -> BTreeMap<String, usize> {
+    let machines = scene.nodes.iter().chain(&scene.hosts);
+    let mut mtus = BTreeMap::new();
+    for machine in machines {
+        for device in &machine.devices {
+            mtus.insert(format!("{}:{}", machine.reference, device.name), device.mtu);
+        }
+        for pod in &machine.pods {
+            for device in &pod.devices {
+                mtus.insert(format!("{}:{}", pod.reference, device.name), device.mtu);
+            }
+        }
+    }
+    for device in &scene.router {
+        mtus.insert(format!("router/fabric:{}", device.name), device.mtu);
+    }
+    mtus
+}

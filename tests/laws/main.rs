@@ -1,0 +1,159 @@
+//! What must stay true, whatever the lab and whoever talks to whom.
+
+mod labs;
+
+use std::collections::BTreeSet;
+
+use kubehop_core::api::{self, LayerChange, Link, Packet, Place, Role, Stage, Trace, dissect};
+use labs::{Case, case, lab_of};
+use proptest::prelude::*;
+
+fn trace_of(case: &Case) -> Trace {
+    let lab = lab_of(case);
+    api::trace(&lab, &case.run).expect("the client and the target exist")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_trace_has_its_shape_and_every_checksum_is_right(case in case()) {
+        prop_assert_eq!(api::validate(&trace_of(&case)), Ok(()));
+    }
+
+    #[test]
+    fn every_captured_frame_has_right_checksums(case in case()) {
+        for frame in &trace_of(&case).frames {
+            prop_assert!(frame.packet.checksums_valid(), "{:?}", frame.packet);
+        }
+    }
+
+    #[test]
+    fn a_packet_arrives_at_the_next_place_as_it_left_the_last(case in case()) {
+        let trace = trace_of(&case);
+        for journey in 0..trace.journeys.len() {
+            let hops: Vec<_> = trace.hops.iter().filter(|hop| hop.journey.0 == journey).collect();
+            for pair in hops.windows(2) {
+                let (left, arrived) = (pair[0].steps.last(), pair[1].steps.first());
+                // A packet that waits for ARP stays where it is; everything else has crossed a wire.
+                if let (Some(left), Some(arrived)) = (left, arrived) {
+                    prop_assert_eq!(&left.after, &arrived.before, "{} then {}", left.id, arrived.id);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_frame_leaves_a_device_above_its_mtu(case in case()) {
+        let trace = trace_of(&case);
+        let scene = api::scene(&lab_of(&case));
+        let mtus = labs::mtus(&scene);
+        for frame in &trace.frames {
+            let name = &trace.devices[frame.device].name;
+            let mtu = mtus[name];
+            prop_assert!(frame.packet.network_len() <= mtu, "{} bytes on {name} of {mtu}", frame.packet.network_len());
+        }
+    }
+
+    #[test]
+    fn the_length_on_the_wire_is_the_sum_that_the_mtu_bar_prints(case in case()) {
+        let trace = trace_of(&case);
+        for idx in 0..trace.steps().count() {
+            let view = api::step_view(&trace, idx).expect("a step");
+            if let (Some(mtu), Some(packet)) = (view.mtu, view.packet) {
+                prop_assert_eq!(mtu.total, packet.network_len(), "{}", view.id);
+                prop_assert_eq!(mtu.fits, mtu.total <= mtu.limit, "{}", view.id);
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_input_and_seed_give_the_same_bytes(case in case()) {
+        let (one, two) = (trace_of(&case), trace_of(&case));
+        prop_assert_eq!(one.to_pcapng(), two.to_pcapng());
+        prop_assert_eq!(api::to_json(&one), api::to_json(&two));
+    }
+
+    #[test]
+    fn a_diff_accounts_for_every_byte_that_changed(case in case()) {
+        let trace = trace_of(&case);
+        for idx in 0..trace.steps().count() {
+            let view = api::step_view(&trace, idx).expect("a step");
+            let (Some(before), Some(after)) = (&view.before, &view.packet) else { continue };
+            let changed = view.changes.iter().any(|change| !matches!(change, LayerChange::Same(_)));
+            prop_assert_eq!(changed, before != after, "{}", view.id);
+        }
+    }
+
+    #[test]
+    fn pods_reach_pods_without_translation_and_see_the_address_that_others_see(case in case()) {
+        let trace = trace_of(&case);
+        let (mut sent, mut delivered) = (BTreeSet::new(), BTreeSet::new());
+        for (hop, step) in trace.steps().filter(|(hop, _)| trace.journey(hop.journey).flow != "arp") {
+            let Some(packet) = step.packet() else { continue };
+            let Some(ip) = packet.ip_header() else { continue };
+            match step.stage {
+                Stage::App => sent.insert((hop.journey, ip.src, ip.dst)),
+                Stage::Deliver => delivered.insert((hop.journey, ip.src, ip.dst)),
+                _ => false,
+            };
+        }
+        prop_assert!(delivered.is_subset(&sent), "sent {sent:?}, delivered {delivered:?}");
+    }
+
+    #[test]
+    fn a_pod_that_was_asked_on_its_port_answers(case in case()) {
+        if case.reachable {
+            let trace = trace_of(&case);
+            prop_assert_eq!(trace.disposition.kind(), "delivered", "{}", trace.disposition);
+        }
+    }
+
+    #[test]
+    fn a_step_keeps_its_name_under_another_size_and_seed(case in case()) {
+        let ids = |run| -> BTreeSet<String> {
+            let trace = api::trace(&lab_of(&case), run).expect("the client and the target exist");
+            trace.steps().map(|(_, step)| step.id.clone()).collect()
+        };
+        let mut other = case.run.clone();
+        other.seed += 1;
+        prop_assert_eq!(ids(&case.run), ids(&other));
+    }
+}
+
+#[test]
+fn dissecting_whatever_bytes_never_panics() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    runner
+        .run(&proptest::collection::vec(any::<u8>(), 0..120), |bytes| {
+            let mut frame = bytes.clone();
+            if frame.len() > 13 {
+                frame[12..14].copy_from_slice(&[8, 0]);
+            }
+            for packet in [Packet::frame(frame), Packet::ip(bytes)] {
+                let layers = dissect(&packet);
+                for layer in &layers {
+                    prop_assert!(layer.range.end <= packet.bytes().len(), "{layer:?}");
+                    prop_assert!(layer.fields.iter().all(|field| field.range.end <= packet.bytes().len()));
+                }
+                prop_assert!(packet.link() == Link::Ethernet || layers.first().is_none_or(|l| l.role != Role::Link));
+                let _ = api::one_line(&packet);
+            }
+            Ok(())
+        })
+        .expect("no panic, no range past the end");
+}
+
+#[test]
+fn each_pod_address_is_unique_and_inside_its_nodes_range() {
+    let lab = labs::example();
+    let scene = api::scene(&lab);
+    let mut seen = BTreeSet::new();
+    for node in &scene.nodes {
+        for pod in &node.pods {
+            assert!(seen.insert(pod.ip.clone()), "{} has an address that another pod has", pod.reference);
+            assert!(pod.reference.parse::<Place>().is_ok());
+        }
+    }
+    assert!(seen.len() >= 4, "the example has pods");
+}

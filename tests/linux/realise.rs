@@ -1,0 +1,190 @@
+//! The lab in network namespaces of the kernel.
+//!
+//! Built from the simulator's own [`Topology`], so that the kernel is configured with the very rows that the simulator
+//! prints. Names, link addresses, MTUs, addresses, the routes and neighbours that the CNI writes are therefore *inputs*:
+//! they are the same on both sides and the judge says nothing about them. What follows from them is judged: connected
+//! routes, table `local`, the bridges' own entries, and every frame.
+
+use std::collections::BTreeMap;
+
+use kubehop_core::base::Writer;
+use kubehop_core::net::{FdbTarget, Interface, InterfaceKind, NetNs, Nud, SegmentId, Topology};
+
+use crate::netns::KernelNs;
+
+/// MTU of a port of the fabric: no switch is the bottleneck.
+const SWITCH_MTU: usize = 65535;
+
+/// What every namespace is set to, whatever this machine is set to.
+const SYSCTLS: [(&str, &str); 14] = [
+    ("net/ipv4/conf/all/rp_filter", "0"),
+    ("net/ipv4/conf/default/rp_filter", "0"),
+    // cubic may not be chosen everywhere, and bbr paces what it sends.
+    ("net/ipv4/tcp_congestion_control", "reno"),
+    ("net/ipv4/tcp_ecn", "2"),
+    ("net/ipv4/tcp_timestamps", "1"),
+    ("net/ipv4/tcp_sack", "1"),
+    ("net/ipv4/tcp_window_scaling", "1"),
+    ("net/ipv4/tcp_mtu_probing", "0"),
+    // By default these follow from how much memory the machine has, and the window scale follows from them.
+    ("net/ipv4/tcp_rmem", "4096 131072 6291456"),
+    ("net/ipv4/tcp_wmem", "4096 16384 4194304"),
+    ("net/ipv4/ip_no_pmtu_disc", "0"),
+    ("net/ipv4/ip_local_port_range", "32768 60999"),
+    ("net/bridge/bridge-nf-call-iptables", "0"),
+    ("net/bridge/bridge-nf-call-arptables", "0"),
+];
+
+/// What a node is set to besides.
+const NODE_SYSCTLS: [(&str, &str); 5] = [
+    ("net/ipv4/conf/all/rp_filter", "2"),
+    ("net/ipv4/conf/default/rp_filter", "2"),
+    ("net/ipv4/conf/all/route_localnet", "1"),
+    ("net/bridge/bridge-nf-call-iptables", "1"),
+    ("net/bridge/bridge-nf-call-arptables", "1"),
+];
+
+/// A lab that this machine's kernel runs.
+#[derive(Debug)]
+pub(crate) struct Realised {
+    /// The namespaces, in the order of the topology's.
+    pub(crate) places: Vec<KernelNs>,
+    /// All segments of the fabric: a bridge for each.
+    switch: KernelNs,
+}
+
+impl Realised {
+    /// Builds `topo`.
+    pub(crate) fn new(topo: &Topology) -> Self {
+        let places = topo.namespaces().map(|_| KernelNs::new()).collect();
+        let realised = Self { places, switch: KernelNs::new() };
+        realised.set_kernels(topo);
+        realised.add_devices(topo);
+        for (ns, kernel) in topo.namespaces().zip(&realised.places) {
+            kernel.ip(&configure(ns));
+            kernel.bridge(&remotes(ns));
+        }
+        realised.turn_offloads_off(topo);
+        realised
+    }
+
+    /// The kernel's name for a namespace, in the words of the simulator.
+    pub(crate) fn rename(&self, topo: &Topology, text: &str) -> String {
+        topo.namespaces().zip(&self.places).fold(text.to_owned(), |text, (ns, kernel)| {
+            // Names are numbered: without its end, `…-1` would be found in `…-12`.
+            let named = ns.place.to_string().replace('/', "-");
+            text.lines().map(|line| replace_word(line, &kernel.name, &named) + "\n").collect()
+        })
+    }
+
+    fn set_kernels(&self, topo: &Topology) {
+        for (path, value) in SYSCTLS {
+            self.places.iter().chain([&self.switch]).for_each(|kernel| kernel.sysctl(path, value));
+        }
+        for (ns, kernel) in topo.namespaces().zip(&self.places) {
+            if ns.has_netfilter {
+                NODE_SYSCTLS.iter().for_each(|(path, value)| kernel.sysctl(path, value));
+            }
+            kernel.sysctl("net/ipv4/ip_forward", if ns.sysctls.ip_forward { "1" } else { "0" });
+            kernel.sysctl("net/ipv4/ip_default_ttl", &ns.sysctls.ip_default_ttl.to_string());
+        }
+    }
+
+    /// Adds all devices with their indexes. A cable is added from the end that comes first.
+    fn add_devices(&self, topo: &Topology) {
+        let mut segments: BTreeMap<SegmentId, usize> = BTreeMap::new();
+        for (n, (ns, kernel)) in topo.namespaces().zip(&self.places).enumerate() {
+            let mut lines = Vec::new();
+            for interface in ns.interfaces() {
+                let Interface { dev, mac, mtu, .. } = interface;
+                let add = format!("link add {} index {} address {mac} mtu {mtu} type", dev.name, dev.index);
+                match &interface.kind {
+                    InterfaceKind::Loopback => {}
+                    InterfaceKind::Bridge { .. } => lines.push(format!("{add} bridge")),
+                    InterfaceKind::Vxlan(vxlan) => lines.push(format!(
+                        "{add} vxlan id {} dstport {} local {} dev {} nolearning",
+                        vxlan.vni, vxlan.port, vxlan.local, vxlan.lower.name
+                    )),
+                    InterfaceKind::Veth { peer } if (peer.ns.0, peer.index) > (n, dev.index) => {
+                        let other = topo.ns(peer.ns).interface(peer.index);
+                        lines.push(format!(
+                            "{add} veth peer name {} index {} address {} mtu {} netns {}",
+                            other.dev.name, other.dev.index, other.mac, other.mtu, self.places[peer.ns.0].name
+                        ));
+                    }
+                    InterfaceKind::Veth { .. } => {}
+                    InterfaceKind::Nic { segment } => {
+                        let known = segments.len();
+                        let number = *segments.entry(*segment).or_insert(known);
+                        if number == known {
+                            self.switch.ip(&[format!("link add br{number} mtu {SWITCH_MTU} up type bridge")]);
+                        }
+                        let port = format!("p{n}-{}", dev.index);
+                        kernel.ip(&[format!("{add} veth peer name {port} mtu {SWITCH_MTU} netns {}", self.switch.name)]);
+                        self.switch.ip(&[format!("link set {port} master br{number} up")]);
+                    }
+                }
+            }
+            kernel.ip(&lines);
+        }
+    }
+
+    /// Without this, the kernel would hand down segments larger than any MTU and leave checksums to hardware.
+    fn turn_offloads_off(&self, topo: &Topology) {
+        let off = |kernel: &KernelNs, devices: &str| {
+            kernel.output(&[
+                "sh",
+                "-c",
+                &format!("for dev in {devices}; do ethtool -K $dev tx off rx off sg off tso off gso off gro off; done"),
+            ])
+        };
+        for (ns, kernel) in topo.namespaces().zip(&self.places) {
+            let names: Vec<&str> = ns.interfaces().iter().map(|interface| &*interface.dev.name).collect();
+            off(kernel, &names.join(" "));
+        }
+        off(&self.switch, "$(ls /proc/sys/net/ipv4/conf | grep -e ^p -e ^br)");
+    }
+}
+
+fn replace_word(line: &str, from: &str, to: &str) -> String {
+    line.split(' ').map(|word| if word == from { to } else { word }).collect::<Vec<_>>().join(" ")
+}
+
+/// Brings devices up and gives them their addresses, routes and neighbours.
+fn configure(ns: &NetNs) -> Vec<String> {
+    let mut lines = Vec::new();
+    for interface in ns.interfaces() {
+        let name = &interface.dev.name;
+        if let Some(master) = &interface.master {
+            lines.push(format!("link set {name} master {}", master.name));
+            lines.push(format!("link set {name} type bridge_slave hairpin {}", if interface.hairpin { "on" } else { "off" }));
+        }
+        lines.push(format!("link set {name} {}", if interface.up { "up" } else { "down" }));
+        for address in interface.addresses.iter().filter(|address| address.writer != Writer::Kernel) {
+            let broadcast = if address.net.prefix_len() < 31 { " brd +" } else { "" };
+            lines.push(format!("addr add {}{broadcast} dev {name}", address.net));
+        }
+    }
+    let routes = ns.main.rows().iter().filter(|route| route.writer != Writer::Kernel);
+    lines.extend(routes.map(|route| format!("route add {route}")));
+    for row in ns.neighbours.rows().iter().filter(|row| row.state == Nud::Permanent) {
+        if let Some(mac) = row.mac {
+            lines.push(format!("neigh add {} lladdr {mac} dev {} nud permanent", row.ip, row.dev.name));
+        }
+    }
+    lines
+}
+
+/// The tunnel devices' forwarding entries.
+fn remotes(ns: &NetNs) -> Vec<String> {
+    let mut lines = Vec::new();
+    for interface in ns.interfaces() {
+        let InterfaceKind::Vxlan(vxlan) = &interface.kind else { continue };
+        for row in vxlan.fdb.rows() {
+            if let FdbTarget::Remote(remote) = row.target {
+                lines.push(format!("fdb add {} dev {} dst {remote}", row.mac, interface.dev.name));
+            }
+        }
+    }
+    lines
+}

@@ -1,0 +1,194 @@
+//! Real programs on the kernel's side: servers on every port that something listens on, and the one client.
+
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use kubehop_core::api::Run;
+use kubehop_core::app;
+use kubehop_core::base::Place;
+use kubehop_core::net::{NsId, Topology, TransportProtocol};
+use rustix::event::{PollFd, PollFlags, poll};
+
+use crate::netns::KernelNs;
+use crate::realise::Realised;
+
+/// How long the client waits for anything.
+const PATIENCE: Duration = Duration::from_millis(2500);
+/// How long everything else that the client caused may take: delayed acknowledgments, the server's close.
+pub(crate) const SETTLE: Duration = Duration::from_millis(250);
+/// How often a server looks whether it is still wanted.
+const SERVER_TICK_MS: i64 = 50;
+
+/// What a client says, to whom.
+#[derive(Clone, Debug)]
+pub(crate) struct Talk {
+    pub(crate) host: Ipv4Addr,
+    pub(crate) port: u16,
+    kind: Kind,
+}
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Ping { size: usize, df: bool },
+    Udp { request: Vec<u8>, reply: Vec<u8> },
+    Tcp { request: Vec<u8>, reply: Vec<u8> },
+}
+
+impl Talk {
+    /// Reads a run as the command line's contract has it.
+    pub(crate) fn of(run: &Run) -> Self {
+        let (scheme, rest) = run.to.split_once("://").expect("a scheme");
+        let (authority, path) = rest.find('/').map_or((rest, "/"), |slash| rest.split_at(slash));
+        let (host, port) = authority.split_once(':').unwrap_or((authority, "80"));
+        let filler = |len| app::filler(len);
+        let kind = match scheme {
+            "ping" => Kind::Ping { size: run.size, df: run.df },
+            "udp" => Kind::Udp { request: filler(run.size), reply: filler(run.reply_size) },
+            "tcp" => Kind::Tcp { request: filler(run.size), reply: filler(run.reply_size) },
+            "http" => Kind::Tcp {
+                request: app::http_request(authority, path, run.size),
+                reply: app::http_reply(run.reply_size),
+            },
+            other => panic!("{other}:// is not spoken here"),
+        };
+        Self { host: host.parse().expect("an address"), port: port.parse().expect("a port"), kind }
+    }
+}
+
+/// The servers of a lab. Dropping them ends them.
+pub(crate) struct Servers {
+    stop: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Servers {
+    /// Opens a socket wherever the simulator has a listener, and where `talk` leads to a machine outside the cluster.
+    pub(crate) fn start(topo: &Topology, realised: &Realised, talk: &Talk) -> Self {
+        let mut servers = Self { stop: Arc::default(), threads: Vec::new() };
+        for (ns, kernel) in topo.namespaces().zip(&realised.places) {
+            for listener in ns.sockets.listeners() {
+                servers.serve(kernel, listener.protocol, listener.port, talk);
+            }
+            if matches!(*ns.place, Place::Host(_)) && ns.is_local(IpAddr::V4(talk.host)) {
+                match talk.kind {
+                    Kind::Ping { .. } => {}
+                    Kind::Udp { .. } => servers.serve(kernel, TransportProtocol::Udp, talk.port, talk),
+                    Kind::Tcp { .. } => servers.serve(kernel, TransportProtocol::Tcp, talk.port, talk),
+                }
+            }
+        }
+        servers
+    }
+
+    fn serve(&mut self, kernel: &KernelNs, protocol: TransportProtocol, port: u16, talk: &Talk) {
+        let at = (Ipv4Addr::UNSPECIFIED, port);
+        let stop = self.stop.clone();
+        let thread = match (protocol, talk.kind.clone()) {
+            (TransportProtocol::Tcp, Kind::Tcp { request, reply }) => {
+                let listener = kernel.inside(|| TcpListener::bind(at)).unwrap();
+                thread::spawn(move || {
+                    while let Some((stream, _)) = when_ready(&listener, &stop, || listener.accept()) {
+                        // A client that gives up is a result, not a failure of the server.
+                        let _ = serve_tcp(stream, request.len(), &reply);
+                    }
+                })
+            }
+            (TransportProtocol::Udp, Kind::Udp { request, reply }) => {
+                let socket = kernel.inside(|| UdpSocket::bind(at)).unwrap();
+                thread::spawn(move || {
+                    let mut buffer = vec![0; request.len() + 1];
+                    while let Some((_, from)) = when_ready(&socket, &stop, || socket.recv_from(&mut buffer)) {
+                        let _ = socket.send_to(&reply, from);
+                    }
+                })
+            }
+            // Nobody will ask.
+            _ => return,
+        };
+        self.threads.push(thread);
+    }
+}
+
+impl Drop for Servers {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What `take` returns once `socket` has something; `None` when nobody wants it any more.
+fn when_ready<T>(socket: &impl AsFd, stop: &AtomicBool, mut take: impl FnMut() -> io::Result<T>) -> Option<T> {
+    let tick = rustix::time::Timespec { tv_sec: 0, tv_nsec: SERVER_TICK_MS * 1_000_000 };
+    while !stop.load(Ordering::Relaxed) {
+        if poll(&mut [PollFd::new(socket, PollFlags::IN)], Some(&tick)).is_ok_and(|n_ready| n_ready > 0)
+            && let Ok(taken) = take()
+        {
+            return Some(taken);
+        }
+    }
+    None
+}
+
+fn serve_tcp(mut stream: TcpStream, request_len: usize, reply: &[u8]) -> io::Result<()> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.read_exact(&mut vec![0; request_len])?;
+    stream.write_all(reply)?;
+    // The client closes first.
+    stream.read_to_end(&mut Vec::new())?;
+    stream.shutdown(Shutdown::Both)
+}
+
+/// Runs the client in its namespace. Returns how it came out, in the words of the trace's disposition.
+pub(crate) fn talk(realised: &Realised, client: NsId, talk: &Talk) -> &'static str {
+    let kernel = &realised.places[client.0];
+    let to = SocketAddr::from((talk.host, talk.port));
+    let result = match &talk.kind {
+        Kind::Ping { size, df } => return ping(kernel, talk.host, *size, *df),
+        Kind::Udp { request, reply } => kernel.inside(|| ask_by_udp(to, request, reply.len())),
+        Kind::Tcp { request, reply } => kernel.inside(|| ask_by_tcp(to, request, reply.len())),
+    };
+    match result.map_err(|error| error.kind()) {
+        Ok(()) => "delivered",
+        Err(ErrorKind::TimedOut | ErrorKind::WouldBlock) => "dropped",
+        Err(_) => "rejected",
+    }
+}
+
+fn ask_by_tcp(to: SocketAddr, request: &[u8], reply_len: usize) -> io::Result<()> {
+    let mut stream = TcpStream::connect_timeout(&to, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(request)?;
+    stream.read_exact(&mut vec![0; reply_len])
+}
+
+fn ask_by_udp(to: SocketAddr, request: &[u8], reply_len: usize) -> io::Result<()> {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.connect(to)?;
+    socket.send(request)?;
+    let n_received = socket.recv(&mut vec![0; reply_len + 1])?;
+    assert_eq!(n_received, reply_len);
+    Ok(())
+}
+
+fn ping(kernel: &KernelNs, host: Ipv4Addr, size: usize, df: bool) -> &'static str {
+    let (host, size) = (host.to_string(), size.to_string());
+    let mut command = vec!["ping", "-n", "-c1", "-W2", "-s", &size, &host];
+    if df {
+        command.extend(["-M", "do"]);
+    }
+    let said = kernel.output(&command);
+    match () {
+        () if said.contains("1 received") => "delivered",
+        // Of a failed ping, `said` is what stands on stderr; an ICMP error is reported on stdout.
+        () if said.contains("too long") || said.contains("unreachable") => "rejected",
+        () => "dropped",
+    }
+}
