@@ -2,7 +2,7 @@
 
 use kubehop_core::base::Instant;
 use kubehop_core::wire::{CapturedFrame, IpSpec, LinkType, udp, write_pcapng};
-use kubehop_tests::tshark::faulty_frames;
+use kubehop_tests::{scenario, tshark::faulty_frames};
 
 fn datagram(port: u16, payload: &[u8]) -> Vec<u8> {
     let ip = IpSpec { src: [10, 244, 0, 2].into(), dst: [10, 244, 1, 2].into(), ttl: 64, df: true, id: 7 };
@@ -38,4 +38,13 @@ fn the_frame_inside_vxlan_is_judged_too() {
     let mut bad = datagram(9, b"hello");
     bad[30] ^= 1;
     assert_eq!(faults(&in_vxlan(&bad)), 1);
+}
+
+#[test]
+fn no_exported_capture_has_a_faulty_frame() {
+    for scenario in scenario::all() {
+        let (trace, _) = scenario.trace().unwrap_or_else(|problem| panic!("{}: {problem}", scenario.name));
+        let faulty = faulty_frames(&trace.to_pcapng());
+        assert!(faulty.is_empty(), "{}:\n{}", scenario.name, faulty.join("\n"));
+    }
 }

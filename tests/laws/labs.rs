@@ -54,7 +54,10 @@ fn yaml(n_nodes: usize, routed: bool, host_gw: bool, mtu: usize) -> String {
             "---\napiVersion: v1\nkind: Node\nmetadata: {{ name: node-{n} }}\nspec: {{ podCIDR: 10.244.{n}.0/24 }}\nstatus: {{ addresses: [{{ type: InternalIP, address: 172.{subnet}.0.{} }}] }}\n",
             n + 2
         );
-        for (name, port) in [("server", "ports: [{ containerPort: 8080 }, { containerPort: 8080, protocol: UDP }]"), ("client", "ports: []")] {
+        for (name, port) in [
+            ("server", "ports: [{ containerPort: 8080 }, { containerPort: 8080, protocol: UDP }]"),
+            ("client", "ports: []"),
+        ] {
             let _ = write!(
                 text,
                 "---\napiVersion: v1\nkind: Pod\nmetadata: {{ name: {name}-{n} }}\nspec:\n  nodeName: node-{n}\n  containers: [{{ name: main, image: x, {port} }}]\n"

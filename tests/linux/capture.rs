@@ -38,7 +38,18 @@ impl Capture {
                 let errors = File::create(capture.path(n, "log")).unwrap();
                 let mut tcpdump = Command::new("tcpdump");
                 // It is root that may write into the folder, not the user that tcpdump likes to become.
-                tcpdump.args(["-U", "--immediate-mode", "-n", "-s", "0", "-Z", "root", "-i", &interface.dev.name, "-w"]);
+                tcpdump.args([
+                    "-U",
+                    "--immediate-mode",
+                    "-n",
+                    "-s",
+                    "0",
+                    "-Z",
+                    "root",
+                    "-i",
+                    &interface.dev.name,
+                    "-w",
+                ]);
                 tcpdump.arg(capture.path(n, "pcap")).stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors);
                 let tcpdump = kernel.inside(|| tcpdump.spawn()).expect("tcpdump starts");
                 let device = format!("{}:{}", ns.place, interface.dev.name);

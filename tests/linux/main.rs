@@ -1,23 +1,103 @@
-//! The judge: the same traffic in the simulator and on a Linux kernel, compared frame by frame.
+//! The judge: the same traffic in the simulator and on a Linux kernel, compared frame by frame and field by field.
 //!
 //! `KUBEHOP_KERNEL=live` asks this machine's kernel, `record` also keeps what it did; without either, the recordings are
 //! the judge. `cargo xtask test kernel` and `cargo xtask kernel --record` set it.
 
-use std::process::Command;
+mod capture;
+mod cases;
+mod compare;
+mod decode;
+mod labs;
+mod mutate;
+mod netns;
+mod normalise;
+mod realise;
+mod recorded;
+mod simulator;
+mod tables;
+mod traffic;
 
-#[test]
-fn this_machine_can_make_a_network_when_its_kernel_is_the_judge() {
-    if std::env::var_os("KUBEHOP_KERNEL").is_none() {
-        return;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Instant;
+
+use kubehop_core::net::Topology;
+
+use crate::capture::Capture;
+use crate::cases::Case;
+use crate::compare::{Observed, compare, table};
+use crate::realise::Realised;
+use crate::traffic::{Servers, Talk};
+
+/// What is printed in every place after a run.
+const AFTER: [&str; 2] = ["ip neigh", "bridge fdb"];
+
+/// Who judges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// The recordings.
+    Recorded,
+    /// This machine's kernel.
+    Live,
+    /// This machine's kernel, and what it does is recorded.
+    Record,
+}
+
+impl Mode {
+    fn of_environment() -> Self {
+        match std::env::var("KUBEHOP_KERNEL").as_deref() {
+            Ok("live") => Self::Live,
+            Ok("record") => Self::Record,
+            _ => Self::Recorded,
+        }
     }
-    let made = Command::new("unshare")
-        .args([
-            "--net",
-            "sh",
-            "-c",
-            "ip link add a type veth peer name b && ip link add v type vxlan id 1 dstport 8472",
-        ])
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+}
+
+/// Compares the simulator with Linux.
+fn judge(name: &str, case: &Case) {
+    let simulated = simulator::observe(case);
+    let mode = Mode::of_environment();
+    let linux = if mode == Mode::Recorded { recorded::read(name) } else { ask_kernel(name, case) };
+    if mode == Mode::Record {
+        recorded::write(name, &linux);
+    }
+    agree(name, ("linux", &linux), ("kubehop", &simulated));
+    if mode == Mode::Live {
+        agree(name, ("recorded", &recorded::read(name)), ("live", &linux));
+    }
+}
+
+fn agree(name: &str, (left_name, left): (&str, &Observed), (right_name, right): (&str, &Observed)) {
+    let differences = compare(left, right);
+    let n_differences = differences.len();
+    assert!(n_differences == 0, "{name}: {n_differences} differences\n{}", table(&differences, left_name, right_name));
+}
+
+/// Builds the lab, runs the client, and returns what the kernel did.
+#[expect(clippy::print_stdout, reason = "how long each case takes is shown by --show-output")]
+fn ask_kernel(name: &str, case: &Case) -> Observed {
+    // More labs at a time than processors, and the kernel's timers begin to matter.
+    static LABS: [Mutex<()>; 2] = [Mutex::new(()), Mutex::new(())];
+    let slot = cases::CASES.iter().position(|(other, _)| *other == name).unwrap_or_default() % LABS.len();
+    let _slot = LABS[slot].lock().unwrap_or_else(PoisonError::into_inner);
+    let start = Instant::now();
+    let topo = labs::topology(case);
+    let realised = Realised::new(&topo);
+    let observed = observe_kernel(case, &topo, &realised);
+    println!("{name}: {:.1} s", start.elapsed().as_secs_f32());
+    observed
+}
+
+fn observe_kernel(case: &Case, topo: &Topology, realised: &Realised) -> Observed {
+    let run = case.run();
+    let talk = Talk::of(&run);
+    let servers = Servers::start(topo, realised, &talk);
+    let capture = Capture::start(topo, realised);
+    let client = labs::client(case, topo);
+    let outcome = traffic::talk(realised, client, &talk).to_owned();
+    thread::sleep(traffic::SETTLE);
+    let tables = tables::of_kernel(topo, realised, &AFTER);
+    let captured = capture.stop();
+    drop(servers);
+    Observed { outcome, devices: simulator::normalised(&captured, topo, &talk), tables }
 }

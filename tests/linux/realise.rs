@@ -120,7 +120,8 @@ impl Realised {
                             self.switch.ip(&[format!("link add br{number} mtu {SWITCH_MTU} up type bridge")]);
                         }
                         let port = format!("p{n}-{}", dev.index);
-                        kernel.ip(&[format!("{add} veth peer name {port} mtu {SWITCH_MTU} netns {}", self.switch.name)]);
+                        kernel
+                            .ip(&[format!("{add} veth peer name {port} mtu {SWITCH_MTU} netns {}", self.switch.name)]);
                         self.switch.ip(&[format!("link set {port} master br{number} up")]);
                     }
                 }
@@ -157,7 +158,10 @@ fn configure(ns: &NetNs) -> Vec<String> {
         let name = &interface.dev.name;
         if let Some(master) = &interface.master {
             lines.push(format!("link set {name} master {}", master.name));
-            lines.push(format!("link set {name} type bridge_slave hairpin {}", if interface.hairpin { "on" } else { "off" }));
+            lines.push(format!(
+                "link set {name} type bridge_slave hairpin {}",
+                if interface.hairpin { "on" } else { "off" }
+            ));
         }
         lines.push(format!("link set {name} {}", if interface.up { "up" } else { "down" }));
         for address in interface.addresses.iter().filter(|address| address.writer != Writer::Kernel) {

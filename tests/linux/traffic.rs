@@ -12,7 +12,7 @@ use kubehop_core::api::Run;
 use kubehop_core::app;
 use kubehop_core::base::Place;
 use kubehop_core::net::{NsId, Topology, TransportProtocol};
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::netns::KernelNs;
 use crate::realise::Realised;
@@ -125,7 +125,7 @@ impl Drop for Servers {
 
 /// What `take` returns once `socket` has something; `None` when nobody wants it any more.
 fn when_ready<T>(socket: &impl AsFd, stop: &AtomicBool, mut take: impl FnMut() -> io::Result<T>) -> Option<T> {
-    let tick = rustix::time::Timespec { tv_sec: 0, tv_nsec: SERVER_TICK_MS * 1_000_000 };
+    let tick = Timespec { tv_sec: 0, tv_nsec: SERVER_TICK_MS * 1_000_000 };
     while !stop.load(Ordering::Relaxed) {
         if poll(&mut [PollFd::new(socket, PollFlags::IN)], Some(&tick)).is_ok_and(|n_ready| n_ready > 0)
             && let Ok(taken) = take()

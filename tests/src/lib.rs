@@ -1,3 +1,4 @@
 //! Shared by the tests.
 
+pub mod scenario;
 pub mod tshark;

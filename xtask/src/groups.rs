@@ -31,25 +31,26 @@ impl Shared {
     }
 }
 
-/// All native commands name `--workspace`, so that cargo chooses the same features each time and compiles nothing twice.
+/// All native commands name `--workspace`, so that cargo chooses the same features each time and compiles nothing twice;
+/// they are quiet, so that a failure shows what failed and little else.
 pub(crate) const GROUPS: &[Group] = &[
     Group { name: "fmt", needs: &[], run: |_| cargo("fmt --all --check") },
     Group {
         name: "clippy",
         needs: &[Need::WasmTarget],
         run: |_| {
-            cargo("clippy --workspace --all-targets -- -D warnings")?;
+            cargo("clippy --quiet --workspace --all-targets -- -D warnings")?;
             // --all-targets leaves out those that a plain `cargo test` does not run.
-            cargo("clippy --workspace --test * -- -D warnings")?;
+            cargo("clippy --quiet --workspace --test * -- -D warnings")?;
             cargo(
-                "clippy --target wasm32-unknown-unknown -p kubehop-web -p kubehop-browser-tests --lib --bins --test * \
+                "clippy --quiet --target wasm32-unknown-unknown -p kubehop-web -p kubehop-browser-tests --lib --bins --test * \
                  -- -D warnings",
             )
         },
     },
-    Group { name: "tidy", needs: &[], run: |_| cargo("test --workspace --test tidy") },
-    Group { name: "native", needs: &[], run: |_| cargo("test --workspace") },
-    Group { name: "tshark", needs: &[Need::Program("tshark")], run: |_| cargo("test --workspace --test tshark") },
+    Group { name: "tidy", needs: &[], run: |_| cargo("test --quiet --workspace --test tidy") },
+    Group { name: "native", needs: &[], run: |_| cargo("test --quiet --workspace") },
+    Group { name: "tshark", needs: &[Need::Program("tshark")], run: |_| cargo("test --quiet --workspace --test tshark") },
     Group {
         name: "wasm",
         needs: &[
@@ -72,7 +73,7 @@ pub(crate) const GROUPS: &[Group] = &[
         ],
         run: |shared| {
             shared.built_page()?;
-            cargo("test --workspace --test e2e")
+            cargo("test --quiet --workspace --test e2e")
         },
     },
     Group { name: "kernel", needs: KERNEL_NEEDS, run: |_| kernel(false) },
@@ -100,15 +101,14 @@ pub(crate) const KERNEL_NEEDS: &[Need] = &[
 
 /// Runs the kernel arm. Without `KUBEHOP_KERNEL` its tests compare with what was recorded.
 pub(crate) fn kernel(record: bool) -> Result<String> {
-    let mut tests = command("cargo", ["--quiet", "test", "--workspace", "--test", "linux"]);
+    let mut tests = command("cargo", ["test", "--quiet", "--workspace", "--test", "linux"]);
     tests.env("KUBEHOP_KERNEL", if record { "record" } else { "live" });
     run(tests)?;
     Ok(String::new())
 }
 
-/// Runs cargo without its list of what it compiles, so that a failure shows what failed and little else.
 fn cargo(args: &str) -> Result<String> {
-    run(command("cargo", ["--quiet"].into_iter().chain(args.split_whitespace())))?;
+    run(command("cargo", args.split_whitespace()))?;
     Ok(String::new())
 }
 

@@ -8,10 +8,10 @@ mod step;
 pub use crate::base::{Place, Writer};
 pub use crate::lab::{CniMode, Lab, Parsed, Problem, Run, RunError, Severity, ShowError, Source, parse, show, trace};
 pub use crate::trace::{
-    Decision, Detail, Disposition, DropReason, Explanation, Frame, Hook, Hop, Journey, RejectReason, Row, Stage, Step,
-    Trace, Why, Written, render, validate,
+    BridgeTarget, Decision, Detail, Disposition, DropReason, Explanation, Frame, Hook, Hop, Journey, JourneyId, NextHop,
+    RejectReason, Row, Stage, Step, Trace, Why, Written, explain, render, validate,
 };
-pub use crate::wire::{Field, FieldChange, Layer, LayerChange, Packet, Role, dissect, one_line};
+pub use crate::wire::{Field, FieldChange, Layer, LayerChange, Link, Packet, Role, dissect, one_line};
 pub use json::to_json;
 pub use scene::{Absent, ContainerView, DeviceKind, DeviceView, NodeView, PodView, Scene, scene};
 pub use step::{MtuTerm, MtuView, StepView, TableView, step_view};

@@ -85,7 +85,10 @@ pub struct TcpEndpoint {
     state: State,
     /// Bytes that a segment may carry.
     segment_len: usize,
+    /// Segments that may be in flight.
     congestion_window: usize,
+    /// Bytes that the other end said it takes, when it said so first.
+    peer_window: usize,
     /// Bytes of the message sent, and acknowledged.
     n_sent: usize,
     n_acked: usize,
@@ -105,6 +108,7 @@ impl TcpEndpoint {
             state: if plan.role == Role::Client { State::SynSent } else { State::SynReceived },
             segment_len: usize::from(mss(plan.mtu)) - TIMESTAMPS.min(usize::from(mss(plan.mtu))),
             congestion_window: INITIAL_WINDOW,
+            peer_window: usize::from(u16::MAX),
             n_sent: 0,
             n_acked: 0,
             n_received: 0,
@@ -210,6 +214,7 @@ impl TcpEndpoint {
         // RFC 9293 section 3.7.1: without the option, 536.
         let peer_mss = usize::from(tcp.mss.unwrap_or(536));
         self.segment_len = self.segment_len.min(peer_mss.saturating_sub(TIMESTAMPS)).max(1);
+        self.peer_window = usize::from(tcp.window);
         self.receive_next = tcp.seq.wrapping_add(1);
     }
 
@@ -242,31 +247,27 @@ impl TcpEndpoint {
         })
     }
 
-    /// As many segments as the window allows, in bursts that each end with PSH.
+    /// A whole congestion window of segments, in bursts that each end with PSH.
     ///
-    /// Models tcp_write_xmit: a burst is at most half the congestion window.
+    /// Models tcp_write_xmit: a burst is at most half the congestion window and half the peer's receive window. Nothing
+    /// more is sent until all of it is acknowledged: acknowledgments that arrive while a sender is busy handing bursts
+    /// down are taken as one (tcp_add_backlog), and here they always do.
     fn send_data(&mut self, now: Instant) -> Vec<Segment> {
         let name = if self.plan.role == Role::Client { "request" } else { "reply" };
         let mut out = Vec::new();
-        while self.n_sent < self.plan.message.len() {
-            let n_in_flight = (self.n_sent - self.n_acked).div_ceil(self.segment_len);
-            let room = self.congestion_window.saturating_sub(n_in_flight);
-            let burst = (self.congestion_window / 2).max(1).min(room);
-            for i in 0..burst {
-                let left = self.plan.message.len() - self.n_sent;
-                if left == 0 {
-                    break;
-                }
-                let payload = self.plan.message[self.n_sent..][..left.min(self.segment_len)].to_vec();
-                let is_last = i + 1 == burst || left <= self.segment_len;
-                let seq = self.plan.iss.wrapping_add(1).wrapping_add(self.n_sent as u32);
-                self.n_sent += payload.len();
-                let flags = TcpFlags { ack: true, psh: is_last, ..TcpFlags::default() };
-                out.push(self.segment(name, true, flags, seq, payload, now));
-            }
-            if burst == 0 {
-                break;
-            }
+        if self.n_acked < self.n_sent {
+            return out;
+        }
+        let largest_burst = (self.congestion_window / 2).min(self.peer_window / 2 / self.segment_len).max(1);
+        while out.len() < self.congestion_window && self.n_sent < self.plan.message.len() {
+            let left = self.plan.message.len() - self.n_sent;
+            let payload = self.plan.message[self.n_sent..][..left.min(self.segment_len)].to_vec();
+            let ends_burst = (out.len() + 1) % largest_burst == 0 || out.len() + 1 == self.congestion_window;
+            let psh = ends_burst || left <= self.segment_len;
+            let seq = self.plan.iss.wrapping_add(1).wrapping_add(self.n_sent as u32);
+            self.n_sent += payload.len();
+            let flags = TcpFlags { ack: true, psh, ..TcpFlags::default() };
+            out.push(self.segment(name, true, flags, seq, payload, now));
         }
         if !out.is_empty() {
             self.n_unacknowledged_segments = 0;

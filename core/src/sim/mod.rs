@@ -68,6 +68,8 @@ struct Connection {
     tcp: TcpEndpoint,
     program: Arc<str>,
     ip_id: u16,
+    /// When the next segment may leave.
+    free_from: Instant,
 }
 
 #[derive(Default)]
@@ -175,7 +177,7 @@ impl Simulator<'_> {
                 let syn = tcp.open(self.now);
                 let key = (ns, (IpAddr::V4(src), sport), (exchange.dst, *port));
                 let ip_id = self.dice.word() as u16;
-                self.connections.insert(key, Connection { tcp, program: exchange.program.clone(), ip_id });
+                self.connections.insert(key, Connection { tcp, program: exchange.program.clone(), ip_id, free_from: self.now });
                 self.queue.push(self.now, Event::SendSegment { key, segment: syn });
             }
         }
@@ -333,15 +335,16 @@ impl Simulator<'_> {
         });
         let ip_id = ns_ref.dice.word() as u16;
         ns_ref.sockets.connect(TransportProtocol::Tcp, local, remote, SocketOwner::Server, program.clone());
-        self.connections.insert(key, Connection { tcp, program, ip_id });
+        self.connections.insert(key, Connection { tcp, program, ip_id, free_from: self.now });
     }
 
-    /// Sends the first segment at once and each further one a little later.
+    /// Sends the first segment at once and each further one a little later, never before one that is on its way already.
     fn send_spaced(&mut self, key: ConnectionKey, segments: Vec<Segment>) {
-        let mut time = self.now;
+        let Some(connection) = self.connections.get_mut(&key) else { return };
         for segment in segments {
+            let time = connection.free_from.max(self.now);
+            connection.free_from = time + SEGMENT_SPACING;
             self.queue.push(time, Event::SendSegment { key, segment });
-            time = time + SEGMENT_SPACING;
         }
     }
 

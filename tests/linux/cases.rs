@@ -1,0 +1,94 @@
+//! The runs that are judged.
+
+use kubehop_core::api::Run;
+
+/// One run in one lab.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Case {
+    /// `labs/LAB.yaml`.
+    pub(crate) lab: &'static str,
+    from: &'static str,
+    to: &'static str,
+    size: usize,
+    reply_size: usize,
+    df: bool,
+    /// Changes of the lab, as `--set` takes them.
+    pub(crate) set: &'static [(&'static str, &'static str)],
+}
+
+impl Case {
+    pub(crate) const fn new(lab: &'static str, from: &'static str, to: &'static str) -> Self {
+        Self { lab, from, to, size: 100, reply_size: 100, df: false, set: &[] }
+    }
+
+    pub(crate) const fn sizes(self, size: usize, reply_size: usize) -> Self {
+        Self { size, reply_size, ..self }
+    }
+
+    pub(crate) const fn set(self, set: &'static [(&'static str, &'static str)]) -> Self {
+        Self { set, ..self }
+    }
+
+    pub(crate) const fn df(self) -> Self {
+        Self { df: true, ..self }
+    }
+
+    pub(crate) fn run(&self) -> Run {
+        Run { size: self.size, reply_size: self.reply_size, df: self.df, ..Run::new(self.from, self.to) }
+    }
+}
+
+const HOST_GW: &[(&str, &str)] = &[("cni.mode", "host-gw")];
+const JUMBO: &[(&str, &str)] = &[("underlay.mtu", "9000")];
+
+/// Makes a test of each case, and the table of all.
+macro_rules! cases {
+    ($($name:ident: $case:expr;)*) => {
+        /// All cases by name.
+        pub(crate) const CASES: &[(&str, Case)] = &[$((stringify!($name), $case)),*];
+
+        $(#[test]
+        fn $name() {
+            crate::judge(stringify!($name), &$case);
+        })*
+    };
+}
+
+cases! {
+    http_to_a_pod_of_the_same_node: Case::new("two-nodes", "pod/client", "http://10.244.0.3:8080");
+    ping_to_a_pod_of_the_same_node: Case::new("two-nodes", "pod/client", "ping://10.244.0.3");
+    udp_to_a_pod_of_the_same_node: Case::new("two-nodes", "pod/client", "udp://10.244.0.3:5353");
+    http_to_a_pod_of_another_node_through_vxlan: Case::new("two-nodes", "pod/client", "http://10.244.1.2:8080");
+    ping_to_a_pod_of_another_node_through_vxlan: Case::new("two-nodes", "pod/client", "ping://10.244.1.2");
+    udp_to_a_pod_of_another_node_through_vxlan: Case::new("two-nodes", "pod/client", "udp://10.244.1.2:5353");
+    http_to_a_pod_of_another_node_by_host_gw: Case::new("two-nodes", "pod/client", "http://10.244.1.2:8080").set(HOST_GW);
+    ping_to_a_pod_of_another_node_by_host_gw: Case::new("two-nodes", "pod/client", "ping://10.244.1.2").set(HOST_GW);
+    udp_to_a_pod_of_another_node_by_host_gw: Case::new("two-nodes", "pod/client", "udp://10.244.1.2:5353").set(HOST_GW);
+    http_from_a_node_to_its_own_pod: Case::new("two-nodes", "node/node-a", "http://10.244.0.3:8080");
+    http_from_a_node_to_a_far_pod_through_vxlan: Case::new("two-nodes", "node/node-a", "http://10.244.1.2:8080");
+    http_from_a_node_to_a_far_pod_by_host_gw: Case::new("two-nodes", "node/node-a", "http://10.244.1.2:8080").set(HOST_GW);
+    ping_from_a_pod_to_its_own_node: Case::new("two-nodes", "pod/client", "ping://172.18.0.2");
+    ping_from_a_pod_to_its_gateway: Case::new("two-nodes", "pod/client", "ping://10.244.0.1");
+    ping_from_a_node_to_another_node: Case::new("two-nodes", "node/node-a", "ping://172.18.0.3");
+    http_between_two_containers_of_a_pod: Case::new("two-nodes", "pod/default/client/main", "http://127.0.0.1:9090");
+    http_from_a_pod_to_its_own_address: Case::new("two-nodes", "pod/client", "http://10.244.0.2:9090");
+    a_large_ping_that_just_fits: Case::new("two-nodes", "pod/client", "ping://10.244.1.2").sizes(1422, 0);
+    a_ping_that_may_not_be_fragmented_and_is_too_large: Case::new("two-nodes", "pod/client", "ping://10.244.1.2").sizes(1423, 0).df();
+    tcp_to_a_port_that_nobody_listens_on: Case::new("two-nodes", "pod/client", "tcp://10.244.1.2:81");
+    tcp_to_a_closed_port_of_the_own_pod: Case::new("two-nodes", "pod/client", "tcp://127.0.0.1:81");
+    ten_kilobytes_by_tcp_through_vxlan: Case::new("two-nodes", "pod/client", "tcp://10.244.1.2:8080").sizes(10000, 5000);
+    ten_kilobytes_by_tcp_by_host_gw: Case::new("two-nodes", "pod/client", "tcp://10.244.1.2:8080").sizes(10000, 5000).set(HOST_GW);
+    ten_kilobytes_by_tcp_over_jumbo_frames: Case::new("two-nodes", "pod/client", "tcp://10.244.1.2:8080").sizes(10000, 5000).set(JUMBO);
+    thirty_kilobytes_by_tcp_through_vxlan: Case::new("two-nodes", "pod/client", "tcp://10.244.1.2:8080").sizes(30000, 30000);
+    sixty_four_kilobytes_by_tcp_through_vxlan: Case::new("two-nodes", "pod/client", "tcp://10.244.1.2:8080").sizes(64000, 64000);
+    http_past_bystanders: Case::new("crowd", "pod/shop/client", "http://10.244.1.2:8080");
+    http_to_a_bystander: Case::new("crowd", "pod/shop/client", "http://10.244.0.3:8080");
+    udp_past_bystanders: Case::new("crowd", "pod/shop/client", "udp://10.244.1.2:53");
+    http_to_a_pod_on_its_nodes_network: Case::new("crowd", "node/node-a", "http://172.18.0.4:9100");
+    ping_from_outside_to_a_node: Case::new("crowd", "host/laptop", "ping://172.18.0.2");
+    http_from_a_node_to_a_machine_outside: Case::new("crowd", "node/node-a", "http://203.0.113.2:8000");
+    http_between_subnets_through_vxlan: Case::new("subnets", "pod/client", "http://10.244.1.2:8080");
+    ping_between_subnets_through_vxlan: Case::new("subnets", "pod/client", "ping://10.244.1.2");
+    udp_between_subnets_through_vxlan: Case::new("subnets", "pod/client", "udp://10.244.1.2:5353");
+    ping_from_a_node_to_a_node_of_another_subnet: Case::new("subnets", "node/node-a", "ping://172.18.1.2");
+}

@@ -1,0 +1,38 @@
+//! The labs of `labs/`.
+
+use std::fs;
+use std::path::PathBuf;
+
+use kubehop_core::api::{Lab, Source, parse};
+use kubehop_core::lab;
+use kubehop_core::net::{NsId, Topology};
+
+use crate::cases::Case;
+
+/// The lab of a case, with the case's changes.
+pub(crate) fn lab(case: &Case) -> Lab {
+    read(case.lab, case.set)
+}
+
+/// Reads `labs/NAME.yaml`.
+pub(crate) fn read(name: &str, set: &[(&str, &str)]) -> Lab {
+    let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), "linux", "labs", &format!("{name}.yaml")].iter().collect();
+    let text = fs::read(&path).unwrap();
+    let set: Vec<(String, String)> =
+        set.iter().map(|(path, value)| ((*path).to_owned(), (*value).to_owned())).collect();
+    let parsed = parse(&[Source { name, text: &text }], &set);
+    let problems: Vec<String> = parsed.problems.iter().map(ToString::to_string).collect();
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+    parsed.lab
+}
+
+/// The machines of a case, before anything has happened.
+pub(crate) fn topology(case: &Case) -> Topology {
+    lab::build(&lab(case), case.run().seed)
+}
+
+/// Where the client is.
+pub(crate) fn client(case: &Case, topo: &Topology) -> NsId {
+    let lab = lab(case);
+    lab::resolve(&lab, topo, &case.run().from, "--from").unwrap().0
+}

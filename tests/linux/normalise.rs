@@ -1,0 +1,142 @@
+//! What of a capture is compared. Both sides go through here, so nothing is forgiven one of them alone.
+//!
+//! | set aside | why |
+//! |---|---|
+//! | IPv6 and IGMP frames | announcements of devices that come up |
+//! | pure ACKs, but for the third packet of a handshake | how many a receiver sends is timing |
+//! | a TCP segment that the same device has carried before (same addresses, TTL, sequence number, flags, length) | retransmission is timing |
+//! | IP identification; ICMP identifier; initial TCP sequence numbers | drawn at random; sequence numbers are compared relative to the SYN's, the ICMP sequence number as it is |
+//! | TCP acknowledgment number and window, unless the segment is a SYN | how far a reader has read by then is timing |
+//! | values of TCP timestamps | clocks; that the option is there, and in its place, is compared |
+//! | payload bytes | `ping` writes the time of day into them; lengths and sequence numbers are compared |
+//! | a port of 32768 to 60999 that nobody listens on: `eph`, and `eph2` for a second one on the same device | drawn at random |
+//! | the source port of a VXLAN envelope: `hash`, and `hash2` for a second one from the same node | a hash keyed at boot; its range is compared |
+//! | the verdict on TCP, UDP and ICMP checksums on `lo` and on fragments | nobody fills them in on `lo`; a fragment has only a part |
+//! | times, and the order of frames of different devices | virtual time is made for reading |
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+
+use crate::decode::{Decoded, ETHERTYPE_IPV6, Fields, Names, PROTOCOL_IGMP, TcpState, decode};
+
+/// `net.ipv4.ip_local_port_range`.
+const EPHEMERAL: std::ops::RangeInclusive<u16> = 32768..=60999;
+const FIN: u8 = 0x01;
+const SYN: u8 = 0x02;
+const RST: u8 = 0x04;
+const ACK: u8 = 0x10;
+
+/// What frames are named by: who has which link address, and which ports were not drawn.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Naming {
+    pub(crate) owners: BTreeMap<[u8; 6], String>,
+    pub(crate) ports: BTreeSet<u16>,
+}
+
+/// The names as one device has met them.
+struct Device<'a> {
+    naming: &'a Naming,
+    is_loopback: bool,
+    ephemeral: Vec<u16>,
+    hashes: BTreeMap<Ipv4Addr, Vec<u16>>,
+}
+
+impl Names for Device<'_> {
+    fn mac(&self, mac: [u8; 6]) -> String {
+        match mac {
+            [0xff, 0xff, 0xff, 0xff, 0xff, 0xff] => "broadcast".to_owned(),
+            [0, 0, 0, 0, 0, 0] => "zero".to_owned(),
+            _ => self.naming.owners.get(&mac).cloned().unwrap_or_else(|| format!("{mac:02x?}").replace(", ", ":")),
+        }
+    }
+
+    fn port(&mut self, port: u16) -> String {
+        if self.naming.ports.contains(&port) || !EPHEMERAL.contains(&port) {
+            return port.to_string();
+        }
+        numbered("eph", &mut self.ephemeral, port)
+    }
+
+    fn tunnel_port(&mut self, from: Ipv4Addr, port: u16) -> String {
+        if !EPHEMERAL.contains(&port) {
+            return port.to_string();
+        }
+        numbered("hash", self.hashes.entry(from).or_default(), port)
+    }
+
+    fn is_loopback(&self) -> bool {
+        self.is_loopback
+    }
+}
+
+/// `word` for the first port of a list, `word2` for the second.
+fn numbered(word: &str, known: &mut Vec<u16>, port: u16) -> String {
+    let at = known.iter().position(|other| *other == port).unwrap_or_else(|| {
+        known.push(port);
+        known.len() - 1
+    });
+    if at == 0 { word.to_owned() } else { format!("{word}{}", at + 1) }
+}
+
+/// What of one device's frames is compared.
+pub(crate) fn normalise(frames: &[Vec<u8>], device: &str, naming: &Naming) -> Vec<Fields> {
+    let mut names =
+        Device { naming, is_loopback: device.ends_with(":lo"), ephemeral: Vec::new(), hashes: BTreeMap::new() };
+    let mut connections = Connections::default();
+    let decoded = frames.iter().map(|frame| decode(frame, &mut names));
+    decoded.filter_map(|decoded| connections.admit(decoded)).collect()
+}
+
+/// What a device has seen of TCP connections.
+#[derive(Default)]
+struct Connections {
+    /// First sequence number of each direction.
+    starts: BTreeMap<Direction, u32>,
+    seen: BTreeSet<(String, Direction, u32, u8, usize)>,
+}
+
+type Endpoint = (Ipv4Addr, u16);
+type Direction = (Endpoint, Endpoint);
+
+impl Connections {
+    /// The fields of a frame that is compared.
+    fn admit(&mut self, decoded: Decoded) -> Option<Fields> {
+        if decoded.kind.0 == ETHERTYPE_IPV6 || decoded.kind.1 == PROTOCOL_IGMP {
+            return None;
+        }
+        match decoded.tcp {
+            Some(tcp) => self.admit_segment(decoded.fields, tcp),
+            None => Some(decoded.fields),
+        }
+    }
+
+    fn admit_segment(&mut self, mut fields: Fields, tcp: TcpState) -> Option<Fields> {
+        let (direction, reverse) = ((tcp.from, tcp.to), (tcp.to, tcp.from));
+        if tcp.flags & SYN != 0 {
+            self.starts.insert(direction, tcp.seq);
+        }
+        let relative =
+            |direction, number: u32| self.starts.get(direction).map_or(number, |start| number.wrapping_sub(*start));
+        let (seq, ack) = (relative(&direction, tcp.seq), relative(&reverse, tcp.ack));
+        let is_pure_ack = tcp.len == 0 && tcp.flags & (SYN | FIN | RST | ACK) == ACK;
+        if is_pure_ack && (seq, ack) != (1, 1) {
+            return None;
+        }
+        // Where it is on its way is part of what it is: a bridge with hairpin ports carries a packet twice, differently.
+        let way: Vec<&str> = ["eth.src", "eth.dst", "ip.ttl", "inner-eth.src", "inner-eth.dst", "inner-ip.ttl"]
+            .iter()
+            .filter_map(|name| fields.get(name))
+            .collect();
+        if !self.seen.insert((way.join(" "), direction, tcp.seq, tcp.flags, tcp.len)) {
+            return None;
+        }
+        let options = fields.0.iter().position(|(name, _)| name.ends_with("tcp.options")).unwrap_or(fields.0.len());
+        let layer = fields.0[options].0.trim_end_matches("options").to_owned();
+        let mut add = |field: &str, value: u32| fields.0.insert(options, (layer.clone() + field, value.to_string()));
+        if tcp.flags & (SYN | RST) != 0 || is_pure_ack {
+            add("ack", ack);
+        }
+        add("seq", seq);
+        Some(fields)
+    }
+}

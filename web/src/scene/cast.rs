@@ -1,0 +1,193 @@
+//! Who is drawn: the two machines that matter most to a run, and on each the two pods that do.
+
+use std::collections::BTreeSet;
+
+use kubehop_core::api::{DeviceKind, DeviceView, NodeView, PodView, Run, Scene, Stage, Trace};
+
+use super::geometry::Side;
+
+/// Who is drawn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cast {
+    /// The sender's machine.
+    pub left: Machine,
+    /// The receiver's, or another one.
+    pub right: Option<Machine>,
+    /// Whether the router is on anybody's way.
+    pub uses_router: bool,
+    /// Nodes that are not drawn.
+    pub n_more_nodes: usize,
+}
+
+/// A machine as it is drawn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Machine {
+    /// What the lab says of it.
+    pub node: NodeView,
+    /// Whether its own programs take part: they are drawn in the first pod's stead.
+    pub has_host: bool,
+    /// The pods that are drawn, each at its place.
+    pub pods: [Option<PodView>; 2],
+    /// Its pods that are not drawn.
+    pub n_more_pods: usize,
+}
+
+impl Machine {
+    fn new(node: &NodeView, has_host: bool, wanted: &dyn Fn(&PodView) -> u8) -> Self {
+        let mut pods: Vec<&PodView> = node.pods.iter().collect();
+        // A stable sort: pods that matter equally stay in file order.
+        pods.sort_by_key(|pod| wanted(pod));
+        let n_drawn = pods.len().min(if has_host { 1 } else { 2 });
+        let mut drawn = pods.iter().take(n_drawn).map(|pod| (*pod).clone());
+        let pods_drawn = if has_host { [None, drawn.next()] } else { [drawn.next(), drawn.next()] };
+        Self { node: node.clone(), has_host, pods: pods_drawn, n_more_pods: pods.len() - n_drawn }
+    }
+
+    /// Its device of a kind.
+    fn device(&self, is_wanted: impl Fn(&DeviceKind) -> bool) -> Option<&DeviceView> {
+        self.node.devices.iter().find(|device| is_wanted(&device.kind))
+    }
+
+    /// Its bridge.
+    #[must_use]
+    pub fn bridge(&self) -> Option<&DeviceView> {
+        self.device(|kind| matches!(kind, DeviceKind::Bridge))
+    }
+
+    /// Its tunnel device.
+    #[must_use]
+    pub fn overlay(&self) -> Option<&DeviceView> {
+        self.device(|kind| matches!(kind, DeviceKind::Vxlan { .. }))
+    }
+
+    /// Its NIC.
+    #[must_use]
+    pub fn nic(&self) -> Option<&DeviceView> {
+        self.device(|kind| matches!(kind, DeviceKind::Nic))
+    }
+
+    /// Why it has no tunnel device.
+    #[must_use]
+    pub fn no_overlay(&self) -> &str {
+        let absent = self.node.absent.iter().find(|absent| absent.slot == "overlay");
+        absent.map_or("no tunnel device: this machine is outside the cluster", |absent| absent.why)
+    }
+
+    pub(super) fn bridge_name(&self) -> Option<&str> {
+        self.bridge().map(|device| device.name.as_str())
+    }
+
+    pub(super) fn overlay_name(&self) -> Option<&str> {
+        self.overlay().map(|device| device.name.as_str())
+    }
+}
+
+impl Cast {
+    /// Chooses who is drawn for `run` and its `trace`. `None` for a lab without machines.
+    #[must_use]
+    pub fn new(scene: &Scene, run: &Run, trace: &Trace) -> Option<Self> {
+        let machines: Vec<&NodeView> = scene.nodes.iter().chain(&scene.hosts).collect();
+        let visited: BTreeSet<String> = trace.hops.iter().map(|hop| hop.at.to_string()).collect();
+        let sender = sender(run);
+        let receiver = receiver(scene, run, &sender);
+        let has = |machine: &NodeView, reference: &str| {
+            machine.reference == reference || machine.pods.iter().any(|pod| pod.reference == reference)
+        };
+        let is_visited = |machine: &NodeView| {
+            visited.contains(&machine.reference) || machine.pods.iter().any(|pod| visited.contains(&pod.reference))
+        };
+        let left = *machines.iter().find(|machine| has(machine, &sender)).or(machines.first())?;
+        let others = || machines.iter().filter(|machine| machine.reference != left.reference);
+        let right = others()
+            .find(|machine| receiver.as_deref().is_some_and(|reference| has(machine, reference)))
+            .or_else(|| others().find(|machine| is_visited(machine)))
+            .or_else(|| others().next())
+            .copied();
+        let talks_itself = |machine: &NodeView| {
+            !machine.reference.starts_with("node/")
+                || sender == machine.reference
+                || receiver.as_deref() == Some(&machine.reference)
+                || trace.steps().any(|(hop, step)| {
+                    matches!(step.stage, Stage::App | Stage::Deliver) && hop.at.to_string() == machine.reference
+                })
+        };
+        let wanted = |pod: &PodView| match () {
+            () if pod.reference == sender => 0,
+            () if receiver.as_deref() == Some(&pod.reference) => 1,
+            () if visited.contains(&pod.reference) => 2,
+            () => 3,
+        };
+        let drawn = |machine: &NodeView| Machine::new(machine, talks_itself(machine), &wanted);
+        let n_nodes_drawn = [Some(left), right].into_iter().flatten().filter(|it| it.reference.starts_with("node/"));
+        Some(Self {
+            left: drawn(left),
+            right: right.map(drawn),
+            uses_router: visited.iter().any(|place| place.starts_with("router/")),
+            n_more_nodes: scene.nodes.len() - n_nodes_drawn.count(),
+        })
+    }
+
+    /// The machine on a side.
+    #[must_use]
+    pub fn machine(&self, side: Side) -> Option<&Machine> {
+        match side {
+            Side::Left => Some(&self.left),
+            Side::Right => self.right.as_ref(),
+        }
+    }
+
+    /// Whether a machine's own programs are drawn.
+    #[must_use]
+    pub fn has_host(&self, side: Side) -> bool {
+        self.machine(side).is_some_and(|machine| machine.has_host)
+    }
+
+    /// The side of the machine with this reference.
+    #[must_use]
+    pub fn side_of(&self, reference: &str) -> Option<Side> {
+        Side::BOTH.into_iter().find(|side| self.machine(*side).is_some_and(|it| it.node.reference == reference))
+    }
+
+    /// Where the pod with this reference is drawn.
+    #[must_use]
+    pub fn slot_of(&self, reference: &str) -> Option<(Side, usize)> {
+        Side::BOTH.into_iter().find_map(|side| {
+            let pods = &self.machine(side)?.pods;
+            let slot = pods.iter().position(|pod| pod.as_ref().is_some_and(|pod| pod.reference == reference))?;
+            Some((side, slot))
+        })
+    }
+
+    /// The pod at a place.
+    #[must_use]
+    pub fn pod(&self, side: Side, slot: usize) -> Option<&PodView> {
+        self.machine(side)?.pods.get(slot)?.as_ref()
+    }
+}
+
+/// The sender's reference, without the container that it may name, in full.
+fn sender(run: &Run) -> String {
+    let parts: Vec<&str> = run.from.split('/').collect();
+    match parts[..] {
+        ["pod", name] => format!("pod/default/{name}"),
+        ["pod", namespace, name, ..] => format!("pod/{namespace}/{name}"),
+        _ => run.from.clone(),
+    }
+}
+
+/// Whose address the target has.
+fn receiver(scene: &Scene, run: &Run, sender: &str) -> Option<String> {
+    let authority = run.to.split("://").nth(1)?.split('/').next()?;
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    if host.starts_with("127.") {
+        return Some(sender.to_owned());
+    }
+    let pods = scene.nodes.iter().flat_map(|node| &node.pods);
+    let pod = pods.into_iter().find(|pod| pod.ip == host).map(|pod| pod.reference.clone());
+    let has_address = |device: &DeviceView| device.addresses.iter().any(|net| net.split('/').next() == Some(host));
+    let machine = || {
+        let mut machines = scene.nodes.iter().chain(&scene.hosts);
+        machines.find(|machine| machine.address == host || machine.devices.iter().any(has_address))
+    };
+    pod.or_else(|| machine().map(|machine| machine.reference.clone()))
+}

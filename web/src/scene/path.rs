@@ -1,0 +1,76 @@
+//! From corner points to SVG path data.
+
+use std::fmt::Write as _;
+
+use super::geometry::Point;
+
+/// Radius of a track's corners.
+const RADIUS: f64 = 7.0;
+
+/// A line through `points` with rounded corners, as the `d` of a path.
+#[must_use]
+pub fn rounded(points: &[Point]) -> String {
+    let mut d = String::new();
+    let Some(first) = points.first() else { return d };
+    // Writing to a String cannot fail.
+    let _ = write!(d, "M{} {}", first.x, first.y);
+    for idx in 1..points.len() {
+        let (before, corner) = (points[idx - 1], points[idx]);
+        let Some(after) = points.get(idx + 1) else {
+            let _ = write!(d, "L{} {}", corner.x, corner.y);
+            continue;
+        };
+        let radius = RADIUS.min(distance(before, corner) / 2.0).min(distance(corner, *after) / 2.0);
+        let (start, end) = (towards(corner, before, radius), towards(corner, *after, radius));
+        let _ = write!(d, "L{} {}Q{} {} {} {}", start.x, start.y, corner.x, corner.y, end.x, end.y);
+    }
+    d
+}
+
+/// The middle of the longest straight piece and its direction in degrees, if it is long enough to carry an arrow.
+#[must_use]
+pub fn arrow(points: &[Point], least: f64) -> Option<(Point, f64)> {
+    let pieces = points.windows(2).map(|pair| (distance(pair[0], pair[1]), pair[0], pair[1]));
+    let (length, a, b) = pieces.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    let angle = (b.y - a.y).atan2(b.x - a.x).to_degrees();
+    (length >= least).then(|| (towards(a, b, length / 2.0), angle))
+}
+
+/// Length of the way through `points`.
+#[must_use]
+pub fn length(points: &[Point]) -> f64 {
+    points.windows(2).map(|pair| distance(pair[0], pair[1])).sum()
+}
+
+pub(super) fn distance(a: Point, b: Point) -> f64 {
+    (b.x - a.x).hypot(b.y - a.y)
+}
+
+fn towards(from: Point, to: Point, by: f64) -> Point {
+    let length = distance(from, to);
+    if length == 0.0 {
+        return from;
+    }
+    Point::new(from.x + (to.x - from.x) * by / length, from.y + (to.y - from.y) * by / length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{arrow, length, rounded};
+    use crate::scene::geometry::Point;
+
+    #[test]
+    fn corners_are_rounded_and_ends_are_not() {
+        let points = [Point::new(108.0, 106.0), Point::new(108.0, 164.0), Point::new(58.0, 164.0)];
+        assert_eq!(rounded(&points), "M108 106L108 157Q108 164 101 164L58 164");
+        assert_eq!(length(&points), 108.0);
+        assert_eq!(arrow(&points, 40.0), Some((Point::new(108.0, 135.0), 90.0)));
+        assert_eq!(arrow(&points, 60.0), None);
+    }
+
+    #[test]
+    fn a_short_piece_gets_a_small_corner() {
+        let points = [Point::new(0.0, 0.0), Point::new(0.0, 4.0), Point::new(40.0, 4.0)];
+        assert_eq!(rounded(&points), "M0 0L0 2Q0 4 2 4L40 4");
+    }
+}

@@ -1,0 +1,126 @@
+//! Stations: the places of the canvas where a packet can be, and which of them a step is at.
+
+use kubehop_core::api::{Hook, Place, Stage, Step};
+
+use super::cast::Cast;
+use super::geometry::{self, FABRIC, ROUTER, Rect, Side};
+
+/// A place of the canvas where a packet can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Station {
+    /// A pod, by its place on the machine: 0 or 1.
+    Pod(Side, usize),
+    /// The machine's own programs.
+    Host(Side),
+    /// The bridge.
+    Bridge(Side),
+    /// A netfilter hook.
+    Hook(Side, Hook),
+    /// The routing decision.
+    Route(Side),
+    /// The tunnel device.
+    Overlay(Side),
+    /// The NIC.
+    Nic(Side),
+    /// The fabric's router.
+    Router,
+    /// A place that is not drawn.
+    Elsewhere,
+}
+
+/// Which part of a station decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// A program.
+    App,
+    /// A device.
+    Port,
+    /// The kernel between them.
+    Kernel,
+}
+
+impl Station {
+    /// The station of a step at `place`.
+    #[must_use]
+    pub fn of(cast: &Cast, place: &Place, step: &Step) -> Self {
+        let reference = place.to_string();
+        match place {
+            Place::Router(_) => Self::Router,
+            Place::Pod { .. } => match cast.slot_of(&reference) {
+                Some((side, slot)) => Self::Pod(side, slot),
+                None => Self::Elsewhere,
+            },
+            Place::Node(_) | Place::Host(_) => match cast.side_of(&reference) {
+                Some(side) => Self::on_machine(cast, side, step),
+                None => Self::Elsewhere,
+            },
+        }
+    }
+
+    fn on_machine(cast: &Cast, side: Side, step: &Step) -> Self {
+        match step.stage {
+            Stage::App | Stage::Deliver => Self::Host(side),
+            Stage::Hook(hook) => Self::Hook(side, hook),
+            Stage::Route | Stage::Forward => Self::Route(side),
+            Stage::Bridge => Self::Bridge(side),
+            Stage::Encap | Stage::Decap | Stage::TunnelRx => Self::Overlay(side),
+            Stage::Output | Stage::Neigh | Stage::Tx | Stage::Rx | Stage::Arp => {
+                let machine = cast.machine(side);
+                match step.device.as_deref() {
+                    Some("lo") => Self::Host(side),
+                    Some(device) if machine.is_some_and(|machine| machine.bridge_name() == Some(device)) => {
+                        Self::Bridge(side)
+                    }
+                    Some(device) if machine.is_some_and(|machine| machine.overlay_name() == Some(device)) => {
+                        Self::Overlay(side)
+                    }
+                    Some(device) if device.starts_with("veth") => Self::Bridge(side),
+                    _ => Self::Nic(side),
+                }
+            }
+        }
+    }
+
+    /// Its box; `None` for what is not drawn.
+    #[must_use]
+    pub fn rect(self, cast: &Cast) -> Option<Rect> {
+        Some(match self {
+            Self::Pod(side, slot) => geometry::pod(side, slot),
+            Self::Host(side) => geometry::pod(side, 0),
+            Self::Bridge(side) => geometry::bridge(side, cast.has_host(side)),
+            Self::Hook(side, hook) => geometry::hook(side, hook),
+            Self::Route(side) => geometry::route(side),
+            Self::Overlay(side) => geometry::overlay(side),
+            Self::Nic(side) => geometry::nic(side),
+            Self::Router => ROUTER,
+            Self::Elsewhere => FABRIC,
+        })
+    }
+
+    /// The machine it is on.
+    #[must_use]
+    pub fn side(self) -> Option<Side> {
+        match self {
+            Self::Pod(side, _)
+            | Self::Host(side)
+            | Self::Bridge(side)
+            | Self::Hook(side, _)
+            | Self::Route(side)
+            | Self::Overlay(side)
+            | Self::Nic(side) => Some(side),
+            Self::Router | Self::Elsewhere => None,
+        }
+    }
+}
+
+impl Part {
+    /// The part that decides at `stage`.
+    #[must_use]
+    pub fn of(stage: Stage) -> Self {
+        match stage {
+            Stage::App | Stage::Deliver => Self::App,
+            Stage::Tx | Stage::Rx | Stage::Output | Stage::Neigh | Stage::Arp => Self::Port,
+            _ => Self::Kernel,
+        }
+    }
+}
