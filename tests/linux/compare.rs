@@ -12,7 +12,7 @@ pub(crate) struct Observed {
     pub(crate) outcome: String,
     /// What passed each device that carried a frame: `REF:DEVICE`.
     pub(crate) devices: BTreeMap<String, Vec<Fields>>,
-    /// What commands print afterwards, sorted: place, then command.
+    /// What commands print: place, then command.
     pub(crate) tables: BTreeMap<String, BTreeMap<String, Vec<String>>>,
 }
 
@@ -73,7 +73,7 @@ fn compare_device(device: &str, left: &[Fields], right: &[Fields], differences: 
     }
 }
 
-/// Rows have no order that says anything, so a row that differs is one that only one side has.
+/// A row that differs is one that only one side has; where both have the same rows, their order is compared.
 fn compare_tables(
     place: &str,
     left: &BTreeMap<String, Vec<String>>,
@@ -82,12 +82,16 @@ fn compare_tables(
 ) {
     for command in keys(left, right) {
         let rows = |side: &BTreeMap<String, Vec<String>>| side.get(command).cloned().unwrap_or_default();
-        let (mut only_left, mut only_right) = (rows(left), Vec::new());
-        for row in rows(right) {
-            match only_left.iter().position(|other| *other == row) {
+        let (left, right) = (rows(left), rows(right));
+        let (mut only_left, mut only_right) = (left.clone(), Vec::new());
+        for row in &right {
+            match only_left.iter().position(|other| other == row) {
                 Some(same) => drop(only_left.remove(same)),
                 None => only_right.push(row),
             }
+        }
+        if only_left.is_empty() && only_right.is_empty() && left != right {
+            differences.push(difference(place, "", command, left.join("; "), right.join("; ")));
         }
         differences.extend(only_left.iter().map(|row| difference(place, "", command, row, ABSENT)));
         differences.extend(only_right.iter().map(|row| difference(place, "", command, ABSENT, row)));

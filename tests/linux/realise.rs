@@ -97,7 +97,8 @@ impl Realised {
             let mut lines = Vec::new();
             for interface in ns.interfaces() {
                 let Interface { dev, mac, mtu, .. } = interface;
-                let add = format!("link add {} index {} address {mac} mtu {mtu} type", dev.name, dev.index);
+                let queue = queue(interface);
+                let add = format!("link add {} index {} address {mac} mtu {mtu}{queue} type", dev.name, dev.index);
                 match &interface.kind {
                     InterfaceKind::Loopback => {}
                     InterfaceKind::Bridge { .. } => lines.push(format!("{add} bridge")),
@@ -108,7 +109,7 @@ impl Realised {
                     InterfaceKind::Veth { peer } if (peer.ns.0, peer.index) > (n, dev.index) => {
                         let other = topo.ns(peer.ns).interface(peer.index);
                         lines.push(format!(
-                            "{add} veth peer name {} index {} address {} mtu {} netns {}",
+                            "{add} veth peer name {} index {} address {} mtu {}{queue} netns {}",
                             other.dev.name, other.dev.index, other.mac, other.mtu, self.places[peer.ns.0].name
                         ));
                     }
@@ -149,6 +150,14 @@ impl Realised {
 
 fn replace_word(line: &str, from: &str, to: &str) -> String {
     line.split(' ').map(|word| if word == from { to } else { word }).collect::<Vec<_>>().join(" ")
+}
+
+/// The netlink library of the CNI plugins makes devices without a queue, where `ip` gives them one.
+fn queue(interface: &Interface) -> &'static str {
+    match interface.kind {
+        InterfaceKind::Veth { .. } | InterfaceKind::Vxlan(_) => " txqueuelen 0",
+        _ => "",
+    }
 }
 
 /// Brings devices up and gives them their addresses, routes and neighbours.

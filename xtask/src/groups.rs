@@ -49,8 +49,12 @@ pub(crate) const GROUPS: &[Group] = &[
         },
     },
     Group { name: "tidy", needs: &[], run: |_| cargo("test --quiet --workspace --test tidy") },
-    Group { name: "native", needs: &[], run: |_| cargo("test --quiet --workspace") },
-    Group { name: "tshark", needs: &[Need::Program("tshark")], run: |_| cargo("test --quiet --workspace --test tshark") },
+    Group { name: "native", needs: &[], run: |_| cargo("test --quiet --workspace --no-fail-fast") },
+    Group {
+        name: "tshark",
+        needs: &[Need::Program("tshark")],
+        run: |_| cargo("test --quiet --workspace --test tshark"),
+    },
     Group {
         name: "wasm",
         needs: &[

@@ -332,3 +332,6 @@ impl TcpEndpoint {
 fn mss(mtu: usize) -> u16 {
     u16::try_from(mtu.min(65535).saturating_sub(HEADERS)).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,8 +4,7 @@
 
 use std::net::IpAddr;
 
-use super::route::lookup;
-use super::{Ctx, Effect, Next, Routed, Sender, hook, tunnel};
+use super::{Ctx, Effect, Next, Sender, hook, tunnel};
 use crate::net::{At, DevRef, Skb, SocketLookup, Topology, TransportProtocol};
 use crate::trace::{Decision, Draft, DropReason, Hook, Stage};
 use crate::wire::{self, Icmp, IpHeader, IpSpec, Tcp, TcpFlags, TcpOptions, TcpSpec, Transport};
@@ -24,12 +23,7 @@ pub(crate) fn local_deliver(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx
         },
         Transport::Tcp(tcp) => match lookup_socket(topo, at, ip, TransportProtocol::Tcp, tcp.dport, tcp.sport) {
             SocketLookup::None => reset(topo, at, &dev, &skb, ip, tcp, ctx),
-            socket => {
-                if tcp.is_ack {
-                    confirm_neighbour(topo, at, ip.src, ctx);
-                }
-                deliver(topo, at, &dev, skb, socket, ctx)
-            }
+            socket => deliver(topo, at, &dev, skb, socket, ctx),
         },
         Transport::Icmp(Icmp::EchoRequest { id, seq }) => echo(topo, at, &dev, &skb, ip, (id, seq), ctx),
         Transport::Icmp(Icmp::EchoReply { id, .. }) => {
@@ -62,13 +56,6 @@ fn deliver(topo: &Topology, at: At, dev: &DevRef, skb: Skb, socket: SocketLookup
     }
     ctx.effects.push(Effect::Deliver { ns: at.ns, socket, skb });
     Next::Done
-}
-
-/// An acknowledgment proves that the next hop forwards. Models tcp_ack's sk_dst_confirm.
-fn confirm_neighbour(topo: &mut Topology, at: At, peer: IpAddr, ctx: &Ctx<'_>) {
-    if let Routed::Out(out) = lookup(topo.ns(at.ns), peer).result {
-        topo.ns_mut(at.ns).neighbours.confirm_from_above(out.next_hop, &out.dev, ctx.now);
-    }
 }
 
 /// Models icmp_echo: the kernel answers by itself, DF unset, from the address that was asked.

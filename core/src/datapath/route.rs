@@ -77,13 +77,9 @@ pub(crate) fn route_output(ns: &NetNs, dst: IpAddr) -> Option<(IpAddr, usize)> {
     let decided = lookup(ns, dst);
     match &decided.result {
         Routed::Local => {
+            // Its own preferred source: the address that was asked, or 127.0.0.1 for the rest of 127.0.0.0/8.
             let src = decided.local.route().and_then(|route| route.src).unwrap_or(dst);
-            // A packet to an own address carries that address as its source, unless the route is wider (127.0.0.0/8).
-            let mtu = ns.interfaces().first().map_or(0, |lo| lo.mtu);
-            Some((
-                if ns.interfaces().iter().flat_map(|i| &i.addresses).any(|a| a.net.addr() == dst) { dst } else { src },
-                mtu,
-            ))
+            Some((src, ns.interfaces().first().map_or(0, |lo| lo.mtu)))
         }
         Routed::Out(out) => {
             let preferred = decided.main.as_ref().and_then(FibLookup::route).and_then(|route| route.src);

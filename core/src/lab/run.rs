@@ -46,7 +46,7 @@ pub enum RunError {
     #[error("--from: {0}")]
     From(#[from] PlaceError),
     /// There is no such place.
-    #[error("{option}: there is no {wanted}{}", hint(.nearest))]
+    #[error("{option}: there is no {wanted}{}", nearest_is(.nearest))]
     NoSuchPlace {
         /// The option that named it.
         option: &'static str,
@@ -89,6 +89,10 @@ pub enum RunError {
         /// The largest that can be.
         max: usize,
     },
+}
+
+fn nearest_is(nearest: &Option<String>) -> String {
+    nearest.as_ref().map(|name| format!("; the nearest is {name}")).unwrap_or_default()
 }
 
 fn hint(nearest: &Option<String>) -> String {
@@ -172,10 +176,12 @@ pub fn resolve(
         Some(pod) if pod.host_network => topo.find(&Place::Node(pod.node_name.clone())),
         _ => topo.find(&place),
     };
+    // Compared as it would stand in full: `pod/web` is `pod/default/web`.
+    let full = container.as_ref().map_or_else(|| place.to_string(), |container| format!("{place}/{container}"));
     let missing = |names: Vec<String>| RunError::NoSuchPlace {
         option,
         wanted: reference.to_owned(),
-        nearest: nearest(reference, names.iter().map(String::as_str)).map(str::to_owned),
+        nearest: names.into_iter().min_by_key(|name| strsim::osa_distance(&full, name)),
     };
     let Some(ns) = ns else {
         let hosted = pods().filter(|pod| pod.host_network).map(|pod| Place::pod(&pod.meta.namespace, &pod.meta.name));

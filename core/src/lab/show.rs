@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::run::{RunError, resolve, trace_to_end};
 use super::{Lab, Run, build};
 use crate::datapath::{Routed, route_lookup, route_output};
-use crate::net::{Interface, InterfaceKind, NetNs, Topology};
+use crate::net::{FdbEntry, FdbTarget, Interface, InterfaceKind, NetNs, Route, RouteTable, Scope, Topology};
 use crate::trace::NextHop;
 
 /// Why a command has no answer.
@@ -58,10 +58,10 @@ pub fn show(lab: &Lab, at: &str, after: Option<&Run>, command: &[&str]) -> Resul
     let words: Vec<&str> = command.iter().flat_map(|word| word.split_whitespace()).collect();
     Ok(match words[..] {
         ["ip", "addr" | "address" | "a"] | ["ip", "addr" | "address" | "a", "show" | "list"] => {
-            ns.interfaces().iter().map(|interface| ip_addr(interface, &topo)).collect()
+            ns.interfaces().iter().map(|interface| ip_addr(interface, ns, &topo)).collect()
         }
         ["ip", "link" | "l"] | ["ip", "link" | "l", "show" | "list"] => {
-            ns.interfaces().iter().map(|interface| ip_link(interface, &topo)).collect()
+            ns.interfaces().iter().map(|interface| ip_link(interface, ns, &topo)).collect()
         }
         ["ip", "route" | "r", "get", address] => route_get(ns, address)?,
         ["ip", "route" | "r", ref rest @ ..] => route_show(ns, rest)?,
@@ -73,23 +73,25 @@ pub fn show(lab: &Lab, at: &str, after: Option<&Run>, command: &[&str]) -> Resul
     })
 }
 
-fn flags(interface: &Interface) -> &'static str {
+fn flags(interface: &Interface, has_carrier: bool) -> &'static str {
     match interface.kind {
         InterfaceKind::Loopback => "LOOPBACK,UP,LOWER_UP",
-        _ if interface.up => "BROADCAST,MULTICAST,UP,LOWER_UP",
+        _ if has_carrier => "BROADCAST,MULTICAST,UP,LOWER_UP",
+        _ if interface.up => "NO-CARRIER,BROADCAST,MULTICAST,UP",
         _ => "BROADCAST,MULTICAST",
     }
 }
 
 /// Models iproute2 ip/ipaddress.c print_linkinfo.
-fn ip_link(interface: &Interface, topo: &Topology) -> String {
+fn ip_link(interface: &Interface, ns: &NetNs, topo: &Topology) -> String {
     let peer = match interface.kind {
         InterfaceKind::Veth { peer } => format!("@if{}", peer.index),
         _ => String::new(),
     };
     let master = interface.master.as_ref().map(|master| format!(" master {}", master.name)).unwrap_or_default();
+    let has_carrier = ns.has_carrier(interface.dev.index);
     let state = match interface.kind {
-        _ if !interface.up => "DOWN",
+        _ if !has_carrier => "DOWN",
         InterfaceKind::Loopback | InterfaceKind::Vxlan(_) => "UNKNOWN",
         _ => "UP",
     };
@@ -99,17 +101,17 @@ fn ip_link(interface: &Interface, topo: &Topology) -> String {
     };
     let queue = match interface.kind {
         InterfaceKind::Veth { .. } | InterfaceKind::Vxlan(_) => "",
-        _ => " qlen 1000",
+        _ => "qlen 1000",
     };
     let netns = match interface.kind {
         InterfaceKind::Veth { peer } => format!(" link-netns {}", topo.ns(peer.ns).place.to_string().replace('/', "-")),
         _ => String::new(),
     };
     format!(
-        "{}: {}{peer}: <{}> mtu {} qdisc {}{master} state {state} mode DEFAULT group default{queue}\n    link/{kind} {} brd {broadcast}{netns}\n",
+        "{}: {}{peer}: <{}> mtu {} qdisc {}{master} state {state} mode DEFAULT group default {queue}\n    link/{kind} {} brd {broadcast}{netns}\n",
         interface.dev.index,
         interface.dev.name,
-        flags(interface),
+        flags(interface, has_carrier),
         interface.mtu,
         interface.qdisc(),
         interface.mac,
@@ -117,17 +119,23 @@ fn ip_link(interface: &Interface, topo: &Topology) -> String {
 }
 
 /// Models iproute2 ip/ipaddress.c print_addrinfo.
-fn ip_addr(interface: &Interface, topo: &Topology) -> String {
-    let mut text = ip_link(interface, topo).replace(" mode DEFAULT", "");
+fn ip_addr(interface: &Interface, ns: &NetNs, topo: &Topology) -> String {
+    let mut text = ip_link(interface, ns, topo).replace(" mode DEFAULT", "");
     for address in &interface.addresses {
         let (scope, name) = match interface.kind {
             InterfaceKind::Loopback => ("host", &interface.dev.name),
             _ => ("global", &interface.dev.name),
         };
+        // The netlink library of the CNI plugins states the broadcast address, as everybody does but for lo.
+        let broadcast = match interface.kind {
+            InterfaceKind::Loopback => String::new(),
+            _ if address.net.max_prefix_len() - address.net.prefix_len() < 2 => String::new(),
+            _ => format!(" brd {}", address.net.broadcast()),
+        };
         // Writing to a String cannot fail.
         let _ = write!(
             text,
-            "    inet {} scope {scope} {name}\n       valid_lft forever preferred_lft forever\n",
+            "    inet {}{broadcast} scope {scope} {name}\n       valid_lft forever preferred_lft forever\n",
             address.net
         );
     }
@@ -140,13 +148,24 @@ fn route_show(ns: &NetNs, words: &[&str]) -> Result<String, ShowError> {
         ["show" | "list", rest @ ..] => rest,
         all => all,
     };
-    let print = |table: &crate::net::RouteTable, suffix: &str| -> String {
-        table.rows().iter().map(|route| format!("{route}{suffix}\n")).collect()
+    // A route of a device without link says so, except that what is local needs none.
+    let line = |route: &Route| {
+        let is_down = route.scope != Scope::Host && !ns.has_carrier(route.dev.index);
+        format!("{route}{}\n", if is_down { "linkdown " } else { "" })
+    };
+    let print = |table: &RouteTable| table.rows().iter().map(line).collect::<String>();
+    // Where several tables are shown, the table follows the device.
+    let print_named = |table: &RouteTable, name: &str| -> String {
+        let name_it = |route: &Route| {
+            let dev = format!(" dev {} ", route.dev.name);
+            line(route).replacen(&dev, &format!("{dev}table {name} "), 1)
+        };
+        table.rows().iter().map(name_it).collect()
     };
     Ok(match words {
-        [] | ["table", "main"] => print(&ns.main, ""),
-        ["table", "local"] => print(&ns.local, ""),
-        ["table", "all"] => print(&ns.main, "") + &print(&ns.local, "").replace(" dev ", " table local dev "),
+        [] | ["table", "main"] => print(&ns.main),
+        ["table", "local"] => print(&ns.local),
+        ["table", "all"] => print(&ns.main) + &print_named(&ns.local, "local"),
         ["table", other] => {
             return Err(ShowError::Argument { found: (*other).to_owned(), expected: "table local, main or all" });
         }
@@ -172,15 +191,31 @@ fn route_get(ns: &NetNs, address: &str) -> Result<String, ShowError> {
     })
 }
 
-/// Models iproute2 bridge/fdb.c print_fdb.
+/// Link addresses that an Ethernet device listens to besides its own: all-nodes and all-hosts.
+const GROUPS: [&str; 2] = ["33:33:00:00:00:01", "01:00:5e:00:00:01"];
+/// The same of a bridge, which also listens for multicast listeners.
+const BRIDGE_GROUPS: [&str; 4] = ["33:33:00:00:00:01", "01:00:5e:00:00:6a", "33:33:00:00:00:6a", "01:00:5e:00:00:01"];
+
+/// Models iproute2 bridge/fdb.c print_fdb, in the order of the kernel's rtnl_fdb_dump: device by device, of a port first
+/// what its bridge knows of it, the newest row first.
 fn bridge_fdb(ns: &NetNs) -> String {
-    let of = |interface: &Interface| match &interface.kind {
-        InterfaceKind::Bridge { fdb } => Some(fdb.clone()),
-        InterfaceKind::Vxlan(vxlan) => Some(vxlan.fdb.clone()),
-        _ => None,
+    let of_bridge = |port: &Interface, bridge: &Interface| -> Vec<String> {
+        let InterfaceKind::Bridge { fdb } = &bridge.kind else { return Vec::new() };
+        let is_here = |row: &&FdbEntry| match &row.target {
+            FdbTarget::Local(dev) | FdbTarget::Port(dev) => *dev == port.dev,
+            FdbTarget::Remote(_) => false,
+        };
+        fdb.rows().iter().rev().filter(is_here).map(|row| row.print(&bridge.dev)).collect()
     };
-    let databases = ns.interfaces().iter().filter_map(|interface| Some((interface, of(interface)?)));
-    databases
-        .flat_map(|(owner, fdb)| fdb.rows().iter().map(|row| row.print(&owner.dev) + "\n").collect::<Vec<_>>())
-        .collect()
+    let own = |interface: &Interface, groups: &[&str]| -> Vec<String> {
+        groups.iter().map(|group| format!("{group} dev {} self permanent", interface.name())).collect()
+    };
+    let rows = |interface: &Interface| match (&interface.kind, &interface.master) {
+        (InterfaceKind::Loopback, _) => Vec::new(),
+        (InterfaceKind::Vxlan(vxlan), _) => vxlan.fdb.rows().iter().map(|row| row.print(&interface.dev)).collect(),
+        (InterfaceKind::Bridge { .. }, _) => [own(interface, &BRIDGE_GROUPS), of_bridge(interface, interface)].concat(),
+        (_, Some(master)) => [of_bridge(interface, ns.interface(master.index)), own(interface, &GROUPS)].concat(),
+        (_, None) => own(interface, &GROUPS),
+    };
+    ns.interfaces().iter().flat_map(rows).map(|row| row + "\n").collect()
 }

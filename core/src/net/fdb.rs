@@ -70,7 +70,11 @@ impl Fdb {
             None => self.add(FdbEntry { mac, target, writer: Writer::Kernel }),
         }
         let row = self.rows.iter().find(|row| row.mac == mac)?;
-        Some(Written { command: self.command(), text: row.print(&self.owner), writer: row.writer })
+        Some(Written {
+            command: self.command(),
+            text: row.print(&self.owner).trim_end().to_owned(),
+            writer: row.writer,
+        })
     }
 
     /// Looks `mac` up.
@@ -94,7 +98,8 @@ impl FdbEntry {
         let mac = self.mac;
         match &self.target {
             FdbTarget::Local(port) => format!("{mac} dev {} master {} permanent", port.name, owner.name),
-            FdbTarget::Port(port) => format!("{mac} dev {} master {}", port.name, owner.name),
+            // iproute2 leaves the space in front of a word that does not come, and so do we.
+            FdbTarget::Port(port) => format!("{mac} dev {} master {} ", port.name, owner.name),
             FdbTarget::Remote(remote) => format!("{mac} dev {} dst {remote} self permanent", owner.name),
         }
     }
@@ -136,6 +141,6 @@ impl Consulted for FdbLookup {
         } else {
             Why::Missed("another address".to_owned())
         };
-        Row { text: entry.print(&self.fdb.owner), writer: entry.writer, why }
+        Row { text: entry.print(&self.fdb.owner).trim_end().to_owned(), writer: entry.writer, why }
     }
 }

@@ -91,20 +91,14 @@ impl NeighbourTable {
     }
 
     /// The entry was used to send: what was STALE waits for a confirmation. Models neigh_event_send.
+    ///
+    /// What TCP knows of the neighbour only writes down a time (neigh_confirm): the entry stays DELAY until a timer looks
+    /// at it five seconds later, longer than any run here.
     pub fn used(&mut self, ip: IpAddr, dev: &DevRef) {
         if let Some(idx) = self.position(ip, dev.index)
             && self.rows[idx].state == Nud::Stale
         {
             Arc::make_mut(&mut self.rows)[idx].state = Nud::Delay;
-        }
-    }
-
-    /// A reply from above proved that the neighbour forwards our packets. Models dst_confirm_neigh.
-    pub fn confirm_from_above(&mut self, ip: IpAddr, dev: &DevRef, now: Instant) {
-        if let Some(idx) = self.position(ip, dev.index)
-            && matches!(self.rows[idx].state, Nud::Stale | Nud::Delay)
-        {
-            Arc::make_mut(&mut self.rows)[idx].state = Nud::Reachable(now);
         }
     }
 
@@ -148,7 +142,8 @@ impl NeighbourTable {
 
     fn write(&mut self, ip: IpAddr, dev: &DevRef, mac: Option<MacAddr>, state: Nud) -> Written {
         let entry = NeighbourEntry { ip, dev: dev.clone(), mac, state, writer: Writer::Kernel };
-        let written = Written { command: "ip neigh".to_owned(), text: entry.print(), writer: entry.writer };
+        let written =
+            Written { command: "ip neigh".to_owned(), text: entry.print().trim_end().to_owned(), writer: entry.writer };
         match self.position(ip, dev.index) {
             Some(idx) => Arc::make_mut(&mut self.rows)[idx] = entry,
             None => Arc::make_mut(&mut self.rows).push(entry),

@@ -148,6 +148,14 @@ impl NetNs {
         self.interfaces.iter().filter(move |port| port.master.as_ref().is_some_and(|master| master.index == bridge))
     }
 
+    /// Whether the device has a link: a bridge has one while one of its ports is up.
+    #[must_use]
+    pub fn has_carrier(&self, index: u32) -> bool {
+        let interface = self.interface(index);
+        let is_bridge = matches!(interface.kind, InterfaceKind::Bridge { .. });
+        interface.up && (!is_bridge || self.ports(index).any(|port| port.up))
+    }
+
     /// Gives a device an address; the kernel adds the routes that follow from it.
     ///
     /// Models net/ipv4/fib_frontend.c fib_add_ifaddr.

@@ -177,7 +177,8 @@ impl Simulator<'_> {
                 let syn = tcp.open(self.now);
                 let key = (ns, (IpAddr::V4(src), sport), (exchange.dst, *port));
                 let ip_id = self.dice.word() as u16;
-                self.connections.insert(key, Connection { tcp, program: exchange.program.clone(), ip_id, free_from: self.now });
+                self.connections
+                    .insert(key, Connection { tcp, program: exchange.program.clone(), ip_id, free_from: self.now });
                 self.queue.push(self.now, Event::SendSegment { key, segment: syn });
             }
         }

@@ -1,0 +1,156 @@
+//! The binary as a user runs it: what it prints, where, and with which exit status.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+const LAB: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/two-nodes.yaml");
+
+fn kubehop(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_kubehop")).args(args).output().expect("the binary runs")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The command ends with `status`, says `message` on standard error in one line, and writes nothing else.
+fn fails(args: &[&str], status: i32, message: &str) {
+    let output = kubehop(args);
+    assert_eq!(output.status.code(), Some(status), "{args:?}: {}", stderr(&output));
+    assert_eq!(stdout(&output), "", "{args:?}");
+    let text = stderr(&output);
+    assert!(text.contains(message), "{args:?}: {text}");
+    assert_eq!(text.lines().count(), 1, "{args:?}: {text}");
+}
+
+fn scratch(name: &str, bytes: &[u8]) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::write(&path, bytes).expect("the scratch folder can be written");
+    path
+}
+
+#[test]
+fn a_sound_file_passes_the_check_in_silence() {
+    let output = kubehop(&["check", LAB]);
+    assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(0), ""), "{}", stderr(&output));
+}
+
+#[test]
+fn a_problem_is_printed_with_its_position_and_ends_with_3() {
+    let path = scratch("no-such-node.yaml", b"apiVersion: v1\nkind: Node\nmetadata: { name: node-a }\n---\napiVersion: v1\nkind: Pod\nmetadata: { name: web }\nspec:\n  nodeName: node-b\n  containers: [{ name: web }]\n");
+    let path = path.to_string_lossy();
+    let output = kubehop(&["check", &path]);
+    assert_eq!(output.status.code(), Some(3));
+    let text = stdout(&output);
+    assert!(text.starts_with(&format!("{path}:9:13: error: ")), "{text}");
+    assert!(text.contains("node-b") && text.contains("node-a"), "{text}");
+    let traced = kubehop(&["trace", &path, "--from", "pod/web", "--to", "ping://10.244.0.1"]);
+    assert_eq!((traced.status.code(), stdout(&traced).as_str()), (Some(3), ""));
+    assert_eq!(stderr(&traced), text);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_bad_input() {
+    fails(&["check", "/no/such/file.yaml"], 3, "/no/such/file.yaml:1:1: error: cannot be read");
+}
+
+#[test]
+fn a_trace_is_text_json_or_a_capture() {
+    let args = ["trace", LAB, "--from", "pod/client", "--to", "http://10.244.1.2:8080"];
+    let text = stdout(&kubehop(&args));
+    assert!(text.ends_with("delivered at pod/default/web-1\n"), "{text}");
+    let json = stdout(&kubehop(&[&args[..], &["--format", "json"]].concat()));
+    assert!(json.starts_with("{\n  \"version\": 1,"), "{json}");
+    let path = scratch("walk.pcapng", b"");
+    let output = kubehop(&[&args[..], &["--format", "pcapng", "-o", &path.to_string_lossy()]].concat());
+    assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(0), ""));
+    assert_eq!(fs::read(&path).expect("the capture")[..4], [0x0a, 0x0d, 0x0d, 0x0a]);
+}
+
+#[test]
+fn the_three_levels_of_detail_say_more_and_more() {
+    let len = |detail| {
+        let args = ["trace", LAB, "--from", "pod/client", "--to", "ping://10.244.1.2", "--detail", detail];
+        stdout(&kubehop(&args)).lines().count()
+    };
+    assert!(len("minimal") < len("summary") && len("summary") < len("full"));
+}
+
+#[test]
+fn an_outcome_that_was_not_expected_ends_with_1() {
+    let args = ["trace", LAB, "--from", "pod/client", "--to", "tcp://10.244.1.2:9999", "--expect"];
+    assert_eq!(kubehop(&[&args[..], &["rejected"]].concat()).status.code(), Some(0));
+    let output = kubehop(&[&args[..], &["delivered"]].concat());
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(stderr(&output), "expected delivered, but it was rejected at pod/default/web-1: NO_SOCKET\n");
+}
+
+#[test]
+fn a_place_that_does_not_exist_names_the_nearest_that_does() {
+    fails(&["trace", LAB, "--from", "pod/cleint", "--to", "ping://10.244.1.2"], 3, "the nearest is pod/default/client");
+    fails(
+        &["trace", LAB, "--from", "pod/default/duo/sied", "--to", "ping://127.0.0.1"],
+        3,
+        "the nearest is pod/default/duo/side",
+    );
+    fails(&["trace", LAB, "--from", "pod/client", "--to", "ping://web1"], 3, "did you mean 10.244.1.2 (web-1)?");
+    fails(&["show", LAB, "--at", "node/node-c", "--", "ip", "route"], 3, "the nearest is node/node-");
+}
+
+#[test]
+fn wrong_usage_ends_with_2_and_one_line() {
+    for (args, message) in [
+        (&[][..], "no command"),
+        (&["walk"], "no command \"walk\""),
+        (&["trace", LAB], "--from REF is missing"),
+        (&["trace", LAB, "--from", "pod/client"], "--to TARGET is missing"),
+        (&["trace", "--from", "pod/client", "--to", "ping://1.2.3.4"], "no file"),
+        (&["trace", LAB, "--from", "client", "--to", "ping://1.2.3.4"], "is not a reference"),
+        (&["trace", LAB, "--from", "pod/client", "--to", "10.244.1.2"], "is not a target"),
+        (&["trace", LAB, "--from", "pod/client", "--to", "tcp://10.244.1.2"], "is not a target"),
+        (&["trace", LAB, "--from", "pod/client", "--to", "tcp://10.244.1.2:0"], "is not a port"),
+        (&["trace", LAB, "--from", "pod/client", "--to", "ping://10.244.1.2", "--size", "many"], "found \"many\""),
+        (&["trace", LAB, "--from", "pod/client", "--to", "ping://10.244.1.2", "--size", "65508"], "at most 65507"),
+        (&["trace", LAB, "--from", "pod/client", "--to", "ping://10.244.1.2", "--ttl", "0"], "from 1 to 255"),
+        (&["trace", LAB, "--from", "pod/client", "--to", "tcp://10.244.1.2:80", "--df"], "only ping"),
+        (
+            &["trace", LAB, "--from", "pod/client", "--to", "ping://10.244.1.2", "--format", "xml"],
+            "text, json or pcapng",
+        ),
+        (&["trace", LAB, "--frmo", "pod/client"], "--frmo"),
+        (&["check", LAB, "--set", "cni.mode"], "expected PATH=VALUE"),
+        (&["show", LAB, "--at", "node/node-a"], "expected -- and a command"),
+        (&["show", LAB, "--at", "node/node-a", "--", "ifconfig"], "\"ifconfig\" is no command"),
+        (&["show", LAB, "--at", "node/node-a", "--", "ip", "route", "get", "x"], "expected an IP address"),
+    ] {
+        fails(args, 2, message);
+    }
+}
+
+#[test]
+fn set_changes_the_lab_and_says_what_it_does_not_know() {
+    let route = |mode| {
+        let args = ["show", LAB, "--set", mode, "--at", "node/node-a", "--", "ip", "route", "get", "10.244.1.2"];
+        stdout(&kubehop(&args))
+    };
+    assert!(route("cni.mode=vxlan").contains("dev flannel.1"), "{}", route("cni.mode=vxlan"));
+    assert!(route("cni.mode=host-gw").contains("via 172.18.0.3 dev eth0"), "{}", route("cni.mode=host-gw"));
+    let output = kubehop(&["check", LAB, "--set", "cni.mod=vxlan"]);
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+}
+
+#[test]
+fn a_command_after_a_trace_sees_what_the_trace_left() {
+    let at = ["show", LAB, "--at", "pod/client"];
+    let before = stdout(&kubehop(&[&at[..], &["--", "ip", "neigh"]].concat()));
+    let after = stdout(&kubehop(
+        &[&at[..], &["--after-trace", "pod/client", "ping://10.244.1.2", "--", "ip", "neigh"]].concat(),
+    ));
+    assert_eq!(before, "");
+    assert!(after.starts_with("10.244.0.1 dev eth0 lladdr ") && after.trim_end().ends_with("REACHABLE"), "{after}");
+}

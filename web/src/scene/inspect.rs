@@ -1,0 +1,330 @@
+//! The packet panel: one diff of a step, layer by layer, with the cause of every change and the bytes that changed.
+
+use kubehop_core::api::{Decision, Layer, LayerChange, Link, Role, Stage, StepView};
+
+use super::note::packet_title;
+
+/// What became of a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LayerState {
+    /// Nothing.
+    Same,
+    /// Some fields changed.
+    Changed,
+    /// The header is new.
+    Added,
+    /// The header is gone.
+    Gone,
+}
+
+/// One layer of the panel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LayerRow {
+    /// Which colour.
+    pub role: Role,
+    /// Its protocol.
+    pub name: &'static str,
+    /// Its bytes, with a sign if it came or went.
+    pub size: String,
+    /// What became of it.
+    pub state: LayerState,
+    /// What to say of it in a line.
+    pub note: String,
+    /// Its fields that are shown.
+    pub fields: Vec<FieldRow>,
+    /// Its bytes that are shown.
+    pub hex: Vec<HexRow>,
+}
+
+/// One field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldRow {
+    /// Name.
+    pub name: String,
+    /// What it was, if it was another.
+    pub old: Option<String>,
+    /// What it is.
+    pub value: String,
+    /// Whether this step made or changed it.
+    pub is_new: bool,
+    /// A checksum that does not match.
+    pub is_bad: bool,
+    /// Who or what made the change.
+    pub cause: String,
+}
+
+/// Twenty bytes, as they were and as they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HexRow {
+    /// As they were; empty for a new header.
+    pub was: Vec<Cell>,
+    /// As they are; a byte that is the same is left out.
+    pub now: Vec<Cell>,
+}
+
+/// One byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cell {
+    /// Its value; `None` if it is the same as above.
+    pub byte: Option<u8>,
+    /// Whether this step changed it.
+    pub is_changed: bool,
+}
+
+/// Bytes in a row.
+const ROW: usize = 20;
+
+/// The layers of step `view`, which decided `decision`; with `all`, every field of every layer.
+#[must_use]
+pub fn inspect(view: &StepView, decision: &Decision, all: bool) -> Vec<LayerRow> {
+    view.changes.iter().map(|change| layer_row(view, decision, change, all)).collect()
+}
+
+fn layer_row(view: &StepView, decision: &Decision, change: &LayerChange, all: bool) -> LayerRow {
+    let layer = change.layer();
+    let len = layer.range.len();
+    let row = |state, size, note| LayerRow {
+        role: layer.role,
+        name: layer.name,
+        size,
+        state,
+        note,
+        fields: Vec::new(),
+        hex: Vec::new(),
+    };
+    match change {
+        LayerChange::Same(_) => LayerRow {
+            fields: if all { unchanged(layer) } else { Vec::new() },
+            ..row(LayerState::Same, len.to_string(), summary(layer))
+        },
+        LayerChange::Removed(_) => row(LayerState::Gone, format!("−{len}"), gone(view, layer)),
+        LayerChange::Added(_) => LayerRow {
+            fields: added(view, decision, layer, all),
+            hex: new_bytes(view, layer, all),
+            ..row(LayerState::Added, if view.before.is_some() { format!("+{len}") } else { len.to_string() }, String::new())
+        },
+        LayerChange::Changed { fields, .. } => {
+            let mut rows: Vec<FieldRow> = fields
+                .iter()
+                .map(|change| FieldRow {
+                    name: change.new.name.to_owned(),
+                    old: Some(change.old.value.clone()),
+                    value: change.new.value.clone(),
+                    is_new: true,
+                    is_bad: change.new.bad,
+                    cause: cause(view, decision, layer.role, change.new.name),
+                })
+                .collect();
+            if all {
+                let is_shown = |name: &str| rows.iter().any(|row| row.name == name);
+                let rest: Vec<FieldRow> = unchanged(layer).into_iter().filter(|row| !is_shown(&row.name)).collect();
+                rows.extend(rest);
+            }
+            LayerRow {
+                fields: rows,
+                hex: changed_bytes(view, layer),
+                ..row(LayerState::Changed, len.to_string(), String::new())
+            }
+        }
+    }
+}
+
+fn unchanged(layer: &Layer) -> Vec<FieldRow> {
+    let fields = layer.fields.iter();
+    fields
+        .map(|field| FieldRow {
+            name: field.name.to_owned(),
+            old: None,
+            value: field.value.clone(),
+            is_new: false,
+            is_bad: field.bad,
+            cause: if field.bad { "does not match".to_owned() } else { String::new() },
+        })
+        .collect()
+}
+
+/// The fields of a new header: those by which it does its work, or all.
+fn added(view: &StepView, decision: &Decision, layer: &Layer, all: bool) -> Vec<FieldRow> {
+    let wanted: &[&str] = match layer.name {
+        "ETH" => &["dst", "src"],
+        "ARP" => &["op", "sender ip", "target ip"],
+        "IP" => &["src", "dst"],
+        "VXLAN" => &["vni"],
+        "TCP" => &["flags", "mss"],
+        "ICMP" => &["type"],
+        "HTTP" => &["line"],
+        _ => &[],
+    };
+    let prefix = match layer.role {
+        Role::OuterIp => "outer ",
+        Role::InnerLink => "inner ",
+        _ => "",
+    };
+    let value = |name: &str| layer.fields.iter().find(|field| field.name == name).map(|field| field.value.clone());
+    let row = |name: String, value: String, cause: String, is_bad: bool| FieldRow { name, old: None, value, is_new: true, is_bad, cause };
+    let mut rows = Vec::new();
+    if let (false, Some(sport), Some(dport)) = (all, value("sport"), value("dport")) {
+        let cause = cause(view, decision, layer.role, "ports");
+        rows.push(row("ports".to_owned(), format!("{sport} → {dport}"), cause, false));
+    }
+    let fields = layer.fields.iter().filter(|field| all || wanted.contains(&field.name));
+    rows.extend(fields.map(|field| {
+        row(format!("{prefix}{}", field.name), field.value.clone(), cause(view, decision, layer.role, field.name), field.bad)
+    }));
+    rows
+}
+
+/// Who or what gave a field its value at this step.
+fn cause(view: &StepView, decision: &Decision, role: Role, field: &str) -> String {
+    let device = view.device.as_deref().unwrap_or("eth0");
+    let row_of = |tool: &str| {
+        let table = view.tables.iter().find(|table| table.command.starts_with(tool))?;
+        Some(table.matched? + 1)
+    };
+    match (role, field) {
+        (_, "checksum") if view.before.is_some() => "recomputed".to_owned(),
+        (_, "ttl") if view.stage == Stage::Forward => "ip_forward".to_owned(),
+        (Role::Link | Role::InnerLink, "dst") => match row_of("ip neigh") {
+            Some(row) => format!("neigh, row {row}"),
+            None if view.flow == "arp" => "everyone, or who asked".to_owned(),
+            None => format!("dev {device}"),
+        },
+        (Role::Link | Role::InnerLink, _) => format!("dev {device}"),
+        (Role::OuterIp, "dst") => row_of("bridge fdb").map_or_else(|| "fdb".to_owned(), |row| format!("fdb, row {row}")),
+        (Role::OuterIp, "src") => format!("local of {device}"),
+        (Role::OuterUdp, "ports") => "inner flow hash".to_owned(),
+        (Role::Tunnel, "vni") => format!("by {device}"),
+        (Role::OuterIp | Role::OuterUdp | Role::Tunnel, _) => format!("by {device}"),
+        (Role::Ip, "src") if view.before.is_none() => "by the route".to_owned(),
+        (Role::Payload, _) => match decision {
+            Decision::Send { by, .. } => format!("by {by}"),
+            _ => "by the kernel".to_owned(),
+        },
+        (Role::Ip | Role::Transport, _) if view.before.is_none() => match (decision, field) {
+            (Decision::Send { by, .. }, "dst" | "ports") => format!("asked by {by}"),
+            _ => "by the kernel".to_owned(),
+        },
+        (Role::Arp, _) => "by the kernel".to_owned(),
+        _ => String::new(),
+    }
+}
+
+/// Why a header went.
+fn gone(view: &StepView, layer: &Layer) -> String {
+    let device = view.device.as_deref().unwrap_or("the device");
+    match (layer.role, view.stage) {
+        (Role::Link, _) => format!("taken off: {device} wrote or read it, IP does not need it"),
+        (Role::InnerLink, _) => format!("taken off by {device}"),
+        (Role::OuterIp | Role::OuterUdp | Role::Tunnel, _) => format!("envelope, taken off by {device}"),
+        _ => "taken off".to_owned(),
+    }
+}
+
+/// A layer that stayed as it was, in a line.
+fn summary(layer: &Layer) -> String {
+    let value = |name: &str| layer.fields.iter().find(|field| field.name == name).map_or("", |field| field.value.as_str());
+    let rest = match layer.name {
+        "ETH" => format!("to {}", value("dst")),
+        "ARP" if value("op").starts_with('1') => format!("who has {}? tell {}", value("target ip"), value("sender ip")),
+        "ARP" => format!("{} is at {}", value("sender ip"), value("sender mac")),
+        "IP" => format!("{} → {} · ttl {}", value("src"), value("dst"), value("ttl")),
+        "TCP" => {
+            let mss = value("mss");
+            let mss = if mss.is_empty() { String::new() } else { format!(" · mss {mss}") };
+            format!("{} → {} · {}{mss}", value("sport"), value("dport"), value("flags"))
+        }
+        "UDP" => format!("{} → {}", value("sport"), value("dport")),
+        "VXLAN" => format!("vni {}", value("vni")),
+        "ICMP" => value("type").trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ').to_owned(),
+        "HTTP" => value("line").to_owned(),
+        _ => String::new(),
+    };
+    if rest.is_empty() { "unchanged".to_owned() } else { format!("unchanged · {rest}") }
+}
+
+/// The rows of a layer in which a byte changed.
+fn changed_bytes(view: &StepView, layer: &Layer) -> Vec<HexRow> {
+    let (Some(before), Some(after)) = (&view.before, &view.packet) else { return Vec::new() };
+    let (old, new) = (before.bytes(), after.bytes());
+    // Layers are matched from the end, so the old place of this one lies as far from the end as the new one.
+    let Some(shift) = old.len().checked_sub(new.len()).map(|shift| shift as isize).or(Some(-((new.len() - old.len().min(new.len())) as isize)))
+    else {
+        return Vec::new();
+    };
+    let old_at = |at: usize| at.checked_add_signed(shift).and_then(|at| old.get(at)).copied();
+    let starts = layer.range.clone().step_by(ROW);
+    starts
+        .map(|start| start..(start + ROW).min(layer.range.end))
+        .filter(|range| range.clone().any(|at| old_at(at) != Some(new[at])))
+        .map(|range| HexRow {
+            was: range.clone().map(|at| Cell { byte: old_at(at), is_changed: old_at(at) != Some(new[at]) }).collect(),
+            now: range
+                .map(|at| {
+                    let is_changed = old_at(at) != Some(new[at]);
+                    Cell { byte: is_changed.then_some(new[at]), is_changed }
+                })
+                .collect(),
+        })
+        .collect()
+}
+
+/// The first bytes of a new header, or all of them.
+fn new_bytes(view: &StepView, layer: &Layer, all: bool) -> Vec<HexRow> {
+    let Some(packet) = &view.packet else { return Vec::new() };
+    if layer.role == Role::Payload && !all {
+        return Vec::new();
+    }
+    let bytes = &packet.bytes()[layer.range.clone()];
+    let n_rows = if all { 8 } else { 1 };
+    let row = |chunk: &[u8]| HexRow {
+        was: Vec::new(),
+        now: chunk.iter().map(|byte| Cell { byte: Some(*byte), is_changed: true }).collect(),
+    };
+    bytes.chunks(ROW).take(n_rows).map(row).collect()
+}
+
+/// Where the packet of step `view` is, in words.
+#[must_use]
+pub fn packet_where(view: &StepView) -> String {
+    let place = view.at.rsplit('/').next().unwrap_or_default();
+    let device = view.device.as_deref().unwrap_or("eth0");
+    let outer = if view.outer { "envelope, " } else { "" };
+    match view.stage {
+        Stage::App => format!("as {place} makes it"),
+        Stage::Route => format!("{outer}after routing, {place}"),
+        Stage::Hook(hook) => format!("{outer}after {}, {place}", hook.name()),
+        Stage::Forward => format!("after ip_forward, {place}"),
+        Stage::Output | Stage::Neigh => format!("{outer}before {device}, {place}"),
+        Stage::Tx => format!("{outer}leaving {place} by {device}"),
+        Stage::Rx => format!("{outer}in by {device}, {place}"),
+        Stage::TunnelRx => format!("out of {device}, {place}"),
+        Stage::Bridge => format!("on the bridge, {place}"),
+        Stage::Arp => format!("read by {place}"),
+        Stage::Encap => format!("inside {device}, {place}"),
+        Stage::Decap => format!("unwrapped by {device}, {place}"),
+        Stage::Deliver => format!("at the socket, {place}"),
+    }
+}
+
+/// Which packet it is and how long: above the link header, and as a frame.
+#[must_use]
+pub fn packet_size(view: &StepView) -> String {
+    let title = packet_title(view.flow, &view.packet_name);
+    let Some(packet) = &view.packet else { return title };
+    let network = packet.network_len();
+    let layers: Vec<&Layer> =
+        view.changes.iter().filter(|change| !matches!(change, LayerChange::Removed(_))).map(LayerChange::layer).collect();
+    let tunnel = layers.iter().find(|layer| layer.role == Role::Tunnel);
+    let unit = if view.flow == "arp" { "ARP" } else { "IP" };
+    let above = match tunnel {
+        Some(tunnel) => {
+            let inner = packet.bytes().len() - tunnel.range.end - 14;
+            format!("{inner} + {} = {network} B {unit}", network - inner)
+        }
+        None => format!("{network} B {unit}"),
+    };
+    match packet.link() {
+        Link::Ethernet if tunnel.is_none() => format!("{title} · {above} · {} B frame", packet.bytes().len()),
+        _ => format!("{title} · {above}"),
+    }
+}

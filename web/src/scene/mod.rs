@@ -1,0 +1,31 @@
+//! From a trace and a cursor to shapes: who is drawn, where everything stands, what is behind and what is ahead.
+//!
+//! Pure: no browser, no state of the page. The components draw what comes out of here.
+
+mod cast;
+mod dock;
+pub mod geometry;
+mod inspect;
+mod mtu;
+mod note;
+mod path;
+mod picture;
+mod reel;
+mod station;
+mod tables;
+mod tag;
+mod text;
+mod track;
+
+pub use cast::{Cast, Machine};
+pub use dock::{Dock, Notch, Note};
+pub use inspect::{Cell, FieldRow, HexRow, LayerRow, LayerState, inspect, packet_size, packet_where};
+pub use mtu::{MtuBar, MtuSegment, mtu_bar};
+pub use note::{Change, packet_title};
+pub use path::length;
+pub use picture::{Line, Mark, Picture, travel};
+pub use reel::Reel;
+pub use station::{Part, Station};
+pub use tables::{Fold, Kind, RowView, TableSheet, Word, kinds_of, sheets};
+pub use tag::{FRAME, Segment, Tag, layer_class};
+pub use text::fit;

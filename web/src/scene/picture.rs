@@ -1,0 +1,205 @@
+//! One step as a picture: which stations are behind, here and ahead, the tracks between them, the packet at its dock.
+
+use kubehop_core::api::{BridgeTarget, Decision, Stage, StepView, Trace};
+
+use super::cast::Cast;
+use super::dock::{Dock, dock};
+use super::geometry::{Point, Side};
+use super::note::{Change, route_on};
+use super::path::{arrow, rounded};
+use super::reel::Reel;
+use super::station::{Part, Station};
+use super::tag::Tag;
+use super::track::{Track, flood, track};
+
+/// What a station or a track is to the step that is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// The packet has been there.
+    Done,
+    /// The packet is there.
+    Now,
+    /// The packet will come there.
+    Ahead,
+    /// The packet never comes there.
+    Unused,
+}
+
+/// A line as it is drawn.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// Its path data.
+    pub d: String,
+    /// Behind or ahead.
+    pub mark: Mark,
+    /// Whether it passes over other lines.
+    pub over: bool,
+    /// Its arrow: where, and the angle in degrees.
+    pub arrow: Option<(Point, f64)>,
+}
+
+/// One step as a picture.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Picture {
+    /// Where the packet is, and which part of that place decides.
+    pub now: (Station, Part),
+    /// Stations on the packet's way, each with its mark.
+    marks: Vec<(Station, Mark)>,
+    /// The lines between them.
+    pub lines: Vec<Line>,
+    /// The fabric: whether the packet crosses it.
+    pub fabric: Mark,
+    /// The packet.
+    pub dock: Option<Dock>,
+    /// What changed.
+    pub change: Option<Change>,
+    /// What the route boxes of both machines say.
+    pub routes: [Option<(String, String)>; 2],
+}
+
+/// Pieces shorter than this carry no arrow.
+const LEAST_FOR_ARROW: f64 = 40.0;
+
+impl Picture {
+    /// Draws step `cursor`, which `view` describes.
+    #[must_use]
+    pub fn new(cast: &Cast, reel: &Reel, trace: &Trace, cursor: usize, view: &StepView) -> Self {
+        let steps = reel.same_packet(trace, cursor);
+        let (_, step) = reel.step(trace, cursor);
+        let here = reel.station(cursor);
+        let mut marks: Vec<(Station, Mark)> = Vec::new();
+        for idx in steps {
+            let mark = if *idx <= cursor { Mark::Done } else { Mark::Ahead };
+            let station = reel.station(*idx);
+            if marks.iter().all(|(other, _)| *other != station) {
+                marks.push((station, mark));
+            }
+        }
+        for (_, mark) in marks.iter_mut().filter(|(station, _)| *station == here) {
+            *mark = Mark::Now;
+        }
+        let (lines, fabric) = lines(cast, reel, trace, steps, cursor);
+        let tag = view.packet.as_ref().map(Tag::new);
+        Self {
+            now: (here, Part::of(step.stage)),
+            marks,
+            lines,
+            fabric,
+            dock: tag.map(|tag| dock(cast, here, &tag)),
+            change: Change::of(view, &step.decision),
+            routes: Side::BOTH.map(|side| route_on(reel, trace, cursor, side)),
+        }
+    }
+
+    /// What `station` is to this step.
+    #[must_use]
+    pub fn mark(&self, station: Station) -> Mark {
+        self.marks.iter().find(|(other, _)| *other == station).map_or(Mark::Unused, |(_, mark)| *mark)
+    }
+
+    /// What the cable of a pod is to this step: what its pod is, once the packet is on its way through it.
+    #[must_use]
+    pub fn cable(&self, side: Side, slot: usize) -> Mark {
+        let pod = Station::Pod(side, slot);
+        match (self.mark(pod), self.mark(Station::Bridge(side))) {
+            (Mark::Now, _) if self.now.1 == Part::Port => Mark::Now,
+            (_, Mark::Unused) | (Mark::Unused, _) => Mark::Unused,
+            (Mark::Ahead, _) | (_, Mark::Ahead) => Mark::Ahead,
+            _ => Mark::Done,
+        }
+    }
+}
+
+/// The lines of a packet's way, joined where one begins at another's end, and whether one of them crosses the fabric.
+fn lines(cast: &Cast, reel: &Reel, trace: &Trace, steps: &[usize], cursor: usize) -> (Vec<Line>, Mark) {
+    let mut joined: Vec<(Track, Mark)> = Vec::new();
+    let mut fabric = Mark::Unused;
+    let mut arrived: Option<Point> = None;
+    for pair in steps.windows(2) {
+        let (from, to) = (reel.station(pair[0]), reel.station(pair[1]));
+        if let (_, Some(copies)) = (from, copies(reel, trace, pair[0])) {
+            for slot in copies_drawn(cast, from, to, &copies) {
+                let mark = if pair[0] <= cursor { Mark::Done } else { Mark::Ahead };
+                joined.push((flood(slot.0, slot.1, arrived), mark));
+            }
+        }
+        if from == to {
+            continue;
+        }
+        let mark = if pair[1] <= cursor { Mark::Done } else { Mark::Ahead };
+        let next = track(cast, from, to, arrived);
+        if crosses_fabric(from, to) && fabric != Mark::Done {
+            fabric = mark;
+        }
+        arrived = next.points.last().copied();
+        match joined.last_mut() {
+            Some((last, last_mark))
+                if *last_mark == mark
+                    && last.over == next.over
+                    && last.points.last().is_some()
+                    && last.points.last() == next.points.first() =>
+            {
+                last.points.extend(next.points.into_iter().skip(1));
+            }
+            // What was passed before needs no second line on top of the first.
+            _ if joined.iter().any(|(other, _)| other.points == next.points) => {}
+            _ => joined.push((next, mark)),
+        }
+    }
+    // A flood that ends the packet's own story, as far as it is drawn.
+    if let (Some(last), true) = (steps.last(), steps.len() == 1)
+        && let Some(copies) = copies(reel, trace, *last)
+    {
+        let from = reel.station(*last);
+        joined.extend(copies_drawn(cast, from, from, &copies).into_iter().map(|(side, slot)| (flood(side, slot, None), Mark::Done)));
+    }
+    let mut lines: Vec<Line> = joined
+        .into_iter()
+        .map(|(track, mark)| Line {
+            d: rounded(&track.points),
+            mark,
+            over: track.over,
+            arrow: arrow(&track.points, LEAST_FOR_ARROW),
+        })
+        .collect();
+    // What lies ahead is drawn below what is behind, and what passes over comes last.
+    lines.sort_by_key(|line| (line.mark == Mark::Done, line.over));
+    (lines, fabric)
+}
+
+fn crosses_fabric(from: Station, to: Station) -> bool {
+    let is_outside = |station| matches!(station, Station::Nic(_) | Station::Router);
+    is_outside(from) && is_outside(to)
+}
+
+/// The ports that get a copy at step `idx`, if it floods.
+fn copies(reel: &Reel, trace: &Trace, idx: usize) -> Option<Vec<String>> {
+    let (_, step) = reel.step(trace, idx);
+    match (&step.stage, &step.decision) {
+        (Stage::Bridge, Decision::Bridge(BridgeTarget::Broadcast(ports) | BridgeTarget::Unknown(ports))) => {
+            Some(ports.iter().map(ToString::to_string).collect())
+        }
+        _ => None,
+    }
+}
+
+/// The drawn pods that get a copy and are not the next station anyway.
+fn copies_drawn(cast: &Cast, at: Station, next: Station, ports: &[String]) -> Vec<(Side, usize)> {
+    let Some(side) = at.side() else { return Vec::new() };
+    let is_copied = |slot: &usize| {
+        cast.pod(side, *slot).is_some_and(|pod| ports.contains(&pod.veth)) && next != Station::Pod(side, *slot)
+    };
+    (0..2).filter(is_copied).map(|slot| (side, slot)).collect()
+}
+
+/// The way from one resting place to the next, if the two are neighbours on a packet's way: middles of the packet.
+#[must_use]
+pub fn travel(cast: &Cast, from: &Picture, to: &Picture) -> Vec<Point> {
+    let (Some(a), Some(b)) = (&from.dock, &to.dock) else { return Vec::new() };
+    let mut points = vec![a.rect.middle()];
+    if from.now.0 != to.now.0 {
+        points.extend(track(cast, from.now.0, to.now.0, None).points);
+    }
+    points.push(b.rect.middle());
+    points
+}

@@ -1,0 +1,163 @@
+//! Tracks: the lines that a packet follows from one station to the next.
+
+use kubehop_core::api::Hook;
+
+use super::cast::Cast;
+use super::geometry::{self, BRIDGE_TRACK_Y, FABRIC_TRACK_Y, Point, ROUTER, Side, lane};
+use super::path::rounded;
+use super::station::Station;
+
+/// A line of the canvas.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Track {
+    /// Its corners.
+    pub points: Vec<Point>,
+    /// Whether it passes over others: the drawing gives it a rim then.
+    pub over: bool,
+}
+
+impl Track {
+    /// Its path data.
+    #[must_use]
+    pub fn d(&self) -> String {
+        rounded(&self.points)
+    }
+}
+
+/// The line from one station to the next. `arrived` is where the line before it ended.
+#[must_use]
+pub fn track(cast: &Cast, from: Station, to: Station, arrived: Option<Point>) -> Track {
+    let mut points = corners(cast, from, to);
+    // Along the bridge from where the packet came in to where it goes out.
+    if let (Station::Bridge(_), Some(arrived), Some(first)) = (from, arrived, points.first())
+        && arrived.y == BRIDGE_TRACK_Y
+        && arrived != *first
+    {
+        points.insert(0, arrived);
+    }
+    Track { points, over: is_over(from, to) }
+}
+
+/// Where two tracks must cross, one of them passes over the other.
+fn is_over(from: Station, to: Station) -> bool {
+    use Station::{Host, Overlay, Route};
+    matches!(
+        (from, to),
+        (Route(_), Station::Hook(_, Hook::Output))
+            | (Station::Hook(_, Hook::Input), Overlay(_) | Host(_))
+            | (Host(_), Route(_))
+            | (Route(_), Host(_))
+    )
+}
+
+fn corners(cast: &Cast, from: Station, to: Station) -> Vec<Point> {
+    use Hook::{Forward, Input, Output, Postrouting, Prerouting};
+    use Station::{Bridge, Host, Nic, Overlay, Pod, Route, Router};
+    let line = |side: Side, offsets: &[(f64, f64)]| -> Vec<Point> {
+        offsets.iter().map(|(x, y)| Point::new(side.x() + x, *y)).collect()
+    };
+    match (from, to) {
+        (Pod(side, slot), Bridge(_)) => down_the_cable(side, slot),
+        (Bridge(_), Pod(side, slot)) => reversed(down_the_cable(side, slot)),
+        (Bridge(side), Station::Hook(_, Prerouting)) => {
+            line(side, &[(lane::BRIDGE_DOWN, BRIDGE_TRACK_Y), (lane::BRIDGE_DOWN, 200.0)])
+        }
+        (Station::Hook(side, Postrouting), Bridge(_)) => {
+            line(side, &[(lane::POST_BRIDGE, 200.0), (lane::POST_BRIDGE, BRIDGE_TRACK_Y)])
+        }
+        (Station::Hook(side, Prerouting), Route(_)) => {
+            line(side, &[(lane::PRE_DOWN, 226.0), (lane::PRE_DOWN, 270.0), (geometry::LABEL_X, 270.0)])
+        }
+        (Route(side), Station::Hook(_, Forward)) => up(side, lane::ROUTE_FORWARD),
+        (Route(side), Station::Hook(_, Input)) => up(side, lane::ROUTE_INPUT),
+        (Route(side), Station::Hook(_, Output)) => up(side, lane::ROUTE_OUTPUT),
+        (Station::Hook(side, Forward), Station::Hook(_, Postrouting)) => line(
+            side,
+            &[
+                (lane::FORWARD_OUT, 226.0),
+                (lane::FORWARD_OUT, 240.0),
+                (lane::POST_IN, 240.0),
+                (lane::POST_IN, 226.0),
+            ],
+        ),
+        (Station::Hook(side, Output), Station::Hook(_, Postrouting)) => line(side, &[(272.0, 213.0), (280.0, 213.0)]),
+        (Station::Hook(side, Postrouting), Overlay(_)) => {
+            line(side, &[(lane::POST_TUNNEL, 226.0), (lane::POST_TUNNEL, 322.0)])
+        }
+        (Station::Hook(side, Postrouting), Nic(_)) => {
+            line(side, &[(lane::NIC_DOWN, 226.0), (lane::NIC_DOWN, 380.0)])
+        }
+        (Overlay(side), Route(_)) => {
+            line(side, &[(lane::TUNNEL_ROUTE, 322.0), (lane::TUNNEL_ROUTE, 270.0), (272.0, 270.0)])
+        }
+        (Station::Hook(side, Input), Overlay(_)) => {
+            line(side, &[(90.0, 226.0), (90.0, 244.0), (lane::INPUT_DOWN, 244.0), (lane::INPUT_DOWN, 322.0)])
+        }
+        (Overlay(side), Station::Hook(_, Prerouting)) => {
+            line(side, &[(lane::TUNNEL_UP, 322.0), (lane::TUNNEL_UP, 226.0)])
+        }
+        (Nic(side), Station::Hook(_, Prerouting)) => line(side, &[(lane::NIC_UP, 380.0), (lane::NIC_UP, 226.0)]),
+        (Nic(side), Route(_)) => line(side, &[(lane::NIC_UP, 380.0), (lane::NIC_UP, 270.0), (geometry::LABEL_X, 270.0)]),
+        (Route(side), Nic(_)) => line(side, &[(272.0, 270.0), (lane::NIC_DOWN, 270.0), (lane::NIC_DOWN, 380.0)]),
+        (Station::Hook(side, Input), Host(_)) => line(side, &[(lane::ROUTE_INPUT, 200.0), (lane::ROUTE_INPUT, 108.0)]),
+        (Host(side), Route(_)) => line(side, &[(lane::HOST, 108.0), (lane::HOST, 258.0)]),
+        (Route(side), Host(_)) => line(side, &[(lane::HOST, 258.0), (lane::HOST, 108.0)]),
+        (Nic(from), Nic(to)) if from != to => along_fabric(nic_out(from), nic_in(to)),
+        (Nic(side), Router) => along_fabric(nic_out(side), router_port(side)),
+        (Router, Nic(side)) => along_fabric(router_port(side), nic_in(side)),
+        _ => elbow(cast, from, to),
+    }
+}
+
+fn up(side: Side, x: f64) -> Vec<Point> {
+    vec![Point::new(side.x() + x, 258.0), Point::new(side.x() + x, 226.0)]
+}
+
+fn down_the_cable(side: Side, slot: usize) -> Vec<Point> {
+    let x = geometry::cable_x(side, slot);
+    vec![Point::new(x, 106.0), Point::new(x, BRIDGE_TRACK_Y)]
+}
+
+fn reversed(mut points: Vec<Point>) -> Vec<Point> {
+    points.reverse();
+    points
+}
+
+fn nic_out(side: Side) -> Point {
+    Point::new(side.x() + lane::NIC_DOWN, geometry::nic(side).bottom())
+}
+
+fn nic_in(side: Side) -> Point {
+    Point::new(side.x() + lane::NIC_UP, geometry::nic(side).bottom())
+}
+
+fn router_port(side: Side) -> Point {
+    let x = match side {
+        Side::Left => ROUTER.x + 16.0,
+        Side::Right => ROUTER.right() - 16.0,
+    };
+    Point::new(x, ROUTER.bottom())
+}
+
+fn along_fabric(from: Point, to: Point) -> Vec<Point> {
+    vec![from, Point::new(from.x, FABRIC_TRACK_Y), Point::new(to.x, FABRIC_TRACK_Y), to]
+}
+
+/// For pairs that no kernel makes today: a plain line, rather than none.
+fn elbow(cast: &Cast, from: Station, to: Station) -> Vec<Point> {
+    let (Some(from), Some(to)) = (from.rect(cast), to.rect(cast)) else { return Vec::new() };
+    let (a, b) = (from.middle(), to.middle());
+    vec![a, Point::new(a.x, b.y), b]
+}
+
+/// The stretch of cable that a flooded copy takes from the bridge to a pod that is not meant.
+#[must_use]
+pub fn flood(side: Side, slot: usize, arrived: Option<Point>) -> Track {
+    let mut points = reversed(down_the_cable(side, slot));
+    points.pop();
+    points.push(Point::new(geometry::cable_x(side, slot), 112.0));
+    if let Some(arrived) = arrived.filter(|arrived| arrived.y == BRIDGE_TRACK_Y && *arrived != points[0]) {
+        points.insert(0, arrived);
+    }
+    Track { points, over: false }
+}
