@@ -1,15 +1,7 @@
 //! The page.
+//!
+//! [`state`] is what the page knows, [`scene`] what a step looks like; both are plain values, tested without a browser.
+//! [`components`] draw them, [`hooks`] speak with the browser: the address, the clock, the width, the packet's motion.
 
-use web_sys::Element;
-use yew::{Html, Renderer, component, html};
-
-/// Shows the page inside an element of the document; what was in it before is replaced.
-pub fn mount(root: Element) {
-    root.set_inner_html("");
-    Renderer::<Page>::with_root(root).render();
-}
-
-#[component]
-fn Page() -> Html {
-    html! { <h1>{ "Kubehop" }</h1> }
-}
+pub mod scene;
+pub mod state;

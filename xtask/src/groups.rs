@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 
 use crate::program::{command, find, run};
 use crate::setup::Need;
@@ -35,19 +35,7 @@ impl Shared {
 /// they are quiet, so that a failure shows what failed and little else.
 pub(crate) const GROUPS: &[Group] = &[
     Group { name: "fmt", needs: &[], run: |_| cargo("fmt --all --check") },
-    Group {
-        name: "clippy",
-        needs: &[Need::WasmTarget],
-        run: |_| {
-            cargo("clippy --quiet --workspace --all-targets -- -D warnings")?;
-            // --all-targets leaves out those that a plain `cargo test` does not run.
-            cargo("clippy --quiet --workspace --test * -- -D warnings")?;
-            cargo(
-                "clippy --quiet --target wasm32-unknown-unknown -p kubehop-web -p kubehop-browser-tests --lib --bins --test * \
-                 -- -D warnings",
-            )
-        },
-    },
+    Group { name: "clippy", needs: &[Need::WasmTarget], run: |_| clippy() },
     Group { name: "tidy", needs: &[], run: |_| cargo("test --quiet --workspace --test tidy") },
     Group { name: "native", needs: &[], run: |_| cargo("test --quiet --workspace --no-fail-fast") },
     Group {
@@ -109,6 +97,19 @@ pub(crate) fn kernel(record: bool) -> Result<String> {
     tests.env("KUBEHOP_KERNEL", if record { "record" } else { "live" });
     run(tests)?;
     Ok(String::new())
+}
+
+/// Asks clippy about everything that is built, in any of the ways in which it is built, and reports on all of them.
+fn clippy() -> Result<String> {
+    let selections = [
+        "--workspace --all-targets",
+        // --all-targets leaves out those that a plain `cargo test` does not run.
+        "--workspace --test *",
+        "--target wasm32-unknown-unknown -p kubehop-web -p kubehop-browser-tests --lib --bins --test *",
+    ];
+    let outcomes = selections.map(|selection| cargo(&format!("clippy --quiet {selection} -- -D warnings")));
+    let problems = outcomes.into_iter().filter_map(Result::err).map(|problem| problem.to_string()).collect::<Vec<_>>();
+    if problems.is_empty() { Ok(String::new()) } else { bail!(problems.join("\n")) }
 }
 
 fn cargo(args: &str) -> Result<String> {

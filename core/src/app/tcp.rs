@@ -120,6 +120,12 @@ impl TcpEndpoint {
         }
     }
 
+    /// Which end it is.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.plan.role
+    }
+
     /// The client's SYN.
     #[must_use]
     pub fn open(&self, now: Instant) -> Segment {

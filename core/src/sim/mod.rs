@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use crate::app::{self, Progress, Role, Segment, TcpEndpoint, TcpPlan};
 use crate::base::{Dice, Instant, Place};
-use crate::datapath::{self, Ctx, Effect, Next, Sender};
+use crate::datapath::{self, Ctx, Effect, Next, Routed, Sender};
 use crate::net::{Listener, NsId, Skb, SocketLookup, SocketOwner, Topology, TransportProtocol};
 use crate::trace::{Decision, Disposition, Draft, DropReason, MtuCheck, Recorder, RejectReason, Stage, Trace};
 use crate::wire::{self, Icmp, IpSpec, Packet, Transport};
@@ -228,11 +228,19 @@ impl Simulator<'_> {
             after: None,
             consulted: Vec::new(),
             wrote: Vec::new(),
-            mtu: too_big.map(|(packet, mtu)| MtuCheck { device: "eth0".into(), mtu, len: packet.network_len() }),
+            mtu: too_big.map(|(packet, mtu)| MtuCheck { device: self.way_out(ns), mtu, len: packet.network_len() }),
             outer: false,
         };
         self.recorder.step(self.now, &place, journey, draft);
         self.outcome.rejected = Some((reason, (*place).clone()));
+    }
+
+    /// The device that the client's packets leave by.
+    fn way_out(&self, ns: NsId) -> Arc<str> {
+        match datapath::route_lookup(self.topo.ns(ns), self.exchange.dst).result {
+            Routed::Out(out) => out.dev.name,
+            Routed::Local | Routed::None => "lo".into(),
+        }
     }
 
     /// Models ip_dont_fragment with IP_PMTUDISC_WANT: DF is set on whatever fits the way.
@@ -303,7 +311,7 @@ impl Simulator<'_> {
                 let Some(connection) = self.connections.get_mut(&key) else { return };
                 let segments = connection.tcp.receive(tcp, self.now);
                 let progress = connection.tcp.progress();
-                let is_client = key.0 == self.exchange.client && ip.src == self.exchange.dst;
+                let is_client = connection.tcp.role() == Role::Client;
                 match progress {
                     Progress::Reset if is_client => {
                         let at = self.owner_of(ip.src).unwrap_or_else(|| (*self.topo.ns(ns).place).clone());

@@ -132,6 +132,10 @@ fn lines(cast: &Cast, reel: &Reel, trace: &Trace, steps: &[usize], cursor: usize
             fabric = mark;
         }
         arrived = next.points.last().copied();
+        // What was passed before needs no second line on top of the first.
+        if joined.iter().any(|(other, _)| other.points == next.points) {
+            continue;
+        }
         match joined.last_mut() {
             Some((last, last_mark))
                 if *last_mark == mark
@@ -141,8 +145,6 @@ fn lines(cast: &Cast, reel: &Reel, trace: &Trace, steps: &[usize], cursor: usize
             {
                 last.points.extend(next.points.into_iter().skip(1));
             }
-            // What was passed before needs no second line on top of the first.
-            _ if joined.iter().any(|(other, _)| other.points == next.points) => {}
             _ => joined.push((next, mark)),
         }
     }

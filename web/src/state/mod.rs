@@ -1,0 +1,343 @@
+//! What the page knows, and how it changes: one value, one function. No browser in here.
+
+mod legs;
+mod link;
+mod playback;
+mod scenario;
+mod shared;
+mod walk;
+
+use std::rc::Rc;
+
+use kubehop_core::api::CniMode;
+use yew::Reducible;
+
+use crate::scene::{Kind, kinds_of};
+
+pub use legs::{Leg, LegKind};
+pub use link::{Link, Unreadable};
+pub use playback::Speed;
+pub use scenario::Scenario;
+pub use shared::Shared;
+pub use walk::Walk;
+
+/// Light or dark.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Theme {
+    /// As the system has it.
+    #[default]
+    System,
+    /// Light.
+    Light,
+    /// Dark.
+    Dark,
+}
+
+/// The panel that a narrow page shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Panel {
+    /// The list of steps.
+    Topology,
+    /// What happened.
+    #[default]
+    Explanation,
+    /// The packet.
+    Packet,
+    /// The tables.
+    Tables,
+    /// The MTU.
+    Mtu,
+}
+
+/// How the cursor came to where it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// By a person, from this step.
+    Stepped(usize),
+    /// By playing, from this step.
+    Played(usize),
+    /// The walk is new, or came from a link.
+    Opened,
+}
+
+/// Everything that the page shows depends on this.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    /// What is computed.
+    pub scenario: Scenario,
+    /// What came out.
+    pub walk: Shared<Walk>,
+    /// Index of the step that is shown.
+    pub cursor: usize,
+    /// How it came there.
+    pub arrival: Arrival,
+    /// Whether the walk plays.
+    pub is_playing: bool,
+    /// How fast.
+    pub speed: Speed,
+    /// Light or dark.
+    pub theme: Theme,
+    /// The table that is shown.
+    pub table: Kind,
+    /// The panel that a narrow page shows.
+    pub panel: Panel,
+    /// Whether the packet panel shows all fields.
+    pub shows_all_fields: bool,
+    /// Something to tell: what could not be read or computed.
+    pub notice: Option<String>,
+    /// Whether the help is open.
+    pub is_help_open: bool,
+    /// Keys of the link that this version does not know.
+    pub unknown: Vec<(String, String)>,
+    /// Number of scenarios that were chosen by hand: each is a place in the browser's history.
+    pub n_chosen: usize,
+}
+
+/// What can happen.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// To the first step.
+    First,
+    /// One back.
+    Previous,
+    /// One on.
+    Next,
+    /// To the last step.
+    Last,
+    /// To the hop before.
+    PreviousHop,
+    /// To the hop after.
+    NextHop,
+    /// To a step.
+    Go(usize),
+    /// One on, by playing.
+    Tick,
+    /// Play or pause.
+    TogglePlay,
+    /// Another speed.
+    CycleSpeed,
+    /// Light or dark.
+    Theme(Theme),
+    /// Show a table.
+    Table(Kind),
+    /// Show a panel.
+    Panel(Panel),
+    /// All fields or what changed.
+    ToggleAllFields,
+    /// Open or close the help.
+    Help(bool),
+    /// Close the notice.
+    Dismiss,
+    /// Something cannot be done: tell it.
+    Tell(String),
+    /// Compute something else.
+    Choose(Choice),
+    /// A link was opened: its fragment.
+    Open(String),
+}
+
+/// A choice in the top bar.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Choice {
+    /// Sender.
+    From(String),
+    /// Target.
+    To(String),
+    /// Sender and target at once.
+    Both(String, String),
+    /// Plugin and mode.
+    Cni(CniMode),
+    /// NIC MTU, bytes.
+    Mtu(usize),
+    /// Bytes of the request.
+    Size(usize),
+    /// Bytes of the reply.
+    Reply(usize),
+    /// Seed.
+    Seed(u64),
+    /// DF of a ping.
+    Df(bool),
+    /// A cluster that somebody brings along; `None` for the built-in one.
+    Cluster(Option<Rc<str>>),
+}
+
+impl State {
+    /// The page as a link has it. What cannot be read gives the built-in walk, with a notice.
+    ///
+    /// # Panics
+    /// If the built-in walk cannot be computed, which a test rules out.
+    #[must_use]
+    pub fn open(fragment: &str) -> Self {
+        match Self::read(fragment) {
+            Ok(state) => state,
+            Err(reason) => {
+                let mut state = Self::read("").expect("the built-in walk is tested");
+                state.notice = Some(format!("This link cannot be read, so this is the built-in walk. {reason}"));
+                state
+            }
+        }
+    }
+
+    fn read(fragment: &str) -> Result<Self, String> {
+        let link = Link::parse(fragment).map_err(|Unreadable(reason)| reason)?;
+        let walk = Walk::new(&link.scenario)?;
+        let found = link.step.as_deref().map(|id| (walk.find(id), id));
+        let (cursor, notice) = match found {
+            None => (0, None),
+            Some((Some(idx), _)) => (idx, None),
+            Some((None, id)) => {
+                let near = walk.nearest(id);
+                (near, Some(format!("This walk has no step {id}. The nearest is {}.", walk.id(near))))
+            }
+        };
+        let mut state = Self {
+            scenario: link.scenario.normal(&walk.scene),
+            walk: Shared::new(walk),
+            cursor,
+            arrival: Arrival::Opened,
+            is_playing: false,
+            speed: Speed::default(),
+            theme: Theme::default(),
+            table: Kind::Route,
+            panel: Panel::default(),
+            shows_all_fields: false,
+            notice,
+            is_help_open: false,
+            unknown: link.unknown,
+            n_chosen: 0,
+        };
+        state.follow_tables();
+        Ok(state)
+    }
+
+    /// The fragment that reopens this page.
+    #[must_use]
+    pub fn fragment(&self) -> String {
+        let step = (self.cursor > 0).then(|| self.walk.id(self.cursor).to_owned());
+        Link { scenario: self.scenario.clone(), step, unknown: self.unknown.clone() }.to_fragment()
+    }
+
+    /// Whether this is the last step.
+    #[must_use]
+    pub fn is_at_end(&self) -> bool {
+        self.cursor + 1 >= self.walk.n_steps()
+    }
+
+    fn go(&mut self, to: usize) {
+        self.is_playing = false;
+        self.move_to(to, Arrival::Stepped(self.cursor));
+    }
+
+    fn move_to(&mut self, to: usize, arrival: Arrival) {
+        self.cursor = to.min(self.walk.n_steps() - 1);
+        self.arrival = arrival;
+        self.follow_tables();
+    }
+
+    /// Shows the table that the step read; keeps the shown one if it read none.
+    fn follow_tables(&mut self) {
+        let Some(view) = self.walk.view(self.cursor) else { return };
+        let read = kinds_of(&view);
+        if let Some(first) = read.first()
+            && !read.contains(&self.table)
+        {
+            self.table = *first;
+        }
+    }
+
+    fn choose(&mut self, choice: Choice) {
+        let scenario = changed(self.scenario.clone(), choice, &self.walk);
+        if scenario == self.scenario {
+            return;
+        }
+        match Walk::new(&scenario) {
+            Ok(walk) => {
+                let cursor = if self.cursor == 0 { 0 } else { walk.nearest(self.walk.id(self.cursor)) };
+                self.scenario = scenario.normal(&walk.scene);
+                self.walk = Shared::new(walk);
+                self.n_chosen += 1;
+                self.is_playing = false;
+                self.notice = None;
+                self.move_to(cursor, Arrival::Opened);
+            }
+            Err(reason) => self.notice = Some(format!("Not possible: {reason}")),
+        }
+    }
+}
+
+/// `scenario` with one choice made, and what hangs on it.
+fn changed(scenario: Scenario, choice: Choice, walk: &Walk) -> Scenario {
+    match choice {
+        Choice::From(from) => Scenario { from: Some(from), to: Some(walk.run.to.clone()), ..scenario },
+        Choice::To(to) => Scenario { from: Some(walk.run.from.clone()), to: Some(to), ..scenario },
+        Choice::Both(from, to) => Scenario { from: Some(from), to: Some(to), ..scenario },
+        Choice::Cni(mode) => {
+            // The cluster's own mode is no choice.
+            let own = Scenario { cni: None, ..scenario.clone() }.lab().ok().map(|lab| lab.spec.cni);
+            Scenario { cni: (own != Some(mode)).then_some(mode), ..scenario }
+        }
+        Choice::Mtu(mtu) => {
+            let own = Scenario { mtu: None, ..scenario.clone() }.lab().ok().map(|lab| lab.spec.mtu);
+            Scenario { mtu: (own != Some(mtu)).then_some(mtu), ..scenario }
+        }
+        Choice::Size(size) => Scenario { size, ..scenario },
+        Choice::Reply(reply) => Scenario { reply, ..scenario },
+        Choice::Seed(seed) => Scenario { seed, ..scenario },
+        Choice::Df(df) => Scenario { df, ..scenario },
+        Choice::Cluster(cluster) => Scenario { cluster, from: None, to: None, cni: None, mtu: None, walk: None, ..scenario },
+    }
+}
+
+impl Reducible for State {
+    type Action = Action;
+
+    fn reduce(self: Rc<Self>, action: Action) -> Rc<Self> {
+        let mut state = (*self).clone();
+        match action {
+            Action::First => state.go(0),
+            Action::Previous => state.go(state.cursor.saturating_sub(1)),
+            Action::Next => state.go(state.cursor + 1),
+            Action::Last => state.go(usize::MAX),
+            Action::PreviousHop => state.go(state.walk.previous_hop(state.cursor)),
+            Action::NextHop => state.go(state.walk.next_hop(state.cursor)),
+            Action::Go(idx) => state.go(idx),
+            Action::Tick if state.is_at_end() => state.is_playing = false,
+            Action::Tick => {
+                state.move_to(state.cursor + 1, Arrival::Played(state.cursor));
+                state.is_playing = !state.is_at_end();
+            }
+            Action::TogglePlay => {
+                // At the end there is nothing left to play: it begins again.
+                if !state.is_playing && state.is_at_end() {
+                    state.move_to(0, Arrival::Played(state.cursor));
+                }
+                state.is_playing = !state.is_playing;
+            }
+            Action::CycleSpeed => state.speed = state.speed.next(),
+            Action::Theme(theme) => state.theme = theme,
+            Action::Table(kind) => state.table = kind,
+            Action::Panel(panel) => state.panel = panel,
+            Action::ToggleAllFields => state.shows_all_fields = !state.shows_all_fields,
+            Action::Help(is_open) => state.is_help_open = is_open,
+            Action::Dismiss => state.notice = None,
+            Action::Tell(what) => state.notice = Some(what),
+            Action::Choose(choice) => state.choose(choice),
+            Action::Open(fragment) => {
+                let opened = Self::open(&fragment);
+                // How a person likes to look at it is not part of a link.
+                state = Self {
+                    theme: state.theme,
+                    speed: state.speed,
+                    panel: state.panel,
+                    shows_all_fields: state.shows_all_fields,
+                    n_chosen: state.n_chosen,
+                    ..opened
+                };
+            }
+        }
+        if state == *self { self } else { Rc::new(state) }
+    }
+}
+
+#[cfg(test)]
+mod tests;
