@@ -42,9 +42,11 @@ fn the_frame_inside_vxlan_is_judged_too() {
 
 #[test]
 fn no_exported_capture_has_a_faulty_frame() {
+    let mut faulty = Vec::new();
     for scenario in scenario::all() {
         let (trace, _) = scenario.trace().unwrap_or_else(|problem| panic!("{}: {problem}", scenario.name));
-        let faulty = faulty_frames(&trace.to_pcapng());
-        assert!(faulty.is_empty(), "{}:\n{}", scenario.name, faulty.join("\n"));
+        let frames = faulty_frames(&trace.to_pcapng());
+        faulty.extend(frames.iter().map(|frame| format!("{}: {frame}", scenario.name)));
     }
+    assert!(faulty.is_empty(), "\n{}\n", faulty.join("\n"));
 }

@@ -81,6 +81,8 @@ cases! {
     ten_kilobytes_by_tcp_over_jumbo_frames: Case::new("two-nodes", "pod/client", "tcp://10.244.1.2:8080").sizes(10000, 5000).set(JUMBO);
     thirty_kilobytes_by_tcp_through_vxlan: Case::new("two-nodes", "pod/client", "tcp://10.244.1.2:8080").sizes(30000, 30000);
     sixty_four_kilobytes_by_tcp_through_vxlan: Case::new("two-nodes", "pod/client", "tcp://10.244.1.2:8080").sizes(64000, 64000);
+    sixty_four_kilobytes_by_tcp_over_jumbo_frames: Case::new("two-nodes", "pod/client", "tcp://10.244.1.2:8080").sizes(64000, 64000).set(JUMBO);
+    sixty_kilobytes_by_tcp_between_two_containers: Case::new("two-nodes", "pod/default/client/main", "tcp://127.0.0.1:9090").sizes(60000, 60000);
     http_past_bystanders: Case::new("crowd", "pod/shop/client", "http://10.244.1.2:8080");
     http_to_a_bystander: Case::new("crowd", "pod/shop/client", "http://10.244.0.3:8080");
     udp_past_bystanders: Case::new("crowd", "pod/shop/client", "udp://10.244.1.2:53");

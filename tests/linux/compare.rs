@@ -104,6 +104,16 @@ enum Pair {
     Both(usize, usize),
 }
 
+impl Pair {
+    fn shifted(self, by: usize) -> Self {
+        match self {
+            Self::Left(i) => Self::Left(i + by),
+            Self::Right(j) => Self::Right(j + by),
+            Self::Both(i, j) => Self::Both(i + by, j + by),
+        }
+    }
+}
+
 /// A frame that only one side has costs as much as this many fields that differ.
 const ALONE: usize = 6;
 /// Frames of different protocols are never the same frame.
@@ -112,6 +122,15 @@ const UNLIKE: usize = 1000;
 /// The cheapest way to lay two lists beside each other, so that a frame that is missing is one difference and does not
 /// shift all that follow.
 fn align(left: &[Fields], right: &[Fields]) -> Vec<Pair> {
+    let n_before = left.iter().zip(right).take_while(|(a, b)| a == b).count();
+    let (left_rest, right_rest) = (&left[n_before..], &right[n_before..]);
+    let n_after = left_rest.iter().rev().zip(right_rest.iter().rev()).take_while(|(a, b)| a == b).count();
+    let middle = align_all(&left_rest[..left_rest.len() - n_after], &right_rest[..right_rest.len() - n_after]);
+    // What is the same on both sides has nothing to report.
+    middle.into_iter().map(|pair| pair.shifted(n_before)).collect()
+}
+
+fn align_all(left: &[Fields], right: &[Fields]) -> Vec<Pair> {
     let width = right.len() + 1;
     let mut costs = vec![0; (left.len() + 1) * width];
     for i in 0..=left.len() {

@@ -72,6 +72,7 @@ pub(crate) struct TcpState {
     pub(crate) seq: u32,
     pub(crate) ack: u32,
     pub(crate) flags: u8,
+    pub(crate) window: u16,
     pub(crate) len: usize,
 }
 
@@ -259,8 +260,7 @@ impl<N: Names> Reader<'_, N> {
         header.bits(12, 0xf0);
         let (sport, dport, flags) = (header.u16(0), header.u16(2), header.bits(13, 0xff));
         let (seq, ack, len) = (header.u32(4), header.u32(8), bytes.len() - header_len);
-        // How much a receiver has room for changes with how fast it reads.
-        let (_window, _sum) = (header.u16(14), header.u16(16));
+        let (window, _sum) = (header.u16(14), header.u16(16));
         let letters = "FSRPAUEC".chars().enumerate().filter(|(bit, _)| flags >> bit & 1 == 1).map(|(_, letter)| letter);
         let (sport_name, dport_name) = (self.names.port(sport), self.names.port(dport));
         self.add("tcp", "sport", sport_name);
@@ -276,7 +276,7 @@ impl<N: Names> Reader<'_, N> {
             self.add("tcp", "sum", verdict);
         }
         self.close("tcp", &header);
-        self.tcp = Some(TcpState { from: (src, sport), to: (dst, dport), seq, ack, flags, len });
+        self.tcp = Some(TcpState { from: (src, sport), to: (dst, dport), seq, ack, flags, window, len });
         Some(())
     }
 
@@ -361,10 +361,14 @@ fn tcp_options(header: &mut Header<'_>) -> (Option<u16>, String) {
 
 /// The Internet checksum over the parts, which are all of even length but the last: 0 if they hold their own.
 fn sum(parts: &[&[u8]]) -> u16 {
-    let mut sum = 0_u32;
-    for chunk in parts.iter().flat_map(|part| part.chunks(2)) {
-        sum += u32::from(u16::from_be_bytes([chunk[0], chunk.get(1).copied().unwrap_or(0)]));
-    }
+    let word = |bytes: &[u8]| {
+        let mut padded = [0; 8];
+        padded[..bytes.len()].copy_from_slice(bytes);
+        u64::from_be_bytes(padded)
+    };
+    // Eight bytes at a time: a carry of 2^16 counts as 1, whichever word it comes from.
+    let words = parts.iter().flat_map(|part| part.chunks(8)).map(word);
+    let mut sum: u64 = words.map(|word| (word >> 32) + (word & 0xffff_ffff)).sum();
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);
     }

@@ -8,7 +8,7 @@ mod cases;
 mod compare;
 mod decode;
 mod labs;
-mod mutate;
+mod lies;
 mod netns;
 mod normalise;
 mod realise;
@@ -99,5 +99,5 @@ fn observe_kernel(case: &Case, topo: &Topology, realised: &Realised) -> Observed
     let tables = tables::of_kernel(topo, realised, &AFTER);
     let captured = capture.stop();
     drop(servers);
-    Observed { outcome, devices: simulator::normalised(&captured, topo, &talk), tables }
+    Observed { outcome, devices: simulator::normalised(&captured, &simulator::naming(topo, &talk)), tables }
 }

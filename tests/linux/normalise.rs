@@ -6,7 +6,8 @@
 //! | pure ACKs, but for the third packet of a handshake | how many a receiver sends is timing |
 //! | a TCP segment that the same device has carried before (same addresses, TTL, sequence number, flags, length) | retransmission is timing |
 //! | IP identification; ICMP identifier; initial TCP sequence numbers | drawn at random; sequence numbers are compared relative to the SYN's, the ICMP sequence number as it is |
-//! | TCP acknowledgment number and window, unless the segment is a SYN | how far a reader has read by then is timing |
+//! | TCP acknowledgment number and window after the handshake, but of a RST | how far a reader has read by then is timing |
+//! | PSH on a data segment after the tenth of its direction, unless it is the last | the kernel itself varies: how acknowledgments are met decides where a burst ends. The first window is compared |
 //! | values of TCP timestamps | clocks; that the option is there, and in its place, is compared |
 //! | payload bytes | `ping` writes the time of day into them; lengths and sequence numbers are compared |
 //! | a port of 32768 to 60999 that nobody listens on: `eph`, and `eph2` for a second one on the same device | drawn at random |
@@ -21,6 +22,8 @@ use crate::decode::{Decoded, ETHERTYPE_IPV6, Fields, Names, PROTOCOL_IGMP, TcpSt
 
 /// `net.ipv4.ip_local_port_range`.
 const EPHEMERAL: std::ops::RangeInclusive<u16> = 32768..=60999;
+/// Segments that may be in flight at first (RFC 6928).
+const INITIAL_WINDOW: usize = 10;
 const FIN: u8 = 0x01;
 const SYN: u8 = 0x02;
 const RST: u8 = 0x04;
@@ -80,11 +83,25 @@ fn numbered(word: &str, known: &mut Vec<u16>, port: u16) -> String {
 
 /// What of one device's frames is compared.
 pub(crate) fn normalise(frames: &[Vec<u8>], device: &str, naming: &Naming) -> Vec<Fields> {
+    admitted(frames, device, naming).into_iter().map(|(_, fields)| fields).collect()
+}
+
+/// What of one device's frames is compared, each with its place in the capture.
+pub(crate) fn admitted(frames: &[Vec<u8>], device: &str, naming: &Naming) -> Vec<(usize, Fields)> {
     let mut names =
         Device { naming, is_loopback: device.ends_with(":lo"), ephemeral: Vec::new(), hashes: BTreeMap::new() };
     let mut connections = Connections::default();
-    let decoded = frames.iter().map(|frame| decode(frame, &mut names));
-    decoded.filter_map(|decoded| connections.admit(decoded)).collect()
+    let decoded = frames.iter().map(|frame| decode(frame, &mut names)).enumerate();
+    let admitted = decoded.filter_map(|(idx, decoded)| Some((idx, connections.admit(decoded)?)));
+    let mut admitted: Vec<(usize, Fields)> = admitted.collect();
+    for segments in connections.streams.values() {
+        let n_late = segments.len().saturating_sub(INITIAL_WINDOW + 1);
+        for idx in segments.values().skip(INITIAL_WINDOW).take(n_late).flatten() {
+            let flags = admitted[*idx].1.0.iter_mut().find(|(name, _)| name.ends_with("tcp.flags"));
+            flags.expect("a segment has flags").1.retain(|flag| flag != 'P');
+        }
+    }
+    admitted
 }
 
 /// What a device has seen of TCP connections.
@@ -93,6 +110,9 @@ struct Connections {
     /// First sequence number of each direction.
     starts: BTreeMap<Direction, u32>,
     seen: BTreeSet<(String, Direction, u32, u8, usize)>,
+    /// The data segments of each direction by sequence number: their places among what was admitted.
+    streams: BTreeMap<Direction, BTreeMap<u32, Vec<usize>>>,
+    n_admitted: usize,
 }
 
 type Endpoint = (Ipv4Addr, u16);
@@ -104,10 +124,12 @@ impl Connections {
         if decoded.kind.0 == ETHERTYPE_IPV6 || decoded.kind.1 == PROTOCOL_IGMP {
             return None;
         }
-        match decoded.tcp {
-            Some(tcp) => self.admit_segment(decoded.fields, tcp),
-            None => Some(decoded.fields),
-        }
+        let fields = match decoded.tcp {
+            Some(tcp) => self.admit_segment(decoded.fields, tcp)?,
+            None => decoded.fields,
+        };
+        self.n_admitted += 1;
+        Some(fields)
     }
 
     fn admit_segment(&mut self, mut fields: Fields, tcp: TcpState) -> Option<Fields> {
@@ -130,10 +152,14 @@ impl Connections {
         if !self.seen.insert((way.join(" "), direction, tcp.seq, tcp.flags, tcp.len)) {
             return None;
         }
+        if tcp.len > 0 {
+            self.streams.entry(direction).or_default().entry(seq).or_default().push(self.n_admitted);
+        }
         let options = fields.0.iter().position(|(name, _)| name.ends_with("tcp.options")).unwrap_or(fields.0.len());
         let layer = fields.0[options].0.trim_end_matches("options").to_owned();
         let mut add = |field: &str, value: u32| fields.0.insert(options, (layer.clone() + field, value.to_string()));
         if tcp.flags & (SYN | RST) != 0 || is_pure_ack {
+            add("window", tcp.window.into());
             add("ack", ack);
         }
         add("seq", seq);

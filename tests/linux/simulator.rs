@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kubehop_core::api::trace;
+use kubehop_core::lab::trace_to_end;
 use kubehop_core::net::Topology;
+use kubehop_core::trace::Trace;
 
 use crate::capture::Captured;
 use crate::cases::Case;
@@ -15,18 +16,17 @@ use crate::{AFTER, labs, tables};
 
 /// What the simulator says of a case.
 pub(crate) fn observe(case: &Case) -> Observed {
-    let (lab, topo, run) = (labs::lab(case), labs::topology(case), case.run());
-    let trace = trace(&lab, &run).unwrap();
+    let run = case.run();
+    let (trace, topo) = trace_to_end(&labs::lab(case), &run).unwrap();
     Observed {
         outcome: trace.disposition.kind().to_owned(),
-        devices: normalised(&captured(case), &topo, &Talk::of(&run)),
-        tables: tables::of_simulator(&lab, &topo, Some(&run), &AFTER),
+        devices: normalised(&captured(&trace), &naming(&topo, &Talk::of(&run))),
+        tables: tables::of_simulator(&topo, &AFTER),
     }
 }
 
-/// The frames of a case.
-pub(crate) fn captured(case: &Case) -> Captured {
-    let trace = trace(&labs::lab(case), &case.run()).unwrap();
+/// The frames of a run.
+pub(crate) fn captured(trace: &Trace) -> Captured {
     let mut captured = Captured::new();
     for frame in &trace.frames {
         let device = trace.devices[frame.device].name.clone();
@@ -36,20 +36,19 @@ pub(crate) fn captured(case: &Case) -> Captured {
 }
 
 /// Frames of either side as they are compared.
-pub(crate) fn normalised(captured: &Captured, topo: &Topology, talk: &Talk) -> BTreeMap<String, Vec<Fields>> {
-    let naming = naming(topo, talk);
-    let devices = captured.iter().map(|(device, frames)| (device.clone(), normalise(frames, device, &naming)));
+pub(crate) fn normalised(captured: &Captured, naming: &Naming) -> BTreeMap<String, Vec<Fields>> {
+    let devices = captured.iter().map(|(device, frames)| (device.clone(), normalise(frames, device, naming)));
     devices.filter(|(_, frames)| !frames.is_empty()).collect()
 }
 
-fn naming(topo: &Topology, talk: &Talk) -> Naming {
-    let mut owners = BTreeMap::new();
-    let mut ports = BTreeSet::from([talk.port]);
+/// Who is who in a lab, and which ports were chosen by people.
+pub(crate) fn naming(topo: &Topology, talk: &Talk) -> Naming {
+    let mut naming = Naming { owners: BTreeMap::new(), ports: BTreeSet::from([talk.port]) };
     for ns in topo.namespaces() {
-        owners.extend(
-            ns.interfaces().iter().map(|interface| (interface.mac.0, format!("{}:{}", ns.place, interface.dev.name))),
-        );
-        ports.extend(ns.sockets.listeners().iter().map(|listener| listener.port));
+        for interface in ns.interfaces() {
+            naming.owners.insert(interface.mac.0, format!("{}:{}", ns.place, interface.dev.name));
+        }
+        naming.ports.extend(ns.sockets.listeners().iter().map(|listener| listener.port));
     }
-    Naming { owners, ports }
+    naming
 }

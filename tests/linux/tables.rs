@@ -8,7 +8,8 @@
 
 use std::collections::BTreeMap;
 
-use kubehop_core::api::{Lab, Run, show};
+use kubehop_core::base::Place;
+use kubehop_core::lab;
 use kubehop_core::net::{InterfaceKind, NetNs, Topology};
 
 use crate::compare::{Observed, compare, table};
@@ -47,12 +48,14 @@ pub(crate) fn of_kernel(topo: &Topology, realised: &Realised, commands: &[&str])
     places.map(|(at, ns)| (ns.place.to_string(), each(commands, |command| print(at, ns, command)))).collect()
 }
 
-/// What the simulator prints, after `run` if there is one.
-pub(crate) fn of_simulator(lab: &Lab, topo: &Topology, run: Option<&Run>, commands: &[&str]) -> Tables {
-    let print =
-        |place: &str, command: &str| show(lab, place, run, &[command]).unwrap_or_else(|error| error.to_string());
-    let places = topo.namespaces().map(|ns| ns.place.to_string());
-    places.map(|place| (place.clone(), each(commands, |command| print(&place, command)))).collect()
+/// What the simulator prints.
+pub(crate) fn of_simulator(topo: &Topology, commands: &[&str]) -> Tables {
+    let print = |place: &Place, command: &str| {
+        let at = topo.find(place).expect("a place of the lab");
+        lab::answer(topo, at, &[command]).unwrap_or_else(|error| error.to_string())
+    };
+    let places = topo.namespaces().map(|ns| &*ns.place);
+    places.map(|place| (place.to_string(), each(commands, |command| print(place, command)))).collect()
 }
 
 fn each(commands: &[&str], print: impl Fn(&str) -> String) -> BTreeMap<String, Vec<String>> {
@@ -94,9 +97,8 @@ fn as_nics(text: &str, ns: &NetNs) -> String {
 
 /// Compares the machines of a lab before anything has happened.
 fn judge(name: &str, lab: &str, set: &[(&str, &str)]) {
-    let lab = labs::read(lab, set);
-    let topo = kubehop_core::lab::build(&lab, 1);
-    let simulated = Observed { tables: of_simulator(&lab, &topo, None, &COMMANDS), ..Observed::default() };
+    let topo = lab::build(&labs::read(lab, set), 1);
+    let simulated = Observed { tables: of_simulator(&topo, &COMMANDS), ..Observed::default() };
     let mode = Mode::of_environment();
     let linux = match mode {
         Mode::Recorded => recorded::read(name),

@@ -1,6 +1,7 @@
 //! The build tools that cargo and npm install, at pinned versions, into `.tools/`.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -63,7 +64,7 @@ pub(crate) fn clean_up() {
     let _ = fs::remove_dir_all(build_folder());
 }
 
-fn build_folder() -> std::path::PathBuf {
+fn build_folder() -> PathBuf {
     project::tools().join("build")
 }
 

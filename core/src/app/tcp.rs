@@ -169,6 +169,7 @@ impl TcpEndpoint {
             }
             State::SynReceived => {
                 self.state = State::Established;
+                self.adopt_window(usize::from(tcp.window) << WINDOW_SHIFT);
                 out.extend(self.established(tcp, now));
             }
             State::Established | State::FinSent => out.extend(self.established(tcp, now)),
@@ -220,8 +221,17 @@ impl TcpEndpoint {
         // RFC 9293 section 3.7.1: without the option, 536.
         let peer_mss = usize::from(tcp.mss.unwrap_or(536));
         self.segment_len = self.segment_len.min(peer_mss.saturating_sub(TIMESTAMPS)).max(1);
-        self.peer_window = usize::from(tcp.window);
+        if self.plan.role == Role::Client {
+            self.adopt_window(usize::from(tcp.window));
+        }
         self.receive_next = tcp.seq.wrapping_add(1);
+    }
+
+    /// The other end says how much it takes: no segment is larger than half of it. Models tcp_bound_to_half_wnd, which
+    /// counts on loopback alone; the server goes by the handshake's last packet (tcp_v4_syn_recv_sock).
+    fn adopt_window(&mut self, window: usize) {
+        self.peer_window = window;
+        self.segment_len = self.segment_len.min(window / 2).max(1);
     }
 
     fn take_acknowledgment(&mut self, tcp: Tcp) {
@@ -264,7 +274,9 @@ impl TcpEndpoint {
         if self.n_acked < self.n_sent {
             return out;
         }
-        let largest_burst = (self.congestion_window / 2).min(self.peer_window / 2 / self.segment_len).max(1);
+        // A burst of one segment is not marked by itself (__tcp_transmit_skb), only when more than half the peer's window
+        // has been written since the last mark (forced_push), and so is every second one.
+        let largest_burst = (self.congestion_window / 2).min(self.peer_window / 2 / self.segment_len).max(2);
         while out.len() < self.congestion_window && self.n_sent < self.plan.message.len() {
             let left = self.plan.message.len() - self.n_sent;
             let payload = self.plan.message[self.n_sent..][..left.min(self.segment_len)].to_vec();
@@ -313,9 +325,11 @@ impl TcpEndpoint {
         let own_mss = mss(self.plan.mtu);
         let ts_val = self.plan.ts_offset.wrapping_add((now.as_nanos() / 1_000_000) as u32);
         let timestamps = (ts_val, self.ts_recent);
-        // tcp_select_initial_window: as many whole segments as 64 KiB hold.
-        let window = u32::from(own_mss).max(1);
-        let window = 65535 / window * window;
+        // tcp_select_initial_window: as many whole segments as 64 KiB hold. Who answers knows already that timestamps
+        // will take their part of each (tcp_openreq_init_rwin).
+        let taken = if self.plan.role == Role::Server { TIMESTAMPS } else { 0 };
+        let whole = u32::try_from(usize::from(own_mss).saturating_sub(taken)).unwrap_or_default().max(1);
+        let window = 65535 / whole * whole;
         let (options, window) = if flags.syn {
             (TcpOptions::Syn { mss: own_mss, timestamps }, window)
         } else {

@@ -15,8 +15,8 @@ pub use build::build;
 pub use nearest::nearest;
 pub use parse::{Parsed, Source, parse};
 pub use problem::{Problem, Severity};
-pub use run::{Run, RunError, resolve, trace};
-pub use show::{ShowError, show};
+pub use run::{Run, RunError, resolve, trace, trace_to_end};
+pub use show::{ShowError, answer, show};
 pub use spec::{CniMode, DnsSpec, HostSpec, KubeProxyMode, KubeProxySpec, LabSpec, UpstreamSpec};
 
 /// A cluster and what surrounds it: complete, checked, and ready to be wired.

@@ -11,7 +11,11 @@ mod fields;
 mod k8s;
 mod lab_document;
 mod problems;
+#[cfg(test)]
+mod properties;
 mod set;
+#[cfg(test)]
+mod tests;
 
 use crate::base::Span;
 use crate::lab::{Lab, Problem, Severity, yaml};
@@ -51,18 +55,20 @@ impl Parsed {
 /// Problems in `set` are positions in the file `--set`: column 1 is the first letter of the path.
 #[must_use]
 pub fn parse(sources: &[Source<'_>], set: &[(String, String)]) -> Parsed {
-    let problems = Problems::default();
+    let problems = Problems::new(sources.iter().map(|source| source.name).chain(["--set"]).collect());
     let texts: Vec<_> = (0..).zip(sources).map(|(file, source)| yaml::decode(source.text, file)).collect();
     let mut documents = Vec::new();
+    let mut all_read = true;
     for (file, text) in texts.iter().enumerate() {
         let (read, faults) = match text {
             Ok(text) => yaml::read(text, file, yaml::Expect::Manifests),
             Err(fault) => (Vec::new(), vec![fault.clone()]),
         };
-        if faults.is_empty() && read.iter().all(yaml::Node::is_null) {
+        if faults.is_empty() && read.is_empty() {
             let at = Span { file, line: 1, col: 1 };
             problems.error(at, "found nothing in this file, expected Kubernetes manifests");
         }
+        all_read &= faults.is_empty() && !read.is_empty();
         for fault in faults {
             problems.error(fault.span, fault.text);
         }
@@ -70,17 +76,22 @@ pub fn parse(sources: &[Source<'_>], set: &[(String, String)]) -> Parsed {
     }
 
     let mut draft = Draft::default();
-    for document in documents.iter().filter(|document| !document.is_null()) {
+    for document in &documents {
         draft.add(Fields::of("document", document, &problems));
     }
     draft.note_skipped(&problems);
+    // Where a part could not be read, the nodes may stand in it.
+    if all_read && !draft.has_node {
+        let at = Span { file: 0, line: 1, col: 1 };
+        problems.error(at, "found no Node, expected at least one: pods and addresses are on nodes");
+    }
 
     let stated = draft.lab(&problems);
     let spec = set::apply(stated, set, sources.len(), &problems);
     let spec_fields = spec.as_ref().map_or(Fields::none(&problems), |spec| Fields::of("spec", spec, &problems));
-    let spec = lab_document::lab_spec(stated.and_then(lab_document::name), &spec_fields);
-    let lab = complete::complete(draft, spec, &spec_fields);
+    let name = stated.and_then(lab_document::name);
+    let lab = complete::complete(draft, lab_document::lab_spec(name, &spec_fields), &spec_fields);
 
-    let names: Vec<&str> = sources.iter().map(|source| source.name).chain(["--set"]).collect();
-    Parsed { lab, problems: problems.into_list(&names) }
+    drop(spec);
+    Parsed { lab, problems: problems.into_list() }
 }

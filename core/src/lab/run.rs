@@ -116,7 +116,7 @@ pub fn trace(lab: &Lab, run: &Run) -> Result<Trace, RunError> {
 ///
 /// # Errors
 /// If the client or the target does not exist or cannot be read.
-pub(super) fn trace_to_end(lab: &Lab, run: &Run) -> Result<(Trace, Topology), RunError> {
+pub fn trace_to_end(lab: &Lab, run: &Run) -> Result<(Trace, Topology), RunError> {
     let topo = build(lab, run.seed);
     let exchange = exchange(lab, &topo, run)?;
     Ok(sim::run_to_end(topo, &exchange))

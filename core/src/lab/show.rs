@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::run::{RunError, resolve, trace_to_end};
 use super::{Lab, Run, build};
 use crate::datapath::{Routed, route_lookup, route_output};
-use crate::net::{FdbEntry, FdbTarget, Interface, InterfaceKind, NetNs, Route, RouteTable, Scope, Topology};
+use crate::net::{FdbEntry, FdbTarget, Interface, InterfaceKind, NetNs, NsId, Route, RouteTable, Scope, Topology};
 use crate::trace::NextHop;
 
 /// Why a command has no answer.
@@ -54,14 +54,22 @@ pub fn show(lab: &Lab, at: &str, after: Option<&Run>, command: &[&str]) -> Resul
         None => build(lab, 1),
     };
     let (id, _) = resolve(lab, &topo, at, "--at")?;
-    let ns = topo.ns(id);
+    answer(&topo, id, command)
+}
+
+/// Types `command` in a namespace, as it is.
+///
+/// # Errors
+/// If the command does not exist.
+pub fn answer(topo: &Topology, at: NsId, command: &[&str]) -> Result<String, ShowError> {
+    let ns = topo.ns(at);
     let words: Vec<&str> = command.iter().flat_map(|word| word.split_whitespace()).collect();
     Ok(match words[..] {
         ["ip", "addr" | "address" | "a"] | ["ip", "addr" | "address" | "a", "show" | "list"] => {
-            ns.interfaces().iter().map(|interface| ip_addr(interface, ns, &topo)).collect()
+            ns.interfaces().iter().map(|interface| ip_addr(interface, ns, topo)).collect()
         }
         ["ip", "link" | "l"] | ["ip", "link" | "l", "show" | "list"] => {
-            ns.interfaces().iter().map(|interface| ip_link(interface, ns, &topo)).collect()
+            ns.interfaces().iter().map(|interface| ip_link(interface, ns, topo)).collect()
         }
         ["ip", "route" | "r", "get", address] => route_get(ns, address)?,
         ["ip", "route" | "r", ref rest @ ..] => route_show(ns, rest)?,

@@ -5,6 +5,10 @@
 //! `yes` is a boolean. Tags other than those of the core schema are ignored.
 
 mod build;
+mod entries;
+mod json;
+mod position;
+mod read;
 mod resolve;
 mod syntax;
 mod text;
@@ -13,7 +17,8 @@ use std::borrow::Cow;
 
 use crate::base::Span;
 
-pub(super) use build::{Expect, read};
+pub(super) use build::Expect;
+pub(super) use read::read;
 pub(super) use resolve::Resolved;
 pub(super) use text::decode;
 
@@ -76,5 +81,48 @@ impl<'a> Node<'a> {
             Value::Sequence(_) => "a list".to_owned(),
             Value::Mapping(_) => "a mapping".to_owned(),
         }
+    }
+}
+
+#[cfg(test)]
+impl std::fmt::Display for Node<'_> {
+    /// The tree in one line, each value with its position.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.value {
+            Value::Scalar(scalar) if scalar.plain => f.write_str(&scalar.text)?,
+            Value::Scalar(scalar) => write!(f, "{:?}", scalar.text)?,
+            Value::Sequence(items) => {
+                let items: Vec<String> = items.iter().map(Self::to_string).collect();
+                write!(f, "[{}]", items.join(", "))?;
+            }
+            Value::Mapping(entries) => {
+                let entry = |entry: &Entry<'_>| {
+                    let Span { line, col, .. } = entry.key_span;
+                    format!("{}@{line}:{col}: {}", entry.key, entry.value)
+                };
+                write!(f, "{{{}}}", entries.iter().map(entry).collect::<Vec<_>>().join(", "))?;
+            }
+        }
+        write!(f, "@{}:{}", self.span.line, self.span.col)
+    }
+}
+
+/// What an alias of `node` adds to a document, in nodes and bytes.
+fn cost(node: &Node<'_>) -> usize {
+    match &node.value {
+        Value::Scalar(scalar) => 1 + scalar.text.len(),
+        Value::Sequence(items) => 1 + items.iter().map(cost).sum::<usize>(),
+        Value::Mapping(entries) => {
+            1 + entries.iter().map(|entry| 1 + entry.key.len() + cost(&entry.value)).sum::<usize>()
+        }
+    }
+}
+
+/// Levels of nesting in `node`.
+fn depth(node: &Node<'_>) -> usize {
+    1 + match &node.value {
+        Value::Scalar(_) => 0,
+        Value::Sequence(items) => items.iter().map(depth).max().unwrap_or(0),
+        Value::Mapping(entries) => entries.iter().map(|entry| depth(&entry.value)).max().unwrap_or(0),
     }
 }

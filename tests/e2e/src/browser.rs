@@ -14,8 +14,6 @@ use tempfile::TempDir;
 /// Longer than anything takes, also on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-const CHROMIUMS: &[&str] = &["chromium", "google-chrome", "google-chrome-stable", "chromium-browser"];
-
 /// No sandbox, because it cannot be had as root and the only page loaded is ours; nothing that goes to the network.
 const ARGS: &[&str] = &[
     "--headless=new",
@@ -52,7 +50,7 @@ pub(crate) struct Browser {
 
 impl Browser {
     pub(crate) fn launch() -> Result<Self> {
-        let program = CHROMIUMS.iter().find_map(|name| xtask::find_program(name)).context("there is no Chromium")?;
+        let program = xtask::find_program("chromium").context("chromium is not installed")?;
         let profile = tempfile::tempdir()?;
         let mut process = Command::new("sh")
             .args(["-c", PIPES])

@@ -14,7 +14,7 @@ mod reel;
 mod station;
 mod tables;
 mod tag;
-mod text;
+pub mod text;
 mod track;
 
 pub use cast::{Cast, Machine};
@@ -28,4 +28,3 @@ pub use reel::Reel;
 pub use station::{Part, Station};
 pub use tables::{Fold, Kind, RowView, TableSheet, Word, kinds_of, sheets};
 pub use tag::{FRAME, Segment, Tag, layer_class};
-pub use text::fit;

@@ -77,3 +77,89 @@ fn endpoint_port(port: &ServicePort, pod: &Pod) -> Option<EndpointPort> {
     };
     Some(EndpointPort { name: port.name.clone(), protocol: port.protocol, port: number })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::{pod, service, two_nodes};
+    use super::endpoint_slices;
+    use crate::k8s::objects::{Container, ContainerPort, Objects, Pod, Protocol, ServicePort, ServiceType, TargetPort};
+
+    /// A service `web` with a named port in front of pods `a` and `b`.
+    fn web() -> Objects {
+        let mut objects = two_nodes();
+        let mut web = service("web", "web");
+        let target_port = TargetPort::Name("http".into());
+        web.ports = vec![ServicePort { name: "http".into(), port: 80, target_port, ..ServicePort::default() }];
+        objects.services = vec![web];
+        objects.pods = vec![listening("a", 8080), listening("b", 8080), pod("other", 1, "other", "a", "10.244.0.9")];
+        objects
+    }
+
+    fn listening(name: &str, port: u16) -> Pod {
+        let ports = vec![ContainerPort { name: "http".into(), container_port: port, protocol: Protocol::Tcp }];
+        let containers = vec![Container { ports, ..Container::default() }];
+        let ip = if name == "a" { "10.244.0.2" } else { "10.244.1.2" };
+        Pod { containers, ..pod(name, 1, "web", name, ip) }
+    }
+
+    /// Each slice as `NAME PORTS: ADDRESS STATE…`.
+    fn slices(mut objects: Objects) -> Vec<String> {
+        endpoint_slices(&mut objects);
+        let state =
+            |ready, serving, terminating| format!("{}{}{}", u8::from(ready), u8::from(serving), u8::from(terminating));
+        let line = |slice: &crate::k8s::objects::EndpointSlice| {
+            let ports: Vec<String> = slice.ports.iter().map(|port| port.port.to_string()).collect();
+            let endpoints: Vec<String> = slice
+                .endpoints
+                .iter()
+                .map(|it| format!("{} {}", it.addresses[0], state(it.ready, it.serving, it.terminating)))
+                .collect();
+            format!("{} {}: {}", slice.meta.name, ports.join(","), endpoints.join(", "))
+        };
+        objects.endpoint_slices.iter().map(line).collect()
+    }
+
+    #[test]
+    fn a_slice_holds_the_pods_that_the_selector_matches() {
+        assert_eq!(slices(web()), ["web-0 8080: 10.244.0.2 110, 10.244.1.2 110"]);
+    }
+
+    #[test]
+    fn pods_with_other_numbers_for_a_name_are_in_another_slice() {
+        let mut objects = web();
+        objects.pods[1] = listening("b", 9090);
+        assert_eq!(slices(objects), ["web-0 8080: 10.244.0.2 110", "web-1 9090: 10.244.1.2 110"]);
+        let mut objects = web();
+        objects.pods[1].containers.clear();
+        assert_eq!(slices(objects), ["web-0 8080: 10.244.0.2 110", "web-1 : 10.244.1.2 110"]);
+    }
+
+    #[test]
+    fn readiness_is_told_from_serving_and_terminating() {
+        let mut objects = web();
+        objects.pods[0].ready = false;
+        objects.pods[1].terminating = true;
+        assert_eq!(slices(objects.clone()), ["web-0 8080: 10.244.0.2 000, 10.244.1.2 011"]);
+        objects.services[0].publish_not_ready = true;
+        assert_eq!(slices(objects), ["web-0 8080: 10.244.0.2 100, 10.244.1.2 111"]);
+    }
+
+    #[test]
+    fn services_without_a_selector_and_aliases_get_no_slice() {
+        let mut objects = web();
+        objects.services[0].selector.clear();
+        assert_eq!(slices(objects), [""; 0]);
+        let mut objects = web();
+        objects.services[0].kind = ServiceType::ExternalName;
+        assert_eq!(slices(objects), [""; 0]);
+    }
+
+    #[test]
+    fn a_slice_is_full_with_a_hundred() {
+        let mut objects = web();
+        objects.pods = vec![listening("a", 8080); 101];
+        endpoint_slices(&mut objects);
+        let lengths: Vec<usize> = objects.endpoint_slices.iter().map(|slice| slice.endpoints.len()).collect();
+        assert_eq!(lengths, [100, 1]);
+    }
+}

@@ -20,15 +20,17 @@ const NODE_PREFIX_V6: u8 = 64;
 pub fn node_addresses(nodes: &mut [Node], taken: &BTreeSet<IpAddr>) -> Vec<Unfilled> {
     let taken: BTreeSet<IpAddr> =
         nodes.iter().flat_map(|node| &node.addresses).copied().chain(taken.iter().copied()).collect();
+    let pod_cidrs: Vec<IpNet> = nodes.iter().filter_map(|node| node.pod_cidr).collect();
     let mut free = (0..=255)
         .flat_map(|subnet| (2..=254).map(move |host| IpAddr::from(Ipv4Addr::new(172, 18, subnet, host))))
-        .filter(|address| !taken.contains(address));
+        .filter(|address| !taken.contains(address) && !pod_cidrs.iter().any(|net| net.contains(address)));
     let mut unfilled = Vec::new();
     for node in nodes.iter_mut().filter(|node| node.addresses.is_empty()) {
         match free.next() {
             Some(address) => node.addresses.push(address),
             None => {
-                unfilled.push(Unfilled { span: node.meta.span, reason: Shortage::NodeAddress(node.meta.name.clone()) })
+                let reason = Shortage::NodeAddress(node.meta.name.clone());
+                unfilled.push(Unfilled { span: node.meta.span, reason });
             }
         }
     }
@@ -41,7 +43,8 @@ pub fn pod_cidrs(nodes: &mut [Node], cluster: IpNet) -> Vec<Unfilled> {
         IpNet::V4(_) => NODE_PREFIX_V4,
         IpNet::V6(_) => NODE_PREFIX_V6,
     };
-    let taken: Vec<IpNet> = nodes.iter().filter_map(|node| node.pod_cidr).collect();
+    let addresses = nodes.iter().flat_map(|node| &node.addresses).map(|address| IpNet::from(*address));
+    let taken: Vec<IpNet> = nodes.iter().filter_map(|node| node.pod_cidr).chain(addresses).collect();
     let mut free = cluster
         .subnets(prefix)
         .into_iter()
@@ -94,4 +97,64 @@ pub fn pod_ips(objects: &mut Objects) -> Vec<Unfilled> {
         }
     }
     unfilled
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::fixtures::{lines, node, pod, two_nodes};
+    use super::{node_addresses, pod_cidrs, pod_ips};
+
+    #[test]
+    fn nodes_get_the_lowest_address_that_nobody_has() {
+        let mut nodes = ["", "172.18.0.2", "", "10.0.0.9", ""].map(|address| node("n", address, ""));
+        let host = BTreeSet::from(["172.18.0.4".parse().expect("an address")]);
+        assert_eq!(node_addresses(&mut nodes, &host), []);
+        let addresses: Vec<String> = nodes.iter().map(|node| node.addresses[0].to_string()).collect();
+        assert_eq!(addresses, ["172.18.0.3", "172.18.0.2", "172.18.0.5", "10.0.0.9", "172.18.0.6"]);
+    }
+
+    #[test]
+    fn after_a_full_subnet_comes_the_next() {
+        let mut nodes = vec![node("n", "", ""); 254];
+        assert_eq!(node_addresses(&mut nodes, &BTreeSet::new()), []);
+        let last: Vec<String> = nodes[252..].iter().map(|node| node.addresses[0].to_string()).collect();
+        assert_eq!(last, ["172.18.0.254", "172.18.1.2"]);
+    }
+
+    #[test]
+    fn networks_of_pods_are_the_next_free_and_end_with_the_cluster() {
+        let mut nodes = ["", "10.244.0.0/24", "", "10.244.2.0/23", ""].map(|pod_cidr| node("n", "", pod_cidr));
+        assert_eq!(pod_cidrs(&mut nodes, "10.244.0.0/16".parse().expect("a network")), []);
+        let networks: Vec<String> = nodes.iter().map(|node| node.pod_cidr.expect("a network").to_string()).collect();
+        assert_eq!(networks, ["10.244.1.0/24", "10.244.0.0/24", "10.244.4.0/24", "10.244.2.0/23", "10.244.5.0/24"]);
+        let mut nodes = vec![node("a", "", ""), node("b", "", "")];
+        let missing = pod_cidrs(&mut nodes, "10.244.0.0/24".parse().expect("a network"));
+        assert_eq!(missing[0].reason.to_string(), "no /24 is left for node b in podCIDR 10.244.0.0/24");
+        let mut nodes = vec![node("a", "", "")];
+        assert_eq!(pod_cidrs(&mut nodes, "10.244.0.0/28".parse().expect("a network")).len(), 1, "smaller than a /24");
+    }
+
+    #[test]
+    fn pods_get_the_lowest_address_of_their_node() {
+        let mut objects = two_nodes();
+        let stated = pod("stated", 1, "x", "a", "10.244.0.3");
+        let mut host = pod("host", 1, "x", "b", "");
+        host.host_network = true;
+        let mut finished = pod("finished", 1, "x", "b", "");
+        finished.finished = true;
+        let others = ["a", "a", "b"].map(|node| pod("other", 1, "x", node, ""));
+        objects.pods = [stated, host, finished].into_iter().chain(others).collect();
+        assert_eq!(pod_ips(&mut objects), []);
+        let expected = [
+            "stated a 10.244.0.3",
+            "host b 172.18.0.3",
+            "finished b",
+            "other a 10.244.0.2",
+            "other a 10.244.0.4",
+            "other b 10.244.1.2",
+        ];
+        assert_eq!(lines(&objects.pods), expected);
+    }
 }

@@ -5,6 +5,8 @@
 //! [`cluster_ips`], [`node_ports`], [`endpoint_slices`]. They trust what is stated; checking it is the lab's.
 
 mod endpoint_slice;
+#[cfg(test)]
+mod fixtures;
 mod ipam;
 mod ranges;
 mod scheduler;

@@ -49,3 +49,60 @@ fn label<'a>(node: &'a Node, key: &str) -> Option<&'a str> {
         _ => None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::{lines, map, pod, two_nodes};
+    use super::schedule;
+    use crate::k8s::objects::{Objects, Taint, Toleration};
+
+    fn pods(objects: &mut Objects) -> Vec<String> {
+        objects.pods = ["p", "q", "r"].iter().map(|name| pod(name, 1, "x", "", "")).collect();
+        schedule(objects);
+        lines(&objects.pods)
+    }
+
+    #[test]
+    fn pods_take_the_nodes_in_turn() {
+        assert_eq!(pods(&mut two_nodes()), ["p a", "q b", "r a"]);
+    }
+
+    #[test]
+    fn cordoned_and_tainted_nodes_are_passed_over() {
+        let mut objects = two_nodes();
+        objects.nodes[0].unschedulable = true;
+        assert_eq!(pods(&mut objects), ["p b", "q b", "r b"]);
+        let mut objects = two_nodes();
+        let taint = |effect: &str| Taint { key: "gpu".into(), value: "yes".into(), effect: effect.into() };
+        objects.nodes[1].taints = vec![taint("NoSchedule")];
+        assert_eq!(pods(&mut objects), ["p a", "q a", "r a"]);
+        objects.nodes[1].taints = vec![taint("PreferNoSchedule")];
+        assert_eq!(pods(&mut objects), ["p a", "q b", "r a"]);
+    }
+
+    #[test]
+    fn a_pod_goes_where_it_tolerates_and_selects() {
+        let mut objects = two_nodes();
+        objects.nodes[0].taints = vec![Taint { key: "gpu".into(), value: "yes".into(), effect: "NoSchedule".into() }];
+        let toleration = |value: Option<&str>| Toleration {
+            key: "gpu".into(),
+            value: value.map(str::to_owned),
+            effect: String::new(),
+        };
+        for (value, node) in [(None, "a"), (Some("yes"), "a"), (Some("no"), "b")] {
+            let mut tolerant = pod("p", 1, "x", "", "");
+            tolerant.tolerations = vec![toleration(value)];
+            objects.pods = vec![tolerant];
+            schedule(&mut objects);
+            assert_eq!(objects.pods[0].node_name, node, "{value:?}");
+        }
+        let mut selecting = pod("p", 1, "x", "", "");
+        selecting.node_selector = map(&[("kubernetes.io/os", "linux"), ("kubernetes.io/hostname", "b")]);
+        objects.pods = vec![selecting];
+        assert_eq!(schedule(&mut objects), []);
+        assert_eq!(objects.pods[0].node_name, "b");
+        objects.pods[0].node_name.clear();
+        objects.pods[0].node_selector = map(&[("disk", "fast")]);
+        assert_eq!(schedule(&mut objects).len(), 1);
+    }
+}

@@ -48,7 +48,8 @@ pub fn node_ports(services: &mut [Service]) -> Vec<Unfilled> {
     let mut free = (30_000..=32_767).filter(|port| !taken.contains(port));
     let mut unfilled = Vec::new();
     let mut lacks_one = |service: &Service| {
-        unfilled.push(Unfilled { span: service.meta.span, reason: Shortage::NodePort(full_name(service)) })
+        let reason = Shortage::NodePort(full_name(service));
+        unfilled.push(Unfilled { span: service.meta.span, reason });
     };
     for service in services.iter_mut().filter(|service| has_node_ports(service)) {
         let mut by_port: BTreeMap<u16, u16> =
@@ -87,4 +88,68 @@ fn has_node_ports(service: &Service) -> bool {
 
 fn full_name(service: &Service) -> String {
     format!("{}/{}", service.meta.namespace, service.meta.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::service;
+    use super::{cluster_ips, node_ports};
+    use crate::k8s::objects::{Protocol, Service, ServicePort, ServiceType};
+
+    fn with_ports(kind: ServiceType, ports: &[(u16, Protocol, Option<u16>)]) -> Service {
+        let port = |(port, protocol, node_port): &(u16, Protocol, Option<u16>)| ServicePort {
+            port: *port,
+            protocol: *protocol,
+            node_port: *node_port,
+            ..ServicePort::default()
+        };
+        Service { kind, ports: ports.iter().map(port).collect(), ..service("web", "web") }
+    }
+
+    #[test]
+    fn cluster_ips_begin_behind_the_reserved_part() {
+        let mut services: Vec<Service> = ["a", "b", "c"].iter().map(|name| service(name, "x")).collect();
+        services[1].cluster_ip = "10.96.0.16".parse().ok();
+        services.push(Service { headless: true, ..service("headless", "x") });
+        services.push(Service { kind: ServiceType::ExternalName, ..service("alias", "x") });
+        let mut kube_dns = service("kube-dns", "x");
+        kube_dns.meta.namespace = "kube-system".to_owned();
+        services.push(kube_dns);
+        assert_eq!(cluster_ips(&mut services, "10.96.0.0/12".parse().expect("a network")), []);
+        let ips: Vec<String> =
+            services.iter().map(|service| service.cluster_ip.map(|ip| ip.to_string()).unwrap_or_default()).collect();
+        assert_eq!(ips, ["10.96.0.17", "10.96.0.16", "10.96.0.18", "", "", "10.96.0.10"]);
+    }
+
+    #[test]
+    fn a_service_network_can_be_full() {
+        let mut services = vec![service("a", "x"), service("b", "x")];
+        let unfilled = cluster_ips(&mut services, "10.96.0.0/28".parse().expect("a network"));
+        assert_eq!(
+            unfilled[0].reason.to_string(),
+            "no clusterIP is left for service default/a in serviceCIDR 10.96.0.0/28"
+        );
+        assert_eq!(unfilled.len(), 2);
+    }
+
+    #[test]
+    fn node_ports_are_the_lowest_free_and_shared_by_one_number() {
+        let (tcp, udp) = (Protocol::Tcp, Protocol::Udp);
+        let mut local = with_ports(ServiceType::LoadBalancer, &[(80, tcp, None)]);
+        local.external_local = true;
+        let mut without = with_ports(ServiceType::LoadBalancer, &[(80, tcp, None)]);
+        without.no_node_ports = true;
+        let mut services = vec![
+            local,
+            with_ports(ServiceType::NodePort, &[(53, udp, None), (53, tcp, None), (80, tcp, Some(30_001))]),
+            with_ports(ServiceType::ClusterIp, &[(80, tcp, None)]),
+            without,
+            with_ports(ServiceType::NodePort, &[(80, tcp, None)]),
+        ];
+        assert_eq!(node_ports(&mut services), []);
+        let ports: Vec<Vec<u16>> =
+            services.iter().map(|service| service.ports.iter().filter_map(|port| port.node_port).collect()).collect();
+        assert_eq!(ports, [vec![30_000], vec![30_002, 30_002, 30_001], vec![], vec![], vec![30_003]]);
+        assert_eq!(services[0].health_check_node_port, Some(30_004), "after all that packets are sent to");
+    }
 }

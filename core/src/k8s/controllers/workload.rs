@@ -26,6 +26,8 @@ const DAEMON_TOLERATES: [&str; 7] = [
 ///
 /// Like the ReplicaSet controller it does not count pods that have finished or are being deleted.
 pub fn create_pods(objects: &mut Objects) -> Vec<Unfilled> {
+    let name_of = |pod: &Pod| (pod.meta.namespace.clone(), pod.meta.name.clone());
+    let mut taken: BTreeSet<(String, String)> = objects.pods.iter().map(name_of).collect();
     let mut unfilled = Vec::new();
     let mut created = Vec::new();
     for workload in &objects.workloads {
@@ -36,38 +38,35 @@ pub fn create_pods(objects: &mut Objects) -> Vec<Unfilled> {
                 && workload.selector.matches(&pod.meta.labels)
         };
         let own: Vec<&Pod> = objects.pods.iter().filter(counts).collect();
+        let name = &workload.meta.name;
+        let mut is_free = |name: &String| taken.insert((workload.meta.namespace.clone(), name.clone()));
         match workload.replicas {
             Some(replicas) if replicas > MAX_REPLICAS => {
-                let name = format!("{}/{}", workload.meta.namespace, workload.meta.name);
-                let reason = Shortage::Replicas { workload: name, replicas, limit: MAX_REPLICAS };
+                let workload_name = format!("{}/{name}", workload.meta.namespace);
+                let reason = Shortage::Replicas { workload: workload_name, replicas, limit: MAX_REPLICAS };
                 unfilled.push(Unfilled { span: workload.meta.span, reason });
             }
             Some(replicas) => {
                 let n_missing = (replicas as usize).saturating_sub(own.len());
-                created.extend(free_names(workload, &objects.pods).take(n_missing).map(|name| pod(workload, name, "")));
+                let names = (0_u32..).map(|number| format!("{name}-{number}")).filter(is_free).take(n_missing);
+                created.extend(names.map(|name| pod(workload, name, "")));
             }
             None => {
-                let lacks = |node: &&Node| own.iter().all(|pod| pod.node_name != node.meta.name);
-                let lacking = objects.nodes.iter().filter(lacks).filter(|node| daemon_fits(node, &workload.template));
-                created.extend(lacking.map(|node| {
-                    let name = &node.meta.name;
-                    pod(workload, format!("{}-{name}", workload.meta.name), name)
-                }));
+                let served: BTreeSet<&str> = own.iter().map(|pod| pod.node_name.as_str()).collect();
+                let lacks =
+                    |node: &&Node| !served.contains(node.meta.name.as_str()) && daemon_fits(node, &workload.template);
+                for node in objects.nodes.iter().filter(lacks).map(|node| &node.meta.name) {
+                    let first = format!("{name}-{node}");
+                    let others = (0_u32..).map(|number| format!("{name}-{node}-{number}"));
+                    let free = [first].into_iter().chain(others).find(&mut is_free);
+                    created.extend(free.map(|name| pod(workload, name, node)));
+                }
             }
         }
     }
     objects.pods.extend(created);
     objects.pods.sort_by_key(|pod| pod.meta.span);
     unfilled
-}
-
-/// `NAME-0`, `NAME-1`, … without those that other pods have.
-fn free_names<'a>(workload: &'a Workload, pods: &'a [Pod]) -> impl Iterator<Item = String> + 'a {
-    let is_neighbour = |pod: &&Pod| pod.meta.namespace == workload.meta.namespace;
-    let taken: BTreeSet<&str> = pods.iter().filter(is_neighbour).map(|pod| pod.meta.name.as_str()).collect();
-    (0_u32..)
-        .map(|number| format!("{}-{number}", workload.meta.name))
-        .filter(move |name| !taken.contains(name.as_str()))
 }
 
 fn pod(workload: &Workload, name: String, node_name: &str) -> Pod {
@@ -80,4 +79,66 @@ fn daemon_fits(node: &Node, template: &Pod) -> bool {
     let minds = |taint: &&Taint| !DAEMON_TOLERATES.contains(&taint.key.as_str());
     let taints = node.taints.iter().filter(minds).cloned().collect();
     takes(&Node { taints, ..node.clone() }, template)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::{lines, pod, two_nodes, workload};
+    use super::create_pods;
+    use crate::k8s::objects::{Objects, Taint};
+
+    fn created(objects: &mut Objects) -> Vec<String> {
+        assert_eq!(create_pods(objects), []);
+        lines(&objects.pods)
+    }
+
+    #[test]
+    fn a_deployment_creates_the_pods_that_are_missing() {
+        let mut objects = two_nodes();
+        objects.workloads = vec![workload("web", 5, Some(3))];
+        objects.pods = vec![pod("before", 1, "x", "a", ""), pod("web-xyz", 9, "web", "b", "")];
+        assert_eq!(created(&mut objects), ["before a", "web-0", "web-1", "web-xyz b"]);
+    }
+
+    #[test]
+    fn finished_and_terminating_pods_do_not_count_but_keep_their_names() {
+        let mut objects = two_nodes();
+        objects.workloads = vec![workload("web", 5, Some(1))];
+        objects.pods = vec![pod("web-0", 1, "web", "a", ""), pod("web-1", 1, "web", "a", "")];
+        objects.pods[0].finished = true;
+        objects.pods[1].terminating = true;
+        assert_eq!(created(&mut objects), ["web-0 a", "web-1 a", "web-2"]);
+    }
+
+    #[test]
+    fn pods_of_other_namespaces_do_not_count() {
+        let mut objects = two_nodes();
+        objects.workloads = vec![workload("web", 5, Some(1))];
+        objects.pods = vec![pod("web-xyz", 1, "web", "a", "")];
+        objects.pods[0].meta.namespace = "other".to_owned();
+        assert_eq!(created(&mut objects), ["web-xyz a", "web-0"]);
+    }
+
+    #[test]
+    fn a_daemon_set_has_one_pod_on_each_node_that_takes_it() {
+        let mut objects = two_nodes();
+        objects.workloads = vec![workload("agent", 5, None)];
+        objects.pods = vec![pod("agent-xyz", 1, "agent", "b", "")];
+        objects.nodes[0].unschedulable = true;
+        assert_eq!(created(&mut objects), ["agent-xyz b", "agent-a a"], "cordoned nodes keep their daemons");
+        let mut objects = two_nodes();
+        objects.workloads = vec![workload("agent", 5, None)];
+        let taint = |key: &str| Taint { key: key.into(), value: String::new(), effect: "NoSchedule".into() };
+        objects.nodes[0].taints = vec![taint("node-role.kubernetes.io/control-plane")];
+        objects.nodes[1].taints = vec![taint("node.kubernetes.io/disk-pressure")];
+        assert_eq!(created(&mut objects), ["agent-b b"]);
+    }
+
+    #[test]
+    fn names_that_meet_step_aside() {
+        let mut objects = two_nodes();
+        objects.workloads = vec![workload("agent", 5, None), workload("agent-a", 6, Some(1))];
+        objects.pods = vec![pod("agent-a", 1, "x", "a", "")];
+        assert_eq!(created(&mut objects), ["agent-a a", "agent-a-0 a", "agent-b b", "agent-a-1"]);
+    }
 }

@@ -4,49 +4,50 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::k8s::controllers::{self, Shortage, Unfilled};
-use crate::k8s::objects::{EndpointSlice, Objects};
+use crate::k8s::objects::{EndpointSlice, Node, Objects, Service};
 use crate::lab::{Lab, LabSpec};
 
 use super::check;
 use super::documents::{Draft, Stated};
 use super::fields::Fields;
+use super::k8s::Endpoints;
 use super::problems::Problems;
 
 /// The lab of what `draft` states, with what a real cluster would fill in; `spec_fields` is where `spec` stands.
 pub(super) fn complete(mut draft: Draft<'_>, mut spec: LabSpec, spec_fields: &Fields<'_>) -> Lab {
     let problems = spec_fields.problems();
-    if !draft.has_node {
-        let at = crate::base::Span { file: 0, line: 1, col: 1 };
-        problems.error(at, "found no Node, expected at least one: pods and addresses are on nodes");
-    }
-    check::unique("Node", &mut draft.nodes);
-    check::unique("Pod", &mut draft.pods);
-    check::unique("Service", &mut draft.services);
-    check::unique("EndpointSlice", &mut draft.endpoint_slices);
-    check::unique("Ingress", &mut draft.ingresses);
+    check::unique(&mut draft.nodes);
+    check::unique(&mut draft.pods);
+    check::unique(&mut draft.services);
+    check::unique(&mut draft.endpoint_slices);
+    check::unique(&mut draft.endpoints);
+    check::unique(&mut draft.workloads);
+    check::unique(&mut draft.ingresses);
     check::addresses(&mut draft.nodes);
-    check::hosts(&mut spec, &draft.nodes, spec_fields);
     check::networks_of_lab(&mut spec, &draft.nodes, spec_fields);
-    check::networks(&mut draft.nodes, &spec, spec_fields.get("podCIDR").is_some());
+    check::networks(&mut draft.nodes, &spec, spec_fields);
+    check::hosts(&mut spec, &draft.nodes, spec_fields);
 
-    let mut objects =
-        Objects { nodes: draft.nodes.into_iter().map(|stated| stated.object).collect(), ..Objects::default() };
+    let unsure = unsure(&draft.nodes);
+    let mut objects = Objects { nodes: objects_of(draft.nodes), ..Objects::default() };
     let taken: BTreeSet<IpAddr> = spec.hosts.iter().map(|host| host.address.addr()).collect();
     report(controllers::node_addresses(&mut objects.nodes, &taken), problems);
     report(controllers::pod_cidrs(&mut objects.nodes, spec.pod_cidr), problems);
     objects.nodes.retain(|node| !node.addresses.is_empty() && node.pod_cidr.is_some());
 
-    check::pods(&mut draft.pods, &objects.nodes);
-    check::services(&mut draft.services, &spec, spec_fields.get("serviceCIDR").is_some());
+    check::pods(&mut draft.pods, &objects.nodes, &unsure);
+    check::services(&mut draft.services, &spec, spec_fields);
     objects.endpoint_slices = slices(draft.endpoint_slices, draft.endpoints, &draft.services);
-    objects.pods = draft.pods.into_iter().map(|stated| stated.object).collect();
-    objects.services = draft.services.into_iter().map(|stated| stated.object).collect();
-    objects.workloads = draft.workloads.into_iter().map(|stated| stated.object).collect();
-    objects.ingresses = draft.ingresses.into_iter().map(|stated| stated.object).collect();
+    objects.pods = objects_of(draft.pods);
+    objects.services = objects_of(draft.services);
+    objects.workloads = objects_of(draft.workloads);
+    objects.ingresses = objects_of(draft.ingresses);
 
-    report(controllers::create_pods(&mut objects), problems);
-    report(controllers::schedule(&mut objects), problems);
-    report(controllers::pod_ips(&mut objects), problems);
+    if !objects.nodes.is_empty() {
+        report(controllers::create_pods(&mut objects), problems);
+        report(controllers::schedule(&mut objects), problems);
+        report(controllers::pod_ips(&mut objects), problems);
+    }
     objects.pods.retain(|pod| pod.finished || pod.pod_ip.is_some());
     report(controllers::cluster_ips(&mut objects.services, spec.service_cidr), problems);
     report(controllers::node_ports(&mut objects.services), problems);
@@ -55,8 +56,20 @@ pub(super) fn complete(mut draft: Draft<'_>, mut spec: LabSpec, spec_fields: &Fi
     Lab { objects, spec }
 }
 
+fn objects_of<T>(list: Vec<Stated<'_, T>>) -> Vec<T> {
+    list.into_iter().map(|stated| stated.object).collect()
+}
+
+/// The nodes that state a podCIDR which could not be taken.
+fn unsure(nodes: &[Stated<'_, Node>]) -> BTreeSet<String> {
+    let is_unsure = |stated: &&Stated<'_, Node>| {
+        stated.object.pod_cidr.is_none() && stated.fields.mapping("spec").get("podCIDR").is_some()
+    };
+    nodes.iter().filter(is_unsure).map(|stated| stated.object.meta.name.clone()).collect()
+}
+
 /// A pod that no node takes is a state that clusters are in; every other shortage is an error.
-fn report(unfilled: Vec<Unfilled>, problems: &Problems) {
+fn report(unfilled: Vec<Unfilled>, problems: &Problems<'_>) {
     for Unfilled { span, reason } in unfilled {
         match reason {
             Shortage::Node(_) => problems.note(span, reason.to_string()),
@@ -68,20 +81,18 @@ fn report(unfilled: Vec<Unfilled>, problems: &Problems) {
 /// The stated slices, and those of Endpoints where a service has neither a slice nor a selector.
 fn slices(
     stated: Vec<Stated<'_, EndpointSlice>>,
-    endpoints: Vec<Stated<'_, Vec<EndpointSlice>>>,
-    services: &[Stated<'_, crate::k8s::objects::Service>],
+    endpoints: Vec<Stated<'_, Endpoints>>,
+    services: &[Stated<'_, Service>],
 ) -> Vec<EndpointSlice> {
-    let mut slices: Vec<EndpointSlice> = stated.into_iter().map(|stated| stated.object).collect();
+    let mut slices = objects_of(stated);
     let key = |slice: &EndpointSlice| (slice.meta.namespace.clone(), slice.service_name.clone());
     let with_slice: BTreeSet<(String, String)> = slices.iter().map(key).collect();
-    let is_read = |slice: &EndpointSlice| {
-        let is_of = |service: &&Stated<'_, crate::k8s::objects::Service>| {
-            let meta = &service.object.meta;
-            (&meta.namespace, &meta.name) == (&slice.meta.namespace, &slice.service_name)
-        };
-        !with_slice.contains(&key(slice))
-            && services.iter().find(is_of).is_some_and(|service| service.object.selector.is_empty())
-    };
-    slices.extend(endpoints.into_iter().flat_map(|stated| stated.object).filter(is_read));
+    let without_selector = services.iter().filter(|stated| stated.object.selector.is_empty());
+    let readers: BTreeSet<(String, String)> = without_selector
+        .map(|stated| (stated.object.meta.namespace.clone(), stated.object.meta.name.clone()))
+        .filter(|name| !with_slice.contains(name))
+        .collect();
+    let mirrored = objects_of(endpoints).into_iter().flat_map(|endpoints| endpoints.slices);
+    slices.extend(mirrored.filter(|slice| readers.contains(&key(slice))));
     slices
 }

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::base::Span;
-use crate::k8s::objects::{EndpointSlice, Ingress, Node, ObjectMeta, Pod, Service, Workload};
+use crate::k8s::objects::{EndpointSlice, Ingress, Node, Pod, Service, Workload};
 use crate::lab::nearest::nearest;
 
 use super::fields::Fields;
-use super::k8s;
+use super::k8s::{self, Endpoints};
 use super::problems::Problems;
 
 /// Every kind that is read, with the `apiVersion` it is read in.
@@ -36,8 +36,7 @@ pub(super) struct Draft<'n> {
     pub(super) pods: Vec<Stated<'n, Pod>>,
     pub(super) services: Vec<Stated<'n, Service>>,
     pub(super) endpoint_slices: Vec<Stated<'n, EndpointSlice>>,
-    /// v1 Endpoints, already in the shape of slices.
-    pub(super) endpoints: Vec<Stated<'n, Vec<EndpointSlice>>>,
+    pub(super) endpoints: Vec<Stated<'n, Endpoints>>,
     pub(super) workloads: Vec<Stated<'n, Workload>>,
     pub(super) ingresses: Vec<Stated<'n, Ingress>>,
     /// Whether a Node stands anywhere, even one that cannot be read.
@@ -80,7 +79,7 @@ impl<'n> Draft<'n> {
             ("v1", "Namespace") => {}
             ("v1", "Pod") => push(&mut self.pods, k8s::pod(&fields), fields),
             ("v1", "Service") => push(&mut self.services, k8s::service(&fields), fields),
-            ("v1", "Endpoints") => push(&mut self.endpoints, Some(k8s::endpoints(&fields)), fields),
+            ("v1", "Endpoints") => push(&mut self.endpoints, k8s::endpoints(&fields), fields),
             ("discovery.k8s.io/v1", "EndpointSlice") => {
                 push(&mut self.endpoint_slices, k8s::endpoint_slice(&fields), fields);
             }
@@ -102,7 +101,7 @@ impl<'n> Draft<'n> {
     }
 
     /// One note for each kind that is not read.
-    pub(super) fn note_skipped(&self, problems: &Problems) {
+    pub(super) fn note_skipped(&self, problems: &Problems<'_>) {
         for ((api_version, kind), (at, n_objects)) in &self.skipped {
             let known = KINDS.iter().map(|(_, kind)| *kind);
             let hint = match KINDS.iter().find(|(_, known)| known == kind) {
@@ -118,12 +117,11 @@ impl<'n> Draft<'n> {
     }
 
     /// The Lab document; a second one is an error.
-    pub(super) fn lab(&self, problems: &Problems) -> Option<Fields<'n>> {
+    pub(super) fn lab(&self, problems: &Problems<'_>) -> Option<Fields<'n>> {
         let first = self.labs.first()?;
         for second in &self.labs[1..] {
-            let line = first.span().line;
-            let text = format!("found a second Lab document, expected one: it stands at line {line}");
-            problems.error(second.span(), text);
+            let there = problems.there(second.span(), first.span());
+            problems.error(second.span(), format!("found a second Lab document, expected one: it stands {there}"));
         }
         Some(*first)
     }
@@ -131,8 +129,8 @@ impl<'n> Draft<'n> {
 
 /// `apiVersion` and `kind` of a document; a problem if it lacks one.
 fn head<'n>(fields: &Fields<'n>, default: Option<Head<'n>>) -> Option<Head<'n>> {
-    let of = |key, default| {
-        if fields.get(key).is_none() && default == None {
+    let of = |key, default: Option<&'n str>| {
+        if fields.get(key).is_none() && default.is_none() {
             let text = format!(
                 "found a document without `{key}`, expected a manifest: a mapping with `apiVersion` and `kind`"
             );
@@ -147,14 +145,3 @@ fn head<'n>(fields: &Fields<'n>, default: Option<Head<'n>>) -> Option<Head<'n>> 
 fn push<'n, T>(list: &mut Vec<Stated<'n, T>>, object: Option<T>, fields: Fields<'n>) {
     list.extend(object.map(|object| Stated { object, fields }));
 }
-
-/// What is known about an object whatever its kind, for the checks that are the same for all.
-pub(super) trait HasMeta {
-    /// Its metadata.
-    fn meta(&self) -> &ObjectMeta;
-}
-
-macro_rules! has_meta {
-    ($($kind:ty),*) => { $(impl HasMeta for $kind { fn meta(&self) -> &ObjectMeta { &self.meta } })* };
-}
-has_meta!(Node, Pod, Service, EndpointSlice, Workload, Ingress);

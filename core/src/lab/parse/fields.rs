@@ -16,12 +16,12 @@ use super::problems::Problems;
 pub(super) struct Fields<'n> {
     node: Option<&'n Node<'n>>,
     span: Span,
-    problems: &'n Problems,
+    problems: &'n Problems<'n>,
 }
 
 impl<'n> Fields<'n> {
     /// The fields of `node`, which stands under `key`.
-    pub(super) fn of(key: &str, node: &'n Node<'n>, problems: &'n Problems) -> Self {
+    pub(super) fn of(key: &str, node: &'n Node<'n>, problems: &'n Problems<'n>) -> Self {
         let is_mapping = matches!(node.value, Value::Mapping(_));
         if !is_mapping && !node.is_null() {
             problems.error(node.span, format!("{key}: found {}, expected a mapping", node.describe()));
@@ -30,7 +30,7 @@ impl<'n> Fields<'n> {
     }
 
     /// A mapping that stands nowhere.
-    pub(super) fn none(problems: &'n Problems) -> Self {
+    pub(super) fn none(problems: &'n Problems<'n>) -> Self {
         Self { node: None, span: Span::default(), problems }
     }
 
@@ -38,7 +38,7 @@ impl<'n> Fields<'n> {
         self.span
     }
 
-    pub(super) fn problems(&self) -> &'n Problems {
+    pub(super) fn problems(&self) -> &'n Problems<'n> {
         self.problems
     }
 
@@ -101,7 +101,14 @@ impl<'n> Fields<'n> {
     /// The mappings of the list under `key`.
     pub(super) fn mappings(&self, key: &'n str) -> impl Iterator<Item = Self> + use<'n> {
         let problems = self.problems;
-        self.items(key).iter().map(move |node| Self::of(key, node, problems))
+        let of = move |node: &'n Node<'n>| {
+            if !matches!(node.value, Value::Mapping(_)) {
+                problems.error(node.span, format!("{key}: found {}, expected a mapping", node.describe()));
+                return None;
+            }
+            Some(Self::of(key, node, problems))
+        };
+        self.items(key).iter().filter_map(of)
     }
 
     /// What `read` makes of the value of `key`; what it cannot read is a problem.
@@ -147,12 +154,15 @@ impl<'n> Fields<'n> {
         self.read(key, "a number, 0 or above", |node| int(node)?.try_into().ok())
     }
 
+    /// An address; `""` counts as absent, as in Kubernetes.
     pub(super) fn ip(&self, key: &str) -> Option<IpAddr> {
-        self.read(key, "an IP address", ip)
+        self.get(key).filter(|node| text(node) != Some("")).and_then(|_| self.read(key, "an IP address", ip))
     }
 
+    /// A network; `""` counts as absent, as in Kubernetes.
     pub(super) fn net(&self, key: &str) -> Option<IpNet> {
-        self.read(key, "a network like 10.244.0.0/24", net)
+        let expected = "a network like 10.244.0.0/24";
+        self.get(key).filter(|node| text(node) != Some("")).and_then(|_| self.read(key, expected, net))
     }
 
     /// A network that this version can walk.

@@ -23,17 +23,18 @@ pub(super) fn name(document: Fields<'_>) -> Option<&str> {
 pub(super) fn lab_spec(name: Option<&str>, spec: &Fields<'_>) -> LabSpec {
     spec.only("spec", &["cni", "podCIDR", "serviceCIDR", "underlay", "kubeProxy", "hosts", "dns", "sysctl"]);
     let default = LabSpec::default();
-    let cni = spec.mapping("cni");
+    let cni_fields = spec.mapping("cni");
+    let cni = cni::mode(&cni_fields).unwrap_or_default();
     let underlay = spec.mapping("underlay");
     let pod_cidr = spec.ipv4_net("podCIDR").unwrap_or(default.pod_cidr);
     LabSpec {
         name: name.map_or(default.name, str::to_owned),
-        cni: cni::mode(&cni).unwrap_or_default(),
-        bridge: cni::bridge(&cni).map_or(default.bridge, str::to_owned),
+        cni,
+        bridge: cni::bridge(&cni_fields).map_or(default.bridge, str::to_owned),
         pod_cidr,
         service_cidr: spec.ipv4_net("serviceCIDR").unwrap_or(default.service_cidr),
-        mtu: underlay::mtu(&underlay).unwrap_or(default.mtu),
-        node_mtus: underlay::node_mtus(&underlay),
+        mtu: underlay::mtu(&underlay, cni).unwrap_or(default.mtu),
+        node_mtus: underlay::node_mtus(&underlay, cni),
         hosts: hosts::hosts(spec),
         kube_proxy: kube_proxy::kube_proxy(&spec.mapping("kubeProxy"), pod_cidr),
         dns: spec.get("dns").map(|_| dns::dns(&spec.mapping("dns"))),

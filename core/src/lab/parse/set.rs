@@ -13,19 +13,25 @@ use super::problems::Problems;
 /// What the keys of `sysctl` paths begin with: `node/a.example.net.ipv4.ip_forward` is cut before one of these.
 const SYSCTL_ROOTS: [&str; 5] = [".net.", ".kernel.", ".vm.", ".fs.", ".user."];
 
+/// No field of `Lab.spec` is deeper.
+const MAX_PARTS: usize = 8;
+
 /// `spec` of the Lab document with every pair of `set` applied; `None` if there is nothing at all.
 pub(super) fn apply<'n>(
     stated: Option<Fields<'n>>,
     set: &'n [(String, String)],
     file: usize,
-    problems: &Problems,
+    problems: &Problems<'_>,
 ) -> Option<Node<'n>> {
     let mut spec = stated.and_then(|fields| fields.get("spec").cloned());
     for (path, value) in set {
         let Some(value) = value_of(path, value, file, problems) else { continue };
         let root = Span { file, line: 1, col: 1 };
         let spec = spec.get_or_insert_with(|| Node { span: root, value: Value::Mapping(Vec::new()) });
-        if let Err((span, text)) = put(spec, &parts(path, file), value) {
+        let parts = parts(path, file);
+        if parts.len() > MAX_PARTS {
+            problems.error(root, format!("found {} parts, expected a path like cni.mode", parts.len()));
+        } else if let Err((span, text)) = put(spec, &parts, value) {
             problems.error(span, text);
         }
     }
@@ -33,7 +39,7 @@ pub(super) fn apply<'n>(
 }
 
 /// The value, read as YAML.
-fn value_of<'n>(path: &str, value: &'n str, file: usize, problems: &Problems) -> Option<Node<'n>> {
+fn value_of<'n>(path: &str, value: &'n str, file: usize, problems: &Problems<'_>) -> Option<Node<'n>> {
     let shift = path.chars().count() + 1;
     let moved = |span: Span| if span.line == 1 { Span { col: span.col + shift, ..span } } else { span };
     let (mut documents, faults) = yaml::read(value, file, yaml::Expect::AnyValue);

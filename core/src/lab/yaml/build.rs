@@ -1,13 +1,14 @@
 //! Parser events to trees.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
+use saphyr_parser::{Event, ScalarStyle, Tag};
 
 use crate::base::Span;
 
-use super::{Entry, Fault, Node, Scalar, Value, syntax};
+use super::entries::{deduplicate, merge};
+use super::{Entry, Fault, Node, Scalar, Value, cost, depth};
 
 /// Nesting that no manifest needs; dropping a deeper tree could exhaust the stack.
 const MAX_DEPTH: usize = 128;
@@ -15,8 +16,8 @@ const MAX_DEPTH: usize = 128;
 const ALIAS_BUDGET: usize = 1 << 20;
 /// Events of a document before which `apiVersion` or `kind` must have stood at its top.
 const MAX_HEADLESS_EVENTS: usize = 100_000;
-/// Faults after which the rest of a file is not looked at.
-const MAX_FAULTS: usize = 20;
+/// Events of a file: enough for a cluster of thousands of pods, and few enough to be held in memory.
+const MAX_EVENTS: usize = 8_000_000;
 
 /// What the text should hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,27 +26,6 @@ pub(in crate::lab) enum Expect {
     Manifests,
     /// Any one value.
     AnyValue,
-}
-
-/// The documents of `text`, the input file number `file`: those that could be read, and what is wrong with the others.
-///
-/// After a fault, reading goes on at the next `---`.
-pub(in crate::lab) fn read(text: &str, file: usize, expect: Expect) -> (Vec<Node<'_>>, Vec<Fault>) {
-    let mut builder = Builder::new(file, expect);
-    let mut rest = text;
-    loop {
-        let Err(fault) = builder.read_documents(rest) else { break };
-        let line_in_rest = fault.span.line - builder.line_base;
-        builder.faults.push(fault);
-        builder.reset();
-        if builder.faults.len() >= MAX_FAULTS {
-            break;
-        }
-        let Some((offset, lines)) = next_document(rest, line_in_rest) else { break };
-        builder.line_base += lines;
-        rest = &rest[offset..];
-    }
-    (builder.documents, builder.faults)
 }
 
 /// A collection that is not closed yet.
@@ -60,75 +40,70 @@ enum Content<'a> {
     Mapping { entries: Vec<Entry<'a>>, merged: Vec<Node<'a>>, key: Option<(Cow<'a, str>, Span, bool)> },
 }
 
-struct Builder<'a> {
-    file: usize,
+/// Takes events and puts together trees.
+pub(super) struct Builder<'a> {
     expect: Expect,
-    line_base: usize,
     stack: Vec<Frame<'a>>,
     anchors: BTreeMap<usize, Node<'a>>,
     alias_budget: usize,
-    n_events: usize,
+    n_events_left: usize,
+    n_events_of_document: usize,
     /// Open collections inside a `managedFields`, which nobody reads and which are half of what kubectl prints.
     skipping: usize,
-    documents: Vec<Node<'a>>,
-    faults: Vec<Fault>,
+    /// Documents that are whole.
+    pub(super) documents: Vec<Node<'a>>,
+    /// What was wrong without ending the document.
+    pub(super) faults: Vec<Fault>,
 }
 
 impl<'a> Builder<'a> {
-    fn new(file: usize, expect: Expect) -> Self {
+    pub(super) fn new(expect: Expect) -> Self {
         Self {
-            file,
             expect,
-            line_base: 0,
             stack: Vec::new(),
             anchors: BTreeMap::new(),
             alias_budget: ALIAS_BUDGET,
-            n_events: 0,
+            n_events_left: MAX_EVENTS,
+            n_events_of_document: 0,
             skipping: 0,
             documents: Vec::new(),
             faults: Vec::new(),
         }
     }
 
-    fn reset(&mut self) {
+    /// Forgets what is not whole; the next event begins a document.
+    pub(super) fn end_document(&mut self) {
         self.stack.clear();
         self.anchors.clear();
-        self.n_events = 0;
+        self.n_events_of_document = 0;
         self.skipping = 0;
     }
 
-    /// Reads to the end of `text` or to the first fault.
-    fn read_documents(&mut self, text: &'a str) -> Result<(), Fault> {
-        let mut parser = Parser::new_from_str(text);
-        while let Some(event) = parser.next_event() {
-            match event {
-                Ok((event, span)) => self.on_event(event, self.span(span.start))?,
-                Err(error) => {
-                    let marker = *error.marker();
-                    let (line, offset) = locate(text, marker);
-                    let span = Span { file: self.file, line: self.line_base + line, col: marker.col() + 1 };
-                    return Err(Fault { span, text: syntax::explain(&error, text, offset) });
-                }
-            }
-        }
-        Ok(())
+    /// Whether the text held more than any manifest.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.n_events_left == 0
     }
 
-    fn span(&self, marker: Marker) -> Span {
-        Span { file: self.file, line: self.line_base + marker.line(), col: marker.col() + 1 }
-    }
-
-    fn on_event(&mut self, event: Event<'a>, span: Span) -> Result<(), Fault> {
-        self.n_events += 1;
+    /// Takes the next event. A fault ends the document.
+    pub(super) fn on_event(&mut self, event: Event<'a>, span: Span) -> Result<(), Fault> {
+        self.n_events_of_document += 1;
+        let Some(n_events_left) = self.n_events_left.checked_sub(1) else {
+            let text = format!("found more than {MAX_EVENTS} values in this file, expected fewer");
+            return Err(Fault { span, text });
+        };
+        self.n_events_left = n_events_left;
         if self.skipping > 0 {
             match event {
+                Event::SequenceStart(..) | Event::MappingStart(..) if self.skipping > MAX_DEPTH => {
+                    return Err(too_deep(span));
+                }
                 Event::SequenceStart(..) | Event::MappingStart(..) => self.skipping += 1,
                 Event::SequenceEnd | Event::MappingEnd => self.skipping -= 1,
                 _ => {}
             }
             return Ok(());
         }
-        if self.n_events > MAX_HEADLESS_EVENTS && self.expect == Expect::Manifests && !self.has_head() {
+        if self.n_events_of_document > MAX_HEADLESS_EVENTS && self.expect == Expect::Manifests && !self.has_head() {
             let text = "found no `apiVersion` and no `kind` here, expected a Kubernetes manifest".to_owned();
             return Err(Fault { span: self.stack.first().map_or(span, |root| root.span), text });
         }
@@ -144,7 +119,7 @@ impl<'a> Builder<'a> {
             Event::SequenceEnd | Event::MappingEnd => self.close(),
             Event::Alias(anchor) => self.alias(anchor, span),
             Event::DocumentEnd => {
-                self.reset();
+                self.end_document();
                 Ok(())
             }
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentStart(_) => Ok(()),
@@ -181,7 +156,7 @@ impl<'a> Builder<'a> {
             }
         }
         if self.stack.len() >= MAX_DEPTH {
-            return Err(Fault { span, text: format!("found nesting deeper than {MAX_DEPTH}, expected less") });
+            return Err(too_deep(span));
         }
         self.stack.push(Frame { span, anchor, content });
         Ok(())
@@ -191,7 +166,9 @@ impl<'a> Builder<'a> {
         let Some(Frame { span, anchor, content }) = self.stack.pop() else { return Ok(()) };
         let value = match content {
             Content::Sequence(items) => Value::Sequence(items),
-            Content::Mapping { entries, merged, .. } => Value::Mapping(merge(self.deduplicate(entries), merged)?),
+            Content::Mapping { entries, merged, .. } => {
+                Value::Mapping(merge(deduplicate(entries, &mut self.faults), merged)?)
+            }
         };
         self.add(Node { span, value }, anchor)
     }
@@ -206,6 +183,7 @@ impl<'a> Builder<'a> {
             None if self.expect == Expect::Manifests && !matches!(node.value, Value::Mapping(_)) && !node.is_null() => {
                 return Err(not_a_manifest(node.span, &node.describe()));
             }
+            None if self.expect == Expect::Manifests && node.is_null() => {}
             None => self.documents.push(node),
             Some(Content::Sequence(items)) => items.push(node),
             Some(Content::Mapping { entries, merged, key }) => match (key.take(), node.value) {
@@ -229,7 +207,7 @@ impl<'a> Builder<'a> {
             return Err(Fault { span, text });
         };
         if self.stack.len() + depth(&node) > MAX_DEPTH {
-            return Err(Fault { span, text: format!("found nesting deeper than {MAX_DEPTH}, expected less") });
+            return Err(too_deep(span));
         }
         self.spend(&node)?;
         self.add(node, 0)
@@ -247,50 +225,6 @@ impl<'a> Builder<'a> {
             }
         }
     }
-
-    /// Of several entries with one key the first stays, and the others are faults.
-    fn deduplicate(&mut self, entries: Vec<Entry<'a>>) -> Vec<Entry<'a>> {
-        let mut order: Vec<usize> = (0..entries.len()).collect();
-        order.sort_by(|a, b| entries[*a].key.cmp(&entries[*b].key).then(a.cmp(b)));
-        let mut doubles: BTreeSet<usize> = BTreeSet::new();
-        for group in order.chunk_by(|a, b| entries[*a].key == entries[*b].key) {
-            let first = entries[group[0]].key_span;
-            for double in &group[1..] {
-                let Entry { key, key_span, .. } = &entries[*double];
-                let text =
-                    format!("found key {key:?} again, expected it once: it stands at {}:{}", first.line, first.col);
-                self.faults.push(Fault { span: *key_span, text });
-            }
-            doubles.extend(&group[1..]);
-        }
-        if doubles.is_empty() {
-            return entries;
-        }
-        let keep = |(index, entry)| (!doubles.contains(&index)).then_some(entry);
-        entries.into_iter().enumerate().filter_map(keep).collect()
-    }
-}
-
-/// `<<`: what the mapping does not state itself it has from these, the first first.
-fn merge<'a>(mut entries: Vec<Entry<'a>>, merged: Vec<Node<'a>>) -> Result<Vec<Entry<'a>>, Fault> {
-    if merged.is_empty() {
-        return Ok(entries);
-    }
-    let mut keys: BTreeSet<Cow<'a, str>> = entries.iter().map(|entry| entry.key.clone()).collect();
-    for node in merged {
-        let sources = match node.value {
-            Value::Sequence(items) => items,
-            Value::Mapping(_) | Value::Scalar(_) => vec![node],
-        };
-        for source in sources {
-            let Value::Mapping(more) = source.value else {
-                let text = format!("found {} under `<<`, expected a mapping", source.describe());
-                return Err(Fault { span: source.span, text });
-            };
-            entries.extend(more.into_iter().filter(|entry| keys.insert(entry.key.clone())));
-        }
-    }
-    Ok(entries)
 }
 
 fn is_plain(style: ScalarStyle, tag: Option<&Tag>) -> bool {
@@ -301,53 +235,10 @@ fn is_plain(style: ScalarStyle, tag: Option<&Tag>) -> bool {
     }
 }
 
+fn too_deep(span: Span) -> Fault {
+    Fault { span, text: format!("found nesting deeper than {MAX_DEPTH}, expected less") }
+}
+
 fn not_a_manifest(span: Span, found: &str) -> Fault {
     Fault { span, text: format!("found {found}, expected a manifest: a mapping with `apiVersion` and `kind`") }
-}
-
-fn cost(node: &Node<'_>) -> usize {
-    match &node.value {
-        Value::Scalar(scalar) => 1 + scalar.text.len(),
-        Value::Sequence(items) => 1 + items.iter().map(cost).sum::<usize>(),
-        Value::Mapping(entries) => {
-            1 + entries.iter().map(|entry| 1 + entry.key.len() + cost(&entry.value)).sum::<usize>()
-        }
-    }
-}
-
-fn depth(node: &Node<'_>) -> usize {
-    1 + match &node.value {
-        Value::Scalar(_) => 0,
-        Value::Sequence(items) => items.iter().map(depth).max().unwrap_or(0),
-        Value::Mapping(entries) => entries.iter().map(|entry| depth(&entry.value)).max().unwrap_or(0),
-    }
-}
-
-/// The byte at which `marker` points, and its line; past the end counts as the end of the last line.
-fn locate(text: &str, marker: Marker) -> (usize, usize) {
-    let mut line = 1;
-    let mut offset = 0;
-    for text_line in text.split_inclusive('\n') {
-        if line == marker.line() {
-            let in_line = text_line.char_indices().nth(marker.col()).map_or(text_line.len(), |(at, _)| at);
-            return (line, offset + in_line);
-        }
-        line += 1;
-        offset += text_line.len();
-    }
-    (marker.line(), text.len())
-}
-
-/// Where the next `---` after line number `line` of `text` begins, in bytes and in whole lines.
-fn next_document(text: &str, line: usize) -> Option<(usize, usize)> {
-    let mut offset = 0;
-    for (number, text_line) in (1..).zip(text.split_inclusive('\n')) {
-        let is_start =
-            text_line.strip_prefix("---").is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace));
-        if number > line && is_start {
-            return Some((offset, number - 1));
-        }
-        offset += text_line.len();
-    }
-    None
 }

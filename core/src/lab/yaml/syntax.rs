@@ -20,7 +20,7 @@ const EXPECTED: [(&str, &str); 21] = [
     ("unexpected character", "a value: quote it if it begins with this character"),
     ("unknown anchor", "an anchor (`&name`) above this alias"),
     ("unknown escape character", "an escape that YAML knows, like `\\n` or `\\\\`"),
-    ("must be followed by a valid YAML whitespace", "a space after it"),
+    ("must be followed by a valid YAML whitespace", "a space after `:` or `-`"),
     ("recursion limit exceeded", "less nesting"),
     ("invalid indentation", "deeper indentation than that of the line it belongs to"),
     ("expected node content", "a value"),
@@ -28,12 +28,15 @@ const EXPECTED: [(&str, &str); 21] = [
 ];
 
 /// One line that says what stands at `offset` of `text` and what should stand there.
+///
+/// Of a tab the parser speaks when it is past it, so a tab just before counts as found.
 pub(super) fn explain(error: &ScanError, text: &str, offset: usize) -> String {
     let found = match text[offset..].chars().next() {
+        _ if text[..offset].ends_with('\t') => "a tab".to_owned(),
         None => "the end of the file".to_owned(),
         Some('\n' | '\r') => "the end of the line".to_owned(),
-        Some('\t') => "a tab".to_owned(),
-        Some(c) => format!("`{}`", c.escape_debug()),
+        Some(c) if c.is_control() => format!("the character {}", c.escape_unicode()),
+        Some(c) => format!("`{c}`"),
     };
     let info = error.info();
     match EXPECTED.iter().find(|(words, _)| info.contains(words)) {

@@ -9,8 +9,7 @@ use crate::base::Span;
 use crate::k8s::objects::Node;
 use crate::lab::LabSpec;
 use crate::lab::parse::documents::Stated;
-
-use super::there;
+use crate::lab::parse::fields::Fields;
 
 /// A pod network must hold its own address, the bridge's, a pod's and the broadcast.
 const LONGEST_POD_PREFIX: u8 = 30;
@@ -20,77 +19,82 @@ pub(in crate::lab::parse) fn addresses(nodes: &mut [Stated<'_, Node>]) {
     let mut first: BTreeMap<IpAddr, (String, Span)> = BTreeMap::new();
     for Stated { object: node, fields } in nodes {
         let problems = fields.problems();
-        let at = |address: IpAddr| {
-            let status = fields.mapping("status");
-            let stated =
-                status.mappings("addresses").find(|stated| stated.text("address") == Some(&address.to_string()));
-            stated.map_or(node.meta.span, |stated| stated.at("address"))
-        };
-        let name = node.meta.name.clone();
-        let fits = |address: &IpAddr| {
-            let IpAddr::V4(v4) = address else {
-                problems.note(at(*address), format!("address {address} left aside: this version walks IPv4"));
-                return false;
-            };
-            if let Some(whose) = reserved(*v4) {
-                let text = format!("found address {address}, {whose}; expected another for node {name}");
-                problems.error(at(*address), text);
-                return false;
-            }
-            match first.get(address) {
-                Some((other, before)) => {
-                    let here = at(*address);
-                    let text = format!("found address {address}, which node {other} has {}", there(here, *before));
-                    problems.error(here, format!("{text}; expected another for node {name}"));
-                    false
+        let status = fields.mapping("status");
+        let mut kept = Vec::new();
+        for address in node.addresses.drain(..) {
+            let is_it = |text: &str| text == address.to_string();
+            let here = status.mappings("addresses").find(|stated| stated.text("address").is_some_and(is_it));
+            let here = here.map_or(node.meta.span, |stated| stated.at("address"));
+            let whose = match (address, first.get(&address)) {
+                (IpAddr::V6(_), _) => {
+                    problems.note(here, format!("address {address} left aside: this version walks IPv4"));
+                    continue;
                 }
-                None => true,
+                (_, Some((other, before))) => Some(format!("which node {other} has {}", problems.there(here, *before))),
+                (IpAddr::V4(v4), None) => reserved(v4).map(str::to_owned),
+            };
+            match whose {
+                Some(whose) => {
+                    let text =
+                        format!("address: found {address}, {whose}; expected another for node {}", node.meta.name);
+                    problems.error(here, text);
+                }
+                None => {
+                    first.insert(address, (node.meta.name.clone(), here));
+                    kept.push(address);
+                }
             }
-        };
-        let kept: Vec<IpAddr> = node.addresses.iter().copied().filter(fits).collect();
-        for address in &kept {
-            first.insert(*address, (name.clone(), at(*address)));
         }
         node.addresses = kept;
     }
 }
 
 /// Whose an address is that no machine of a /24 can have.
-pub(super) fn reserved(address: Ipv4Addr) -> Option<&'static str> {
+fn reserved(address: Ipv4Addr) -> Option<&'static str> {
     match address.octets()[3] {
         _ if address.is_loopback() || address.is_multicast() || address.is_unspecified() => {
             Some("which is no machine's")
         }
         0 => Some("which is that of its /24 itself"),
-        1 => Some("which is the fabric router's"),
+        1 => Some("which the fabric's router has"),
         255 => Some("which is the broadcast address of its /24"),
         _ => None,
     }
 }
 
-/// Drops pod networks that are not in `podCIDR`, that another node has, or that are too small.
-pub(in crate::lab::parse) fn networks(nodes: &mut [Stated<'_, Node>], spec: &LabSpec, cluster_is_stated: bool) {
+/// Drops pod networks that are not in `podCIDR`, that overlap with others, or that are too small.
+pub(in crate::lab::parse) fn networks(nodes: &mut [Stated<'_, Node>], spec: &LabSpec, spec_fields: &Fields<'_>) {
+    let addresses: Vec<(IpAddr, String)> = nodes
+        .iter()
+        .flat_map(|stated| stated.object.addresses.iter().map(|ip| (*ip, stated.object.meta.name.clone())))
+        .collect();
     let mut kept: Vec<(IpNet, String, Span)> = Vec::new();
     for Stated { object: node, fields } in nodes {
         let Some(pod_cidr) = node.pod_cidr else { continue };
         let here = fields.at("spec.podCIDR");
-        let name = &node.meta.name;
-        let other = kept.iter().find(|(other, ..)| other.contains(&pod_cidr) || pod_cidr.contains(other));
+        let overlaps = |other: &IpNet| other.contains(&pod_cidr) || pod_cidr.contains(other);
         let wrong = if pod_cidr.prefix_len() > LONGEST_POD_PREFIX {
-            Some(format!("expected room for pods: at most /{LONGEST_POD_PREFIX}"))
-        } else if let Some((net, other, before)) = other {
-            Some(format!("expected one that is not {net} of node {other} {}", there(here, *before)))
-        } else if cluster_is_stated && !spec.pod_cidr.contains(&pod_cidr) {
-            Some(format!("expected one in {}, the podCIDR of the cluster", spec.pod_cidr))
+            Some(format!("one with room for pods: /{LONGEST_POD_PREFIX} at most"))
+        } else if let Some((net, other, before)) = kept.iter().find(|(net, ..)| overlaps(net)) {
+            let there = fields.problems().there(here, *before);
+            Some(format!("one that does not overlap with {net} of node {other} {there}"))
+        } else if spec_fields.get("podCIDR").is_some() && !spec.pod_cidr.contains(&pod_cidr) {
+            Some(format!("one in {}, the podCIDR of the cluster", spec.pod_cidr))
+        } else if spec_fields.get("serviceCIDR").is_some() && overlaps(&spec.service_cidr) {
+            Some(format!("one that does not overlap with serviceCIDR {}", spec.service_cidr))
         } else {
-            None
+            let inside = addresses.iter().find(|(address, _)| pod_cidr.contains(address));
+            inside.map(|(address, owner)| format!("one that does not hold {address}, the address of node {owner}"))
         };
+        let name = node.meta.name.clone();
         match wrong {
             Some(expected) => {
-                fields.problems().error(here, format!("podCIDR: found {pod_cidr} for node {name}, {expected}"));
+                fields
+                    .problems()
+                    .error(here, format!("podCIDR: found {pod_cidr} for node {name}, expected {expected}"));
                 node.pod_cidr = None;
             }
-            None => kept.push((pod_cidr, name.clone(), here)),
+            None => kept.push((pod_cidr, name, here)),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Pods: their nodes and their addresses.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -10,10 +10,16 @@ use crate::k8s::controllers::bridge_address;
 use crate::k8s::objects::{Node, Pod};
 use crate::lab::parse::documents::Stated;
 
-use super::{hint, there};
+use super::hint;
 
 /// Drops pods on nodes that do not exist, and addresses that a pod cannot have.
-pub(in crate::lab::parse) fn pods(pods: &mut Vec<Stated<'_, Pod>>, nodes: &[Node]) {
+///
+/// Nothing is said of pods for what is their nodes' fault: where there is no node at all, and for the addresses on
+/// nodes that are `unsure`, whose podCIDR could not be taken as it stood.
+pub(in crate::lab::parse) fn pods(pods: &mut Vec<Stated<'_, Pod>>, nodes: &[Node], unsure: &BTreeSet<String>) {
+    if nodes.is_empty() {
+        pods.clear();
+    }
     let by_name: BTreeMap<&str, &Node> = nodes.iter().map(|node| (node.meta.name.as_str(), node)).collect();
     pods.retain(|pod| has_node(pod, &by_name));
     let mut first: BTreeMap<IpAddr, (String, Span)> = BTreeMap::new();
@@ -27,7 +33,10 @@ pub(in crate::lab::parse) fn pods(pods: &mut Vec<Stated<'_, Pod>>, nodes: &[Node
                 format!("expected {address}, the address of its node: it has hostNetwork")
             })
         } else if let Some((other, before)) = first.get(&ip) {
-            Some(format!("expected another: pod {other} has it {}", there(here, *before)))
+            Some(format!("expected another: pod {other} has it {}", fields.problems().there(here, *before)))
+        } else if unsure.contains(&pod.node_name) {
+            pod.pod_ip = None;
+            continue;
         } else {
             node.pod_cidr.and_then(|pod_cidr| misplaced(ip, pod_cidr, &node.meta.name))
         };

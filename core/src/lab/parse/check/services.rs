@@ -7,13 +7,13 @@ use crate::base::Span;
 use crate::k8s::objects::{Protocol, Service};
 use crate::lab::LabSpec;
 use crate::lab::parse::documents::Stated;
-
-use super::there;
+use crate::lab::parse::fields::Fields;
 
 /// Drops clusterIPs and node ports that another service has, and clusterIPs outside the service network.
-pub(in crate::lab::parse) fn services(services: &mut [Stated<'_, Service>], spec: &LabSpec, range_is_stated: bool) {
+pub(in crate::lab::parse) fn services(services: &mut [Stated<'_, Service>], spec: &LabSpec, spec_fields: &Fields<'_>) {
     let mut ips: BTreeMap<IpAddr, (String, Span)> = BTreeMap::new();
     let mut ports: BTreeMap<u16, (String, Span, Vec<Protocol>)> = BTreeMap::new();
+    let range_is_stated = spec_fields.get("serviceCIDR").is_some();
     let mut range_is_noted = false;
     for stated in services {
         cluster_ip(stated, &mut ips, spec, range_is_stated, &mut range_is_noted);
@@ -32,9 +32,11 @@ fn cluster_ip(
     let here = fields.at("spec.clusterIP");
     let name = full_name(service);
     let range = spec.service_cidr;
+    // A service of the other family is none of this network's.
+    let is_outside = range.addr().is_ipv4() == ip.is_ipv4() && !range.contains(&ip);
     let wrong = if let Some((other, before)) = first.get(&ip) {
-        Some(format!("expected another: service {other} has it {}", there(here, *before)))
-    } else if range_is_stated && !range.contains(&ip) {
+        Some(format!("expected another: service {other} has it {}", fields.problems().there(here, *before)))
+    } else if range_is_stated && is_outside {
         Some(format!("expected one in {range}, the serviceCIDR of the cluster"))
     } else {
         None
@@ -44,7 +46,7 @@ fn cluster_ip(
         service.cluster_ip = None;
         return;
     }
-    if !range.contains(&ip) && !*range_is_noted {
+    if is_outside && !*range_is_noted {
         *range_is_noted = true;
         let text =
             format!("clusterIP {ip} is not in {range}; a Lab document can state the serviceCIDR of this cluster");
@@ -74,7 +76,8 @@ fn node_ports(
         match first.get_mut(&node_port) {
             Some((other, _, protocols)) if *other == name && !protocols.contains(&protocol) => protocols.push(protocol),
             Some((other, before, _)) => {
-                let text = format!("expected another: service {other} has it {}", there(here, *before));
+                let text =
+                    format!("expected another: service {other} has it {}", fields.problems().there(here, *before));
                 fields.problems().error(here, format!("nodePort: found {node_port} for service {name}, {text}"));
                 match index {
                     Some(index) => service.ports[index].node_port = None,

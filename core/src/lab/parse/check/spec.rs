@@ -11,7 +11,6 @@ use crate::lab::parse::documents::Stated;
 use crate::lab::parse::fields::Fields;
 
 use super::hint;
-use super::nodes::reserved;
 
 /// Widest network that is still taken to be one cluster's.
 const WIDEST_CLUSTER: u8 = 8;
@@ -21,29 +20,27 @@ const WIDEST_CLUSTER: u8 = 8;
 pub(in crate::lab::parse) fn networks_of_lab(spec: &mut LabSpec, nodes: &[Stated<'_, Node>], fields: &Fields<'_>) {
     let outside = |stated: &&Stated<'_, Node>| stated.object.pod_cidr.is_some_and(|net| !spec.pod_cidr.contains(&net));
     if let (None, Some(first)) = (fields.get("podCIDR"), nodes.iter().find(outside)) {
-        let derived = covering(nodes.iter().filter_map(|stated| stated.object.pod_cidr));
-        let taken = derived.filter(|net| net.prefix_len() >= WIDEST_CLUSTER);
         let default = spec.pod_cidr;
-        let text = match taken {
-            Some(net) => {
-                format!("the nodes' podCIDRs are not in {default}: the cluster's podCIDR is taken to be {net}")
-            }
-            None => format!("the nodes' podCIDRs are not in {default}, the podCIDR of the cluster"),
-        };
-        first.fields.problems().note(first.fields.at("spec.podCIDR"), format!("{text}; a Lab document can state it"));
-        if let Some(net) = taken {
+        let derived = covering(nodes.iter().filter_map(|stated| stated.object.pod_cidr));
+        if let Some(net) = derived.filter(|net| net.prefix_len() >= WIDEST_CLUSTER) {
             spec.pod_cidr = net;
             if fields.mapping("kubeProxy").raw("clusterCIDR").is_none() {
                 spec.kube_proxy.cluster_cidr = Some(net);
             }
         }
+        let text = format!("podCIDRs are not in {default}: the cluster's is taken to be {}", spec.pod_cidr);
+        let hint = "a Lab document can state it (spec.podCIDR)";
+        fields.problems().note(first.fields.at("spec.podCIDR"), format!("{text}; {hint}"));
     }
     let (pods, services) = (spec.pod_cidr, spec.service_cidr);
-    if pods.contains(&services) || services.contains(&pods) {
-        let key = if fields.get("serviceCIDR").is_some() { "serviceCIDR" } else { "podCIDR" };
-        let text =
-            format!("{key}: found podCIDR {pods} and serviceCIDR {services}, expected networks that do not overlap");
-        fields.problems().error(fields.at(key), text);
+    let stated = ["serviceCIDR", "podCIDR"].into_iter().find(|key| fields.get(key).is_some());
+    if let (Some(key), true) = (stated, pods.contains(&services) || services.contains(&pods)) {
+        let expected = "expected networks that do not overlap";
+        fields
+            .problems()
+            .error(fields.at(key), format!("{key}: found podCIDR {pods} and serviceCIDR {services}, {expected}"));
+        let LabSpec { pod_cidr, service_cidr, .. } = LabSpec::default();
+        (spec.pod_cidr, spec.service_cidr) = (pod_cidr, service_cidr);
     }
 }
 
@@ -59,28 +56,43 @@ fn covering(nets: impl Iterator<Item = IpNet>) -> Option<IpNet> {
     })?
 }
 
-/// Drops hosts whose address is somebody else's.
+/// Drops hosts whose name, address or network is somebody else's.
 pub(in crate::lab::parse) fn hosts(spec: &mut LabSpec, nodes: &[Stated<'_, Node>], fields: &Fields<'_>) {
-    let mut taken: Vec<(IpAddr, String)> = nodes
-        .iter()
-        .flat_map(|stated| stated.object.addresses.iter().map(|ip| (*ip, format!("node {}", stated.object.meta.name))))
-        .collect();
-    if let Some(upstream) = spec.dns.as_ref().and_then(|dns| dns.upstream.as_ref()) {
-        taken.push((upstream.address, "host upstream, the resolver of `dns`,".to_owned()));
-    }
+    let subnet = |ip: IpAddr| IpNet::new(ip, 24).map(|net| net.trunc()).unwrap_or(IpNet::from(ip));
+    let of_node = |stated: &Stated<'_, Node>| {
+        let owner = format!("node {}", stated.object.meta.name);
+        stated.object.addresses.iter().map(move |ip| (*ip, subnet(*ip), owner.clone())).collect::<Vec<_>>()
+    };
+    let mut taken: Vec<(IpAddr, IpNet, String)> = nodes.iter().flat_map(of_node).collect();
+    let upstream = spec.dns.as_ref().and_then(|dns| dns.upstream.as_ref()).map(|upstream| upstream.address);
+    taken.extend(upstream.map(|ip| (ip, subnet(ip), "host upstream, the resolver of `dns`,".to_owned())));
+    let (pods, services) = (spec.pod_cidr, spec.service_cidr);
     spec.hosts.retain(|host| {
-        let address = host.address.addr();
-        let whose = match (taken.iter().find(|(ip, _)| *ip == address), address) {
-            (Some((_, owner)), _) => Some(format!("which {owner} has")),
-            (None, IpAddr::V4(v4)) => reserved(v4).map(str::to_owned),
-            (None, IpAddr::V6(_)) => None,
+        let (ip, net) = (host.address.addr(), host.address.trunc());
+        let overlaps = |other: IpNet| other.contains(&net) || net.contains(&other);
+        let wrong = if upstream.is_some() && host.name == "upstream" {
+            Some("a name that the resolver of `dns` has; expected another".to_owned())
+        } else if let Some((.., owner)) = taken.iter().find(|(other, ..)| *other == ip) {
+            Some(format!("which {owner} has; expected another"))
+        } else if net.hosts().next() == Some(ip) {
+            Some("which the fabric's router has; expected another".to_owned())
+        } else if let Some((_, other, owner)) = taken.iter().find(|(_, other, _)| overlaps(*other) && net != *other) {
+            Some(format!("which overlaps with {other} of {owner}; expected the same network or another"))
+        } else if overlaps(pods) || overlaps(services) {
+            Some(format!(
+                "which overlaps with podCIDR {pods} or serviceCIDR {services}; expected a network outside the cluster"
+            ))
+        } else {
+            None
         };
-        if let Some(whose) = &whose {
-            let text = format!("address: found {address}, {whose}; expected another for host {}", host.name);
-            fields.problems().error(host.span, text);
+        if let Some(wrong) = &wrong {
+            fields
+                .problems()
+                .error(host.span, format!("hosts: found {} for host {}, {wrong}", host.address, host.name));
+        } else {
+            taken.push((ip, net, format!("host {}", host.name)));
         }
-        taken.push((address, format!("host {}", host.name)));
-        whose.is_none()
+        wrong.is_none()
     });
 }
 
@@ -94,8 +106,10 @@ pub(in crate::lab::parse) fn places(spec: &mut LabSpec, objects: &Objects, field
         spec.node_mtus.remove(name);
     }
     let nodes = node_names.iter().map(|name| Place::Node((*name).to_owned()));
-    let pods = objects.pods.iter().map(|pod| Place::pod(&pod.meta.namespace, &pod.meta.name));
-    let hosts = spec.hosts.iter().map(|host| Place::Host(host.name.clone()));
+    let sandboxed = objects.pods.iter().filter(|pod| !pod.finished && !pod.host_network);
+    let pods = sandboxed.map(|pod| Place::pod(&pod.meta.namespace, &pod.meta.name));
+    let upstream = spec.dns.as_ref().and_then(|dns| dns.upstream.as_ref()).map(|_| Place::Host("upstream".to_owned()));
+    let hosts = spec.hosts.iter().map(|host| Place::Host(host.name.clone())).chain(upstream);
     let fabric = [Place::Router("fabric".to_owned())];
     let known: Vec<String> = nodes.chain(pods).chain(hosts).chain(fabric).map(|place| place.to_string()).collect();
     let sysctl = fields.mapping("sysctl");

@@ -56,16 +56,24 @@ fn endpoint_port(fields: &Fields<'_>) -> Option<EndpointPort> {
     Some(EndpointPort { name: text_or_empty(fields, "name"), protocol: protocol(fields), port })
 }
 
-/// v1 Endpoints as what the mirroring controller would make of them: a slice for each subset.
-pub(in crate::lab::parse) fn endpoints(fields: &Fields<'_>) -> Vec<EndpointSlice> {
-    let Some(meta) = meta::namespaced(fields) else { return Vec::new() };
+/// v1 Endpoints as what the mirroring controller would make of them.
+pub(in crate::lab::parse) struct Endpoints {
+    pub(in crate::lab::parse) meta: ObjectMeta,
+    /// A slice for each subset.
+    pub(in crate::lab::parse) slices: Vec<EndpointSlice>,
+}
+
+/// Reads v1 Endpoints.
+pub(in crate::lab::parse) fn endpoints(fields: &Fields<'_>) -> Option<Endpoints> {
+    let meta = meta::namespaced(fields)?;
     let slice = |(number, subset): (usize, Fields<'_>)| EndpointSlice {
         meta: ObjectMeta { name: format!("{}-{number}", meta.name), ..meta.clone() },
         service_name: meta.name.clone(),
         ports: subset.mappings("ports").filter_map(|fields| endpoint_port(&fields)).collect(),
         endpoints: subset_addresses(&subset),
     };
-    fields.mappings("subsets").enumerate().map(slice).collect()
+    let slices = fields.mappings("subsets").enumerate().map(slice).collect();
+    Some(Endpoints { meta, slices })
 }
 
 fn subset_addresses(subset: &Fields<'_>) -> Vec<Endpoint> {

@@ -2,10 +2,12 @@
 
 use std::net::IpAddr;
 
-use crate::k8s::objects::{Node, Taint};
-use crate::lab::parse::fields::Fields;
+use ipnet::IpNet;
 
-use super::{meta, text_or_empty};
+use crate::k8s::objects::{Node, Taint};
+use crate::lab::parse::fields::{Fields, net};
+
+use super::{ipv4, meta, text_or_empty};
 
 pub(in crate::lab::parse) fn node(fields: &Fields<'_>) -> Option<Node> {
     let spec = fields.mapping("spec");
@@ -21,8 +23,13 @@ pub(in crate::lab::parse) fn node(fields: &Fields<'_>) -> Option<Node> {
     Some(Node {
         meta: meta::cluster_wide(fields)?,
         addresses,
-        pod_cidr: spec.net("podCIDR"),
+        pod_cidr: pod_cidr(&spec),
         unschedulable: spec.flag("unschedulable").unwrap_or(false),
         taints: spec.mappings("taints").map(taint).collect(),
     })
+}
+
+fn pod_cidr(spec: &Fields<'_>) -> Option<IpNet> {
+    let others = spec.read_all("podCIDRs", "a network like 10.244.0.0/24", net);
+    ipv4(spec, "podCIDR", spec.net("podCIDR"), others, |net| net.addr().is_ipv4())
 }

@@ -1,9 +1,11 @@
 //! v1 Pod, and the pod template of what makes pods.
 
+use std::net::IpAddr;
+
 use crate::k8s::objects::{Container, ContainerPort, ObjectMeta, Pod, Toleration};
 use crate::lab::parse::fields::Fields;
 
-use super::{meta, protocol, text_or_empty};
+use super::{ipv4, meta, protocol, text_or_empty};
 
 pub(in crate::lab::parse) fn pod(fields: &Fields<'_>) -> Option<Pod> {
     let status = fields.mapping("status");
@@ -12,12 +14,17 @@ pub(in crate::lab::parse) fn pod(fields: &Fields<'_>) -> Option<Pod> {
     let finished = matches!(status.text("phase"), Some("Succeeded" | "Failed"));
     Some(Pod {
         // What has finished owns nothing: its address is another pod's by now.
-        pod_ip: if finished { None } else { status.ip("podIP") },
+        pod_ip: if finished { None } else { pod_ip(&status) },
         ready: !finished && !status.mappings("conditions").any(is_unready),
         finished,
         terminating: fields.mapping("metadata").get("deletionTimestamp").is_some(),
         ..template(meta::namespaced(fields)?, fields)
     })
+}
+
+fn pod_ip(status: &Fields<'_>) -> Option<IpAddr> {
+    let others = status.mappings("podIPs").filter_map(|fields| fields.ip("ip"));
+    ipv4(status, "podIP", status.ip("podIP"), others, IpAddr::is_ipv4)
 }
 
 /// `spec.template`: a pod that is nowhere yet.

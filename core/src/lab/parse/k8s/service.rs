@@ -43,12 +43,11 @@ pub(in crate::lab::parse) fn service(fields: &Fields<'_>) -> Option<Service> {
     })
 }
 
-/// `clusterIP`, where `""` counts as absent.
+/// Of a dual-stack service the IPv4 address; an address of the other family alone is kept as it is.
 fn cluster_ip(spec: &Fields<'_>) -> Option<IpAddr> {
-    match spec.get("clusterIP").map(text) {
-        Some(Some("")) => None,
-        _ => spec.read("clusterIP", "an IP address or None", ip),
-    }
+    let primary = spec.ip("clusterIP")?;
+    let others = spec.items("clusterIPs").iter().filter_map(ip);
+    Some([primary].into_iter().chain(others).find(IpAddr::is_ipv4).unwrap_or(primary))
 }
 
 fn is_local(spec: &Fields<'_>, key: &str) -> bool {

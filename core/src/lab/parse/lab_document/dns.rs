@@ -14,7 +14,7 @@ pub(super) fn dns(fields: &Fields<'_>) -> DnsSpec {
 
 fn upstream(fields: &Fields<'_>) -> Option<UpstreamSpec> {
     fields.only("dns.upstream", &["address", "records"]);
-    if fields.get("address").is_none() {
+    if fields.get("address").is_none_or(|node| text(node) == Some("")) {
         fields.problems().error(fields.span(), "found an upstream without address, expected an IP address");
     }
     let records = fields.read_all("records", "a record like `example.com. 300 IN A 93.184.216.34`", record);

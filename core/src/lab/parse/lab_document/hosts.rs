@@ -13,9 +13,11 @@ pub(super) fn hosts(spec: &Fields<'_>) -> Vec<HostSpec> {
         let Some(host) = host(&fields) else { continue };
         match hosts.iter().find(|other| other.name == host.name) {
             Some(first) => {
-                let text =
-                    format!("found host {} again, expected it once: it stands at line {}", host.name, first.span.line);
-                fields.problems().error(fields.at("name"), text);
+                let here = fields.at("name");
+                let there = fields.problems().there(here, first.span);
+                fields
+                    .problems()
+                    .error(here, format!("found host {} again, expected it once: it stands {there}", host.name));
             }
             None => hosts.push(host),
         }

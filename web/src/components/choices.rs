@@ -1,0 +1,196 @@
+//! What can be chosen: who sends, who receives, by which protocol.
+
+use kubehop_core::api::Scene;
+
+/// A place that can send or receive, as an option of a menu.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Its value: a reference, or an address with a port.
+    pub value: String,
+    /// What the menu says.
+    pub label: String,
+}
+
+/// Places that belong together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Group {
+    /// The node, or what else they have in common.
+    pub label: String,
+    /// They.
+    pub places: Vec<Place>,
+}
+
+/// A protocol of the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scheme {
+    Http,
+    Tcp,
+    Udp,
+    Ping,
+}
+
+impl Scheme {
+    pub(super) const ALL: [Self; 4] = [Self::Http, Self::Tcp, Self::Udp, Self::Ping];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+            Self::Ping => "ping",
+        }
+    }
+
+    fn transport(self) -> &'static str {
+        if self == Self::Udp { "UDP" } else { "TCP" }
+    }
+
+    /// The port that is asked where nobody listens, or nothing is known: the protocol's own.
+    fn own_port(self) -> u16 {
+        if self == Self::Udp { 53 } else { 80 }
+    }
+}
+
+/// A target in its parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Target {
+    pub scheme: Scheme,
+    pub host: String,
+    pub port: Option<String>,
+    /// What follows the port, kept as it is.
+    pub path: String,
+}
+
+impl Target {
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (scheme, rest) = text.split_once("://")?;
+        let scheme = Scheme::ALL.into_iter().find(|known| known.name() == scheme)?;
+        let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) => (host, Some(port.to_owned())),
+            None => (authority, None),
+        };
+        Some(Self { scheme, host: host.to_owned(), port, path: path.to_owned() })
+    }
+
+    /// The value of the receiver's menu that stands for this target.
+    pub(super) fn value(&self) -> String {
+        match (&self.port, self.scheme) {
+            (_, Scheme::Ping) => self.host.clone(),
+            (Some(port), _) => format!("{}:{port}", self.host),
+            (None, scheme) => format!("{}:{}", self.host, scheme.own_port()),
+        }
+    }
+}
+
+/// Who can send: pods by node, nodes, machines outside.
+pub(super) fn senders(scene: &Scene) -> Vec<Group> {
+    let mut groups: Vec<Group> = scene
+        .nodes
+        .iter()
+        .filter(|node| !node.pods.is_empty())
+        .map(|node| Group {
+            label: format!("pods of {}", node.name),
+            places: node.pods.iter().map(|pod| Place { value: pod.reference.clone(), label: pod_label(&pod.namespace, &pod.name) }).collect(),
+        })
+        .collect();
+    let machines = |label: &str, nodes: &[kubehop_core::api::NodeView]| Group {
+        label: label.to_owned(),
+        places: nodes.iter().map(|node| Place { value: node.reference.clone(), label: node.name.clone() }).collect(),
+    };
+    groups.push(machines("nodes", &scene.nodes));
+    groups.push(machines("outside", &scene.hosts));
+    groups.retain(|group| !group.places.is_empty());
+    groups
+}
+
+/// Who can receive by `scheme`: for a ping every address, else every port that somebody listens on. Values are what
+/// follows `scheme://`.
+pub(super) fn receivers(scene: &Scene, scheme: Scheme, from: &str) -> Vec<Group> {
+    let mut groups = Vec::new();
+    for node in &scene.nodes {
+        let mut places = Vec::new();
+        for pod in &node.pods {
+            let label = pod_label(&pod.namespace, &pod.name);
+            if scheme == Scheme::Ping {
+                places.push(Place { value: pod.ip.clone(), label });
+                continue;
+            }
+            let ports = pod.containers.iter().flat_map(|container| &container.ports);
+            let ports = ports.filter_map(|port| port.split_once('/')).filter(|(_, transport)| *transport == scheme.transport());
+            for (port, _) in ports {
+                places.push(Place { value: format!("{}:{port}", pod.ip), label: format!("{label} :{port}") });
+                if from == pod.reference || from.starts_with(&format!("{}/", pod.reference)) {
+                    places.push(Place { value: format!("127.0.0.1:{port}"), label: format!("itself, 127.0.0.1:{port}") });
+                }
+            }
+        }
+        groups.push(Group { label: format!("pods of {}", node.name), places });
+    }
+    let machines = |label: &str, nodes: &[kubehop_core::api::NodeView]| Group {
+        label: label.to_owned(),
+        places: nodes
+            .iter()
+            .map(|node| {
+                let port = scheme.own_port();
+                let value = if scheme == Scheme::Ping { node.address.clone() } else { format!("{}:{port}", node.address) };
+                let label = if scheme == Scheme::Ping { node.name.clone() } else { format!("{} :{port}", node.name) };
+                Place { value, label }
+            })
+            .collect(),
+    };
+    groups.push(machines("nodes", &scene.nodes));
+    groups.push(machines("outside", &scene.hosts));
+    groups.retain(|group| !group.places.is_empty());
+    groups
+}
+
+/// The same receiver by another protocol, at a port that it has for it.
+pub(super) fn with_scheme(scene: &Scene, target: &Target, scheme: Scheme, from: &str) -> String {
+    let groups = receivers(scene, scheme, from);
+    let places = || groups.iter().flat_map(|group| &group.places);
+    let host_of = |value: &str| value.split(':').next().unwrap_or_default().to_owned();
+    let own = target.value();
+    let same = places().find(|place| place.value == own).or_else(|| places().find(|place| host_of(&place.value) == target.host));
+    let value = same.or_else(|| places().next()).map_or(own, |place| place.value.clone());
+    format!("{}://{value}", scheme.name())
+}
+
+fn pod_label(namespace: &str, name: &str) -> String {
+    if namespace == "default" { name.to_owned() } else { format!("{namespace}/{name}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Scheme, Target, receivers, senders, with_scheme};
+    use crate::state::{Scenario, Walk};
+
+    fn walk() -> Walk {
+        Walk::new(&Scenario::default()).expect("the built-in walk")
+    }
+
+    #[test]
+    fn everyone_can_send_and_whoever_listens_can_receive() {
+        let scene = walk().scene;
+        let labels: Vec<String> = senders(&scene).into_iter().flat_map(|group| group.places).map(|place| place.label).collect();
+        assert_eq!(labels, ["client", "web-0", "web-1", "duo", "node-a", "node-b", "laptop"]);
+        let values = |scheme| -> Vec<String> {
+            receivers(&scene, scheme, "pod/default/duo").into_iter().flat_map(|group| group.places).map(|place| place.value).collect()
+        };
+        assert!(values(Scheme::Http).contains(&"127.0.0.1:9090".to_owned()));
+        assert_eq!(values(Scheme::Udp)[..2], ["10.244.1.3:8125", "127.0.0.1:8125"]);
+        assert!(values(Scheme::Ping).contains(&"172.18.0.3".to_owned()));
+    }
+
+    #[test]
+    fn a_receiver_is_kept_when_the_protocol_changes() {
+        let scene = walk().scene;
+        let target = Target::parse("http://10.244.1.3:9090/path").expect("a target");
+        assert_eq!(target.path, "/path");
+        assert_eq!(with_scheme(&scene, &target, Scheme::Udp, ""), "udp://10.244.1.3:8125");
+        assert_eq!(with_scheme(&scene, &target, Scheme::Ping, ""), "ping://10.244.1.3");
+        assert_eq!(with_scheme(&scene, &target, Scheme::Tcp, ""), "tcp://10.244.1.3:9090");
+        let nobody = Target::parse("http://10.244.1.2:8080").expect("a target");
+        assert_eq!(with_scheme(&scene, &nobody, Scheme::Udp, ""), "udp://10.244.1.3:8125");
+    }
+}

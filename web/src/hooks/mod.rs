@@ -1,0 +1,15 @@
+//! What speaks with the browser.
+
+mod address;
+mod clipboard;
+mod file;
+mod player;
+mod travel;
+mod width;
+
+pub(crate) use address::{fragment, query, use_address};
+pub(crate) use clipboard::copy_or_select;
+pub(crate) use file::read_text;
+pub(crate) use player::use_player;
+pub(crate) use travel::{Travel, use_travel};
+pub(crate) use width::{Layout, use_layout};

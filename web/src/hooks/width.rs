@@ -1,0 +1,74 @@
+//! Which layout fits: by the width of the page's own element, which may be a column of somebody else's page.
+
+use wasm_bindgen::JsCast;
+use wasm_bindgen::closure::Closure;
+use web_sys::{Element, ResizeObserver};
+use yew::{NodeRef, hook, use_effect_with, use_state_eq};
+
+/// How the page is laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// Everything at once.
+    Full,
+    /// Everything at once, with the right column a little narrower.
+    Tight,
+    /// A list of steps beside one panel.
+    Rail,
+    /// A list of steps, or one panel.
+    Line,
+    /// The same, on the narrowest screen there is.
+    Slim,
+}
+
+impl Layout {
+    fn of(width: f64) -> Self {
+        match width {
+            width if width >= 1240.0 => Self::Full,
+            width if width >= 1040.0 => Self::Tight,
+            width if width >= 560.0 => Self::Rail,
+            width if width >= 345.0 => Self::Line,
+            _ => Self::Slim,
+        }
+    }
+
+    /// The class that the style sheet knows it by.
+    pub(crate) fn class(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Tight => "full tight",
+            Self::Rail => "rail",
+            Self::Line => "line",
+            Self::Slim => "line slim",
+        }
+    }
+
+    /// Whether all regions are shown at once.
+    pub(crate) fn is_full(self) -> bool {
+        matches!(self, Self::Full | Self::Tight)
+    }
+}
+
+/// The layout that fits `node`; the full one until it is measured.
+#[hook]
+pub(crate) fn use_layout(node: &NodeRef) -> Layout {
+    let layout = use_state_eq(|| Layout::Full);
+    let setter = layout.setter();
+    use_effect_with(node.clone(), move |node| {
+        let watch = node.cast::<Element>().and_then(|element| {
+            setter.set(Layout::of(element.get_bounding_client_rect().width()));
+            let measured = element.clone();
+            let on_resize = Closure::<dyn FnMut()>::new(move || {
+                setter.set(Layout::of(measured.get_bounding_client_rect().width()));
+            });
+            let observer = ResizeObserver::new(on_resize.as_ref().unchecked_ref()).ok()?;
+            observer.observe(&element);
+            Some((observer, on_resize))
+        });
+        move || {
+            if let Some((observer, _closure)) = watch {
+                observer.disconnect();
+            }
+        }
+    });
+    *layout
+}
