@@ -50,6 +50,10 @@ proptest! {
         let mtus = labs::mtus(&scene);
         for frame in &trace.frames {
             let name = &trace.devices[frame.device].name;
+            // Linux's own exception: br_netfilter puts pieces together at a port, and the bridge carries the whole.
+            if name.ends_with(":cbr0") {
+                continue;
+            }
             let mtu = mtus[name];
             prop_assert!(frame.packet.network_len() <= mtu, "{} bytes on {name} of {mtu}", frame.packet.network_len());
         }

@@ -5,13 +5,21 @@
 
 use std::sync::Arc;
 
-use super::{Ctx, Next};
+use super::{Ctx, Next, fragment};
 use crate::net::{At, DevRef, FdbLookup, FdbTarget, NetNs, Skb, Topology};
 use crate::trace::{BridgeTarget, Decision, Draft, Stage, Written};
 use crate::wire::EthernetHeader;
 
 /// A frame comes in by a port.
 pub(crate) fn bridge_rx(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>) -> Next {
+    // br_netfilter shows netfilter whole packets only.
+    let skb = match topo.ns(at.ns).has_netfilter {
+        true => match fragment::gather(topo, at, skb, ctx) {
+            Some(whole) => whole,
+            None => return Next::Done,
+        },
+        false => skb,
+    };
     let ns = topo.ns_mut(at.ns);
     let port = ns.interface(at.index).dev.clone();
     let (Some(bridge), Some(ethernet)) = (ns.interface(at.index).master.clone(), skb.packet.ethernet()) else {
@@ -26,11 +34,15 @@ pub(crate) fn bridge_rx(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>
     match choice.target {
         BridgeTarget::Host => to_host,
         // The ports first, then the machine itself.
-        BridgeTarget::Broadcast(_) => Next::Many(to_ports(at, choice.ports, &skb).chain([to_host]).collect()),
+        BridgeTarget::Broadcast(_) => {
+            let mut nexts = to_ports(topo, at, &choice.ports, &skb, ctx);
+            nexts.push(to_host);
+            Next::Many(nexts)
+        }
         // A capture makes the bridge promiscuous: it sees a copy of what only passes between its ports.
         BridgeTarget::Port(_) | BridgeTarget::Unknown(_) => {
             ctx.capture(topo, At { index: bridge.index, ..at }, &skb);
-            Next::Many(to_ports(at, choice.ports, &skb).collect())
+            Next::Many(to_ports(topo, at, &choice.ports, &skb, ctx))
         }
     }
 }
@@ -43,7 +55,7 @@ pub(crate) fn bridge_tx(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>
     let lookup = fdb.lookup(ethernet.dst);
     let choice = choose(topo.ns(at.ns), &bridge, None, ethernet, &lookup);
     record(topo, at, &bridge, &skb, &choice, lookup, None, ctx);
-    Next::Many(to_ports(at, choice.ports, &skb).collect())
+    Next::Many(to_ports(topo, at, &choice.ports, &skb, ctx))
 }
 
 struct Choice {
@@ -95,6 +107,12 @@ fn record(
     ctx.record(topo, at.ns, skb, draft);
 }
 
-fn to_ports(at: At, ports: Vec<u32>, skb: &Skb) -> impl Iterator<Item = Next> {
-    ports.into_iter().map(move |index| Next::HardXmit(At { index, ..at }, skb.clone()))
+fn to_ports(topo: &Topology, at: At, ports: &[u32], skb: &Skb, ctx: &mut Ctx<'_>) -> Vec<Next> {
+    let mut nexts = Vec::new();
+    for index in ports {
+        let port = At { index: *index, ..at };
+        let frames = fragment::scatter_frame(topo, port, skb, ctx);
+        nexts.extend(frames.into_iter().map(|frame| Next::HardXmit(port, frame)));
+    }
+    nexts
 }

@@ -1,18 +1,26 @@
 //! Forwarding: a packet that arrived here but belongs elsewhere.
 //!
-//! Owns the TTL and the FORWARD hook. The route was chosen by `ip_rcv`; sending is `ip_output`'s.
+//! Owns the TTL, the MTU of what must not be cut, and the FORWARD hook. The route was chosen by `ip_rcv`; sending is `ip_output`'s.
 //! Not modelled: IP options, redirects. Read first: RFC 1812 section 5.2, net/ipv4/ip_forward.c.
 
 use super::{Ctx, Next, OutRoute, hook};
 use crate::net::{At, Skb, Topology};
-use crate::trace::{Decision, Draft, DropReason, Hook, Stage};
+use crate::trace::{Decision, Draft, DropReason, Hook, MtuCheck, Stage};
+use crate::wire::IcmpError;
 
 /// Models `ip_forward`.
 pub(crate) fn ip_forward(topo: &mut Topology, at: At, mut skb: Skb, route: OutRoute, ctx: &mut Ctx<'_>) -> Next {
     let dev = topo.ns(at.ns).interface(at.index).dev.clone();
-    let ttl = skb.packet.ip_header().map_or(0, |ip| ip.ttl);
+    let (ttl, df) = skb.packet.ip_header().map_or((0, false), |ip| (ip.ttl, ip.df));
+    let draft = Draft::new(Stage::Forward, Decision::Drop(DropReason::IpInhdr), &skb.packet).on(&dev.name);
     if ttl <= 1 {
-        return ctx.drop(topo, at.ns, &skb, Stage::Forward, &dev, DropReason::IpInhdr);
+        return ctx.complain(topo, at.ns, skb, draft, DropReason::IpInhdr, IcmpError::ExcTtl);
+    }
+    let out = topo.ns(at.ns).interface(route.dev.index);
+    let check = MtuCheck { device: route.dev.name.clone(), mtu: out.mtu, len: skb.packet.network_len() };
+    if df && !check.fits() {
+        let mtu = u16::try_from(check.mtu).unwrap_or(u16::MAX);
+        return ctx.complain(topo, at.ns, skb, draft.mtu(check), DropReason::PktTooBig, IcmpError::FragNeeded { mtu });
     }
     let before = skb.packet.clone();
     skb.packet.decrement_ttl();

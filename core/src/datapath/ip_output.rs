@@ -1,9 +1,8 @@
 //! An IP packet leaves by a route: POSTROUTING, then the device's MTU.
 //!
-//! Models net/ipv4/ip_output.c ip_output and ip_finish_output. Not modelled yet: fragmentation; what does not fit is
-//! refused and says so.
+//! Models net/ipv4/ip_output.c ip_output and ip_finish_output.
 
-use super::{Ctx, Next, OutRoute, hook};
+use super::{Ctx, Next, OutRoute, fragment, hook};
 use crate::net::{NsId, Skb, Topology};
 use crate::trace::{Decision, Draft, DropReason, Hook, MtuCheck, Stage};
 
@@ -14,12 +13,18 @@ pub(crate) fn ip_output(topo: &mut Topology, ns: NsId, skb: Skb, route: OutRoute
         mtu: topo.ns(ns).interface(route.dev.index).mtu,
         len: skb.packet.network_len(),
     };
-    let fits = check.fits();
-    let reason = DropReason::PktTooBig;
-    let decision = if fits { Decision::Fits } else { Decision::Drop(reason) };
-    let draft = Draft::new(Stage::Output, decision, &skb.packet).on(&route.dev.name).mtu(check);
-    if !fits {
+    let (fits, mtu) = (check.fits(), check.mtu);
+    let draft = Draft::new(Stage::Output, Decision::Fits, &skb.packet).on(&route.dev.name).mtu(check);
+    let df = skb.packet.ip_header().is_some_and(|ip| ip.df);
+    if !fits && df {
+        let reason = DropReason::PktTooBig;
+        let draft = Draft { decision: Decision::Drop(reason), ..draft };
         return ctx.drop_with(topo, ns, &skb, draft.ends(), reason);
+    }
+    // What was put together on its way here is cut again, and into no larger pieces than it came in.
+    if !fits || skb.frag_max_size.is_some() {
+        let limit = skb.frag_max_size.map_or(mtu, |max| max.min(mtu));
+        return fragment::scatter(topo, ns, skb, &route, limit, draft, ctx);
     }
     ctx.record(topo, ns, &skb, draft);
     Next::Neighbour(ns, skb, route)

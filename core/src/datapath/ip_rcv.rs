@@ -4,11 +4,20 @@
 //! Not modelled: source validation (rp_filter), IP options, broadcasts.
 
 use super::route::{Routed, lookup};
-use super::{Ctx, Next, hook};
+use super::{Ctx, Next, fragment, hook};
 use crate::net::{At, Skb, Topology};
 use crate::trace::{Decision, Draft, DropReason, Hook, Stage};
+use crate::wire::IcmpError;
 
 pub(crate) fn ip_rcv(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>) -> Next {
+    // nf_defrag_ipv4: connection tracking sees whole packets only.
+    let skb = match topo.ns(at.ns).has_netfilter {
+        true => match fragment::gather(topo, at, skb, ctx) {
+            Some(whole) => whole,
+            None => return Next::Done,
+        },
+        false => skb,
+    };
     let ns = topo.ns(at.ns);
     let dev = ns.interface(at.index).dev.clone();
     let Some(ip) = skb.packet.ip_header() else {
@@ -37,7 +46,12 @@ pub(crate) fn ip_rcv(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>) -
         }
         _ => {
             let reason = DropReason::IpInnoroutes;
-            ctx.drop_with(topo, at.ns, &skb, draft(Decision::Drop(reason)).ends(), reason)
+            let draft = draft(Decision::Drop(reason));
+            // Who forwards nothing complains of nothing (ip_error).
+            match may_forward {
+                true => ctx.complain(topo, at.ns, skb, draft, reason, IcmpError::NetUnreach),
+                false => ctx.drop_with(topo, at.ns, &skb, draft.ends(), reason),
+            }
         }
     }
 }

@@ -45,6 +45,8 @@ pub(crate) fn hard_xmit(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>
             }
             Next::Done
         }
+        // A bridge without ports has no carrier: its queue drops everything (linkwatch puts it to noop_qdisc).
+        InterfaceKind::Bridge { .. } if topo.ns(at.ns).ports(at.index).next().is_none() => Next::Done,
         InterfaceKind::Bridge { .. } => {
             ctx.capture(topo, at, &skb);
             Next::BridgeTx(at, skb)

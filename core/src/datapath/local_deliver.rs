@@ -4,12 +4,13 @@
 
 use std::net::IpAddr;
 
-use super::{Ctx, Effect, Next, Sender, hook, tunnel};
+use super::{Ctx, Effect, Next, Sender, fragment, hook, tunnel};
 use crate::net::{At, DevRef, Skb, SocketLookup, Topology, TransportProtocol};
 use crate::trace::{Decision, Draft, DropReason, Hook, Stage};
-use crate::wire::{self, Icmp, IpHeader, IpSpec, Tcp, TcpFlags, TcpOptions, TcpSpec, Transport};
+use crate::wire::{self, Icmp, IcmpError, IpHeader, IpSpec, Tcp, TcpFlags, TcpOptions, TcpSpec, Transport};
 
 pub(crate) fn local_deliver(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>) -> Next {
+    let Some(skb) = fragment::gather(topo, at, skb, ctx) else { return Next::Done };
     let dev = topo.ns(at.ns).interface(at.index).dev.clone();
     hook::pass(topo, at.ns, Hook::Input, &dev, &skb, ctx);
     let (Some(ip), Some(transport)) = (skb.packet.ip_header(), skb.packet.transport()) else {
@@ -18,7 +19,10 @@ pub(crate) fn local_deliver(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx
     match transport {
         Transport::Udp(udp) if tunnel::device_for(topo.ns(at.ns), udp.dport).is_some() => Next::Decap(at, skb),
         Transport::Udp(udp) => match lookup_socket(topo, at, ip, TransportProtocol::Udp, udp.dport, udp.sport) {
-            SocketLookup::None => ctx.drop(topo, at.ns, &skb, Stage::Deliver, &dev, DropReason::NoSocket),
+            SocketLookup::None => {
+                let draft = Draft::new(Stage::Deliver, Decision::Drop(DropReason::NoSocket), &skb.packet).on(&dev.name);
+                ctx.complain(topo, at.ns, skb, draft, DropReason::NoSocket, IcmpError::PortUnreach)
+            }
             socket => deliver(topo, at, &dev, skb, socket, ctx),
         },
         Transport::Tcp(tcp) => match lookup_socket(topo, at, ip, TransportProtocol::Tcp, tcp.dport, tcp.sport) {
@@ -32,6 +36,10 @@ pub(crate) fn local_deliver(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx
                 socket => deliver(topo, at, &dev, skb, socket, ctx),
             }
         }
+        Transport::Icmp(Icmp::Error(_)) => match quoted_socket(topo, at, &skb) {
+            SocketLookup::None => ctx.drop(topo, at.ns, &skb, Stage::Deliver, &dev, DropReason::NoSocket),
+            socket => deliver(topo, at, &dev, skb, socket, ctx),
+        },
         Transport::Icmp(Icmp::Other { .. }) | Transport::Other(_) => {
             ctx.drop(topo, at.ns, &skb, Stage::Deliver, &dev, DropReason::NoSocket)
         }
@@ -47,6 +55,19 @@ fn lookup_socket(
     peer_port: u16,
 ) -> SocketLookup {
     topo.ns(at.ns).sockets.lookup(protocol, (ip.dst, own_port), (ip.src, peer_port))
+}
+
+/// The socket that sent what an ICMP error quotes. Models icmp_socket_deliver and the err_handlers behind it.
+fn quoted_socket(topo: &Topology, at: At, skb: &Skb) -> SocketLookup {
+    let Some(quoted) = skb.packet.quoted() else { return SocketLookup::None };
+    let (Some(ip), Some(transport)) = (quoted.ip_header(), quoted.transport()) else { return SocketLookup::None };
+    let (protocol, own_port, peer_port) = match transport {
+        Transport::Tcp(tcp) => (TransportProtocol::Tcp, tcp.sport, tcp.dport),
+        Transport::Udp(udp) => (TransportProtocol::Udp, udp.sport, udp.dport),
+        Transport::Icmp(Icmp::EchoRequest { id, .. }) => (TransportProtocol::Icmp, id, 0),
+        Transport::Icmp(_) | Transport::Other(_) => return SocketLookup::None,
+    };
+    topo.ns(at.ns).sockets.lookup(protocol, (ip.src, own_port), (ip.dst, peer_port))
 }
 
 fn deliver(topo: &Topology, at: At, dev: &DevRef, skb: Skb, socket: SocketLookup, ctx: &mut Ctx<'_>) -> Next {
@@ -111,5 +132,5 @@ fn reply_header(topo: &mut Topology, at: At, ip: IpHeader, df: bool) -> Option<I
     let ns = topo.ns_mut(at.ns);
     // A packet that must not be fragmented needs no identification (ip_select_ident_segs).
     let id = if df { 0 } else { ns.dice.word() as u16 };
-    Some(IpSpec { src, dst, ttl: ns.sysctls.ip_default_ttl, df, id })
+    Some(IpSpec { src, dst, ttl: ns.sysctls.ip_default_ttl, df, id, tos: 0 })
 }

@@ -6,7 +6,9 @@
 
 mod arp;
 mod bridge;
+mod fragment;
 mod hook;
+mod icmp;
 mod ip_forward;
 mod ip_output;
 mod ip_rcv;
@@ -24,7 +26,8 @@ use std::time::Duration;
 
 use crate::base::Instant;
 use crate::net::{At, DevRef, NsId, Skb, SocketLookup, Topology};
-use crate::trace::{Draft, DropReason, Recorder, Stage};
+use crate::trace::{Decision, Draft, DropReason, Recorder, Stage};
+use crate::wire::IcmpError;
 
 pub(crate) use neighbour::{RETRANS_TIME, ask_again};
 pub(crate) use route::{OutRoute, Routed, lookup as route_lookup, route_output};
@@ -50,6 +53,8 @@ pub(crate) enum Next {
     LocalOut(NsId, Skb, Sender),
     /// An IP packet leaves by a route.
     Output(NsId, Skb, OutRoute),
+    /// A packet cannot go on, and its sender is to be told.
+    IcmpSend(NsId, Skb, IcmpError),
     /// An IP packet needs a link address.
     Neighbour(NsId, Skb, OutRoute),
     /// A frame is handed to a device.
@@ -146,7 +151,7 @@ impl Ctx<'_> {
         dev: &DevRef,
         reason: DropReason,
     ) -> Next {
-        let draft = Draft::new(stage, crate::trace::Decision::Drop(reason), &skb.packet).on(&dev.name).ends();
+        let draft = Draft::new(stage, Decision::Drop(reason), &skb.packet).on(&dev.name).ends();
         self.drop_with(topo, ns, skb, draft, reason)
     }
 
@@ -155,6 +160,21 @@ impl Ctx<'_> {
         self.record(topo, ns, skb, draft);
         self.effects.push(Effect::Dropped { ns, reason });
         Next::Done
+    }
+
+    /// Records `draft`, by which `skb` ends, and has its sender told.
+    pub(crate) fn complain(
+        &mut self,
+        topo: &Topology,
+        ns: NsId,
+        skb: Skb,
+        mut draft: Draft,
+        reason: DropReason,
+        error: IcmpError,
+    ) -> Next {
+        draft.decision = Decision::Complain(reason, error);
+        self.drop_with(topo, ns, &skb, draft.ends(), reason);
+        Next::IcmpSend(ns, skb, error)
     }
 
     /// Puts a frame into the capture of a device.
@@ -184,6 +204,7 @@ pub(crate) fn dispatch(topo: &mut Topology, next: Next, ctx: &mut Ctx<'_>) {
             Next::LocalIn(at, skb) => local_deliver::local_deliver(topo, at, skb, ctx),
             Next::LocalOut(ns, skb, sender) => local_out::local_out(topo, ns, skb, &sender, ctx),
             Next::Output(ns, skb, route) => ip_output::ip_output(topo, ns, skb, route, ctx),
+            Next::IcmpSend(ns, skb, error) => icmp::icmp_send(topo, ns, &skb, error, ctx),
             Next::Neighbour(ns, skb, route) => neighbour::resolve(topo, ns, skb, &route, ctx),
             Next::LinkTx(at, skb) => link_tx::link_tx(topo, at, skb, ctx),
             Next::HardXmit(at, skb) => link_tx::hard_xmit(topo, at, skb, ctx),

@@ -10,7 +10,7 @@ use super::{Ctx, Effect, Next, OutRoute};
 use crate::base::MacAddr;
 use crate::net::{At, DevRef, InterfaceKind, NsId, Skb, Topology};
 use crate::trace::{Decision, Draft, DropReason, Stage};
-use crate::wire::{self, ArpOp, ArpSpec, ETHERTYPE_IPV4};
+use crate::wire::{self, ArpOp, ArpSpec, ETHERTYPE_IPV4, IcmpError};
 
 /// Broadcasts before giving up: `mcast_solicit`.
 const MCAST_SOLICIT: u32 = 3;
@@ -70,14 +70,15 @@ pub(crate) fn ask_again(
     if n_asked < MCAST_SOLICIT {
         return solicit(topo, At { ns, index: dev.index }, dev, ip, n_asked + 1, ctx);
     }
-    for skb in neighbours.fail(ip, dev) {
+    let waited = neighbours.fail(ip, dev);
+    let told = waited.into_iter().map(|skb| {
         let lookup = topo.ns(ns).neighbours.lookup(ip, dev);
         let reason = DropReason::NeighFailed;
-        let draft =
-            Draft::new(Stage::Neigh, Decision::Drop(reason), &skb.packet).on(&dev.name).consulted(lookup).ends();
-        ctx.drop_with(topo, ns, &skb, draft, reason);
-    }
-    Next::Done
+        let draft = Draft::new(Stage::Neigh, Decision::Drop(reason), &skb.packet).on(&dev.name).consulted(lookup);
+        // Models arp_error_report: ipv4_link_failure says host unreachable.
+        ctx.complain(topo, ns, skb, draft, reason, IcmpError::HostUnreach)
+    });
+    Next::Many(told.collect())
 }
 
 fn solicit(topo: &Topology, at: At, dev: &DevRef, ip: IpAddr, n_asked: u32, ctx: &mut Ctx<'_>) -> Next {

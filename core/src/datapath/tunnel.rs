@@ -41,12 +41,12 @@ pub(crate) fn encap(topo: &mut Topology, at: At, skb: &Skb, ctx: &mut Ctx<'_>) -
     let mut payload = VxlanHeader { vni: vxlan.vni }.to_bytes().to_vec();
     payload.extend_from_slice(skb.packet.bytes());
     // TTL and DF are the tunnel's own: neither is copied from the inner packet.
-    let outer = IpSpec { src, dst, ttl: ns.sysctls.ip_default_ttl, df: false, id };
+    let outer = IpSpec { src, dst, ttl: ns.sysctls.ip_default_ttl, df: false, id, tos: 0 };
     let packet = wire::udp(outer, source_port(&skb.packet), vxlan.port, &payload);
     let decision = Decision::Encapsulate { vni: vxlan.vni, remote: IpAddr::V4(dst) };
     let draft = Draft::new(Stage::Encap, decision, &packet).from(&skb.packet).on(&dev.name).consulted(lookup);
     ctx.record(topo, at.ns, skb, draft);
-    Next::LocalOut(at.ns, Skb { packet, journey: skb.journey, outer: true }, Sender::Tunnel)
+    Next::LocalOut(at.ns, Skb { outer: true, ..Skb::new(packet, skb.journey) }, Sender::Tunnel)
 }
 
 pub(crate) fn decap(topo: &mut Topology, at: At, skb: &Skb, ctx: &mut Ctx<'_>) -> Next {

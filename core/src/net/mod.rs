@@ -3,6 +3,7 @@
 //! Tables only: rows are written here by the control plane and by the kernel's own learning, and read by
 //! [`crate::datapath`]. No packet moves in this layer.
 
+mod defrag;
 mod fdb;
 mod interface;
 mod neighbour;
@@ -12,6 +13,7 @@ mod skb;
 mod socket;
 mod topology;
 
+pub use defrag::{Defrag, cut};
 pub use fdb::{Fdb, FdbEntry, FdbLookup, FdbTarget};
 pub use interface::{DevRef, IfAddress, Interface, InterfaceKind, Vxlan};
 pub use neighbour::{NUD_REACHABLE_TIME, NeighbourEntry, NeighbourLookup, NeighbourTable, Nud};

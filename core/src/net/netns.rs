@@ -6,8 +6,8 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use super::{
-    DevRef, Fdb, FdbEntry, FdbTarget, IfAddress, Interface, InterfaceKind, NeighbourTable, Protocol, Route, RouteKind,
-    RouteTable, Scope, Sockets,
+    Defrag, DevRef, Fdb, FdbEntry, FdbTarget, IfAddress, Interface, InterfaceKind, NeighbourTable, Protocol, Route,
+    RouteKind, RouteTable, Scope, Sockets,
 };
 use crate::base::{Dice, MacAddr, Place, Writer};
 
@@ -38,6 +38,8 @@ pub struct NetNs {
     pub main: RouteTable,
     /// Neighbours.
     pub neighbours: NeighbourTable,
+    /// Pieces of packets that wait for the others.
+    pub defrag: Defrag,
     /// Sockets.
     pub sockets: Sockets,
     /// Settings.
@@ -59,6 +61,7 @@ impl NetNs {
             local: RouteTable::new("local"),
             main: RouteTable::new("main"),
             neighbours: NeighbourTable::default(),
+            defrag: Defrag::default(),
             sockets: Sockets::default(),
             sysctls: Sysctls::default(),
             has_netfilter: false,

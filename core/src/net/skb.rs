@@ -12,12 +12,14 @@ pub struct Skb {
     pub journey: JourneyId,
     /// Whether the bytes are a tunnel's envelope around the packet.
     pub outer: bool,
+    /// Of a packet that was put together from pieces on its way: the length of the largest, to which it is cut again.
+    pub frag_max_size: Option<usize>,
 }
 
 impl Skb {
     /// A packet that is in no tunnel.
     #[must_use]
     pub fn new(packet: Packet, journey: JourneyId) -> Self {
-        Self { packet, journey, outer: false }
+        Self { packet, journey, outer: false, frag_max_size: None }
     }
 }

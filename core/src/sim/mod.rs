@@ -248,7 +248,7 @@ impl Simulator<'_> {
         let ns_ref = self.topo.ns_mut(ns);
         let ttl = ns_ref.sysctls.ip_default_ttl;
         let id = ns_ref.dice.word() as u16;
-        IpSpec { src, dst, ttl: self.client_ttl(ns).unwrap_or(ttl), df: len <= mtu, id }
+        IpSpec { src, dst, ttl: self.client_ttl(ns).unwrap_or(ttl), df: len <= mtu, id, tos: 0 }
     }
 
     /// `--ttl` holds for every packet of the client.
@@ -284,7 +284,7 @@ impl Simulator<'_> {
         let id = if segment.spec.flags.syn && segment.spec.flags.ack { 0 } else { connection.ip_id };
         connection.ip_id = connection.ip_id.wrapping_add(1);
         let sender = if segment.by_program { Sender::Program(connection.program.clone()) } else { Sender::Kernel };
-        let ip = IpSpec { src, dst, ttl, df: true, id };
+        let ip = IpSpec { src, dst, ttl, df: true, id, tos: 0 };
         let packet = wire::tcp(ip, segment.spec, &segment.payload);
         let journey = self.recorder.journey(self.exchange.talk.flow(), segment.name);
         self.dispatch(Next::LocalOut(ns, Skb::new(packet, journey), sender));
@@ -302,6 +302,10 @@ impl Simulator<'_> {
                 let spec = self.ip_spec(ns, src, dst, mtu, 28 + reply_size);
                 let packet = wire::udp(spec, udp.dport, udp.sport, &app::filler(reply_size));
                 self.send_datagram(ANSWER_DELAY, ns, packet, "udp", "reply", program);
+            }
+            (Transport::Icmp(Icmp::Error(error)), SocketLookup::Connected(SocketOwner::Client, _)) => {
+                let at = self.owner_of(ip.src).unwrap_or_else(|| (*self.topo.ns(ns).place).clone());
+                self.outcome.rejected = Some((error.into(), at));
             }
             (Transport::Tcp(tcp), socket) => {
                 let key = (ns, (ip.dst, tcp.dport), (ip.src, tcp.sport));

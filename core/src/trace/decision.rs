@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{DropReason, RejectReason};
 use crate::base::MacAddr;
+use crate::wire::IcmpError;
 
 /// A hook of netfilter: `enum nf_inet_hooks` of uapi `linux/netfilter.h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,6 +61,8 @@ pub enum Stage {
     Bridge,
     /// ARP is answered or learned from.
     Arp,
+    /// Pieces of a packet are put together.
+    Defrag,
     /// A tunnel device wraps.
     Encap,
     /// A tunnel device unwraps.
@@ -88,6 +91,7 @@ impl Stage {
             Self::TunnelRx => "tunnel-rx",
             Self::Bridge => "bridge",
             Self::Arp => "arp",
+            Self::Defrag => "defrag",
             Self::Encap => "encap",
             Self::Decap => "decap",
             Self::Deliver => "deliver",
@@ -227,6 +231,22 @@ pub enum Decision {
     },
     /// The kernel told its own sender no.
     Refuse(RejectReason),
+    /// The packet was cut into pieces that fit.
+    Fragment {
+        /// Number of pieces.
+        n_fragments: usize,
+        /// Bytes of the largest, header included.
+        len: usize,
+    },
+    /// A piece of a packet waits for the others.
+    FragmentHeld,
+    /// The last piece came: the packet is whole again.
+    Reassemble {
+        /// Number of pieces.
+        n_fragments: usize,
+    },
+    /// The packet ended here, and its sender is told why.
+    Complain(DropReason, IcmpError),
     /// The packet ended here.
     Drop(DropReason),
 }

@@ -122,6 +122,29 @@ fn words(trace: &Trace, hop: &Hop, step: &Step, at: &str, dev: &str) -> Words {
         ),
         Decision::Deliver { to } => delivers(trace, hop, to, at),
         Decision::Refuse(reason) => refuses(*reason, step),
+        Decision::Fragment { n_fragments, len } => (
+            format!("Too large for {dev}: cut into {n_fragments} pieces."),
+            format!("The packet may be cut, for DF is not set. The largest piece is {len} bytes: 20 of header and a multiple of 8, because offsets count in eights."),
+            "Each piece travels alone. If one is lost the whole packet is.".into(),
+        ),
+        Decision::FragmentHeld => (
+            format!("{at} keeps a piece and waits for the others."),
+            "Only the first piece has the ports in it, so whoever looks at ports needs them all: the receiver, and on nodes netfilter.".into(),
+            "After 30 seconds the wait would end and the pieces would be thrown away.".into(),
+        ),
+        Decision::Reassemble { n_fragments } => (
+            format!("{n_fragments} pieces are one packet again."),
+            "Addresses, protocol and identification told which pieces belong together; their offsets told the order.".into(),
+            if dev.starts_with("veth") {
+                "br_netfilter does this at a bridge port: on the bridge the packet is larger than its MTU.".into()
+            } else {
+                "What leaves this machine again is cut again, and into no larger pieces.".into()
+            },
+        ),
+        Decision::Complain(reason, error) => {
+            let (headline, what, why) = drops(*reason, step, at, dev);
+            (headline, what, format!("{why} The sender is told: {}.", error.name()))
+        }
         Decision::Drop(reason) => drops(*reason, step, at, dev),
     }
 }
@@ -134,6 +157,7 @@ fn command(hop: &Hop, step: &Step, dev: &str) -> Option<String> {
         (Stage::Neigh, Decision::NeighbourNone) => return None,
         (Stage::Neigh | Stage::Arp, _) => format!("ip neigh show dev {dev}"),
         (Stage::Bridge, _) => format!("bridge fdb show dev {dev}"),
+        (Stage::Defrag, _) => "nstat -az IpReasmOKs IpReasmReqds".to_owned(),
         (Stage::Encap | Stage::Decap, _) => format!("bridge fdb show dev {dev}"),
         (Stage::Output, _) => format!("ip link show {dev}"),
         (Stage::Tx | Stage::Rx, _) if step.outer => format!("tcpdump -ni {dev} udp port 8472"),

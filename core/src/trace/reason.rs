@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::base::Place;
+use crate::wire::IcmpError;
 
 /// The client's view of the final outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,10 +34,16 @@ pub enum Disposition {
 pub enum RejectReason {
     /// A reset: nobody listens on that port.
     NoSocket,
-    /// EMSGSIZE from the client's own kernel: the packet must not be fragmented and does not fit.
+    /// ICMP fragmentation needed, or EMSGSIZE from the client's own kernel: too large, and not to be cut.
     IcmpFragNeeded,
-    /// ENETUNREACH from the client's own kernel: no route.
+    /// ICMP net unreachable, or ENETUNREACH from the client's own kernel: no route.
     IcmpNetUnreach,
+    /// ICMP host unreachable: the last machine does not answer ARP.
+    IcmpHostUnreach,
+    /// ICMP port unreachable: nobody listens on that UDP port.
+    IcmpPortUnreach,
+    /// ICMP time exceeded: the TTL ran out.
+    IcmpExcTtl,
 }
 
 /// Why a packet was dropped: the kernel's `skb_drop_reason` (Linux 6.18), and what no kernel names.
@@ -104,6 +111,21 @@ impl RejectReason {
             Self::NoSocket => "NO_SOCKET",
             Self::IcmpFragNeeded => "ICMP_FRAG_NEEDED",
             Self::IcmpNetUnreach => "ICMP_NET_UNREACH",
+            Self::IcmpHostUnreach => "ICMP_HOST_UNREACH",
+            Self::IcmpPortUnreach => "ICMP_PORT_UNREACH",
+            Self::IcmpExcTtl => "ICMP_EXC_TTL",
+        }
+    }
+}
+
+impl From<IcmpError> for RejectReason {
+    fn from(error: IcmpError) -> Self {
+        match error {
+            IcmpError::NetUnreach => Self::IcmpNetUnreach,
+            IcmpError::HostUnreach => Self::IcmpHostUnreach,
+            IcmpError::PortUnreach => Self::IcmpPortUnreach,
+            IcmpError::FragNeeded { .. } => Self::IcmpFragNeeded,
+            IcmpError::ExcTtl => Self::IcmpExcTtl,
         }
     }
 }

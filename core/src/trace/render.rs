@@ -60,6 +60,13 @@ fn minimal(trace: &Trace, out: &mut String) -> std::fmt::Result {
             Decision::Decapsulate { vni, remote } => writeln!(out, "  {at} decap vxlan vni {vni} from {remote}")?,
             Decision::Deliver { to } => writeln!(out, "  {at} deliver {to}")?,
             Decision::Refuse(reason) => writeln!(out, "  {at} refuse {}", reason.name())?,
+            Decision::Fragment { n_fragments, .. } if step.before.is_some() => {
+                writeln!(out, "  {at} cut into {n_fragments} pieces")?;
+            }
+            Decision::Reassemble { n_fragments } => writeln!(out, "  {at} put together {n_fragments} pieces")?,
+            Decision::Complain(reason, error) => {
+                writeln!(out, "  {at} drop {} and say {}", reason.name(), error.name())?
+            }
             Decision::Drop(reason) => writeln!(out, "  {at} drop {}", reason.name())?,
             _ => {}
         }

@@ -3,7 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use etherparse::{
-    IcmpEchoHeader, Icmpv4Header, Icmpv4Type, IpNumber, Ipv4Header, TcpHeader, TcpOptionElement, UdpHeader,
+    IcmpEchoHeader, Icmpv4Header, Icmpv4Type, IpDscp, IpEcn, IpNumber, Ipv4Header, TcpHeader, TcpOptionElement,
+    UdpHeader,
 };
 
 use super::{ETHERTYPE_ARP, Packet};
@@ -22,6 +23,8 @@ pub struct IpSpec {
     pub df: bool,
     /// Identification.
     pub id: u16,
+    /// Type of service: precedence 6 (0xc0) on the kernel's own complaints, else 0.
+    pub tos: u8,
 }
 
 /// What goes into a TCP header.
@@ -138,11 +141,96 @@ pub fn icmp_echo(ip: IpSpec, reply: bool, id: u16, seq: u16, payload: &[u8]) -> 
     ipv4(ip, IpNumber::ICMP, &header.to_bytes(), payload)
 }
 
+/// What an ICMP error says (uapi `linux/icmp.h`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IcmpError {
+    /// `ICMP_NET_UNREACH`: no route.
+    NetUnreach,
+    /// `ICMP_HOST_UNREACH`: the last machine does not answer ARP.
+    HostUnreach,
+    /// `ICMP_PORT_UNREACH`: nobody listens.
+    PortUnreach,
+    /// `ICMP_FRAG_NEEDED`: too large for the next link, and not to be cut.
+    FragNeeded {
+        /// What would fit, in bytes.
+        mtu: u16,
+    },
+    /// `ICMP_EXC_TTL`: the TTL ran out.
+    ExcTtl,
+}
+
+impl IcmpError {
+    /// ICMP type and code.
+    #[must_use]
+    pub fn type_and_code(self) -> (u8, u8) {
+        match self {
+            Self::NetUnreach => (3, 0),
+            Self::HostUnreach => (3, 1),
+            Self::PortUnreach => (3, 3),
+            Self::FragNeeded { .. } => (3, 4),
+            Self::ExcTtl => (11, 0),
+        }
+    }
+
+    /// The error with this type, code and second header word.
+    #[must_use]
+    pub fn from_parts(kind: u8, code: u8, mtu: u16) -> Option<Self> {
+        Some(match (kind, code) {
+            (3, 0) => Self::NetUnreach,
+            (3, 1) => Self::HostUnreach,
+            (3, 3) => Self::PortUnreach,
+            (3, 4) => Self::FragNeeded { mtu },
+            (11, 0) => Self::ExcTtl,
+            _ => return None,
+        })
+    }
+
+    /// The name in uapi `linux/icmp.h`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NetUnreach => "ICMP_NET_UNREACH",
+            Self::HostUnreach => "ICMP_HOST_UNREACH",
+            Self::PortUnreach => "ICMP_PORT_UNREACH",
+            Self::FragNeeded { .. } => "ICMP_FRAG_NEEDED",
+            Self::ExcTtl => "ICMP_EXC_TTL",
+        }
+    }
+}
+
+/// An IP packet with an ICMP error that quotes the packet it is about (RFC 792, RFC 1191).
+#[must_use]
+pub fn icmp_error(ip: IpSpec, error: IcmpError, quote: &[u8]) -> Packet {
+    let (kind, code) = error.type_and_code();
+    let mtu = if let IcmpError::FragNeeded { mtu } = error { mtu } else { 0 };
+    let [high, low] = mtu.to_be_bytes();
+    let header = Icmpv4Header::with_checksum(
+        Icmpv4Type::Unknown { type_u8: kind, code_u8: code, bytes5to8: [0, 0, high, low] },
+        quote,
+    );
+    ipv4(ip, IpNumber::ICMP, &header.to_bytes(), quote)
+}
+
+/// A piece of an IP packet: the same header with its own length, offset and more-fragments bit (RFC 791 section 3.2).
+/// `offset` counts bytes of payload and is a multiple of 8.
+#[must_use]
+pub fn fragment(header: &[u8], payload: &[u8], offset: usize, more: bool) -> Packet {
+    let mut bytes = [header, payload].concat();
+    let len = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
+    let flags = u16::try_from(offset / 8).unwrap_or_default() | if more { 0x2000 } else { 0 };
+    bytes[2..4].copy_from_slice(&len.to_be_bytes());
+    bytes[6..8].copy_from_slice(&flags.to_be_bytes());
+    super::packet::repair_header_checksum(&mut bytes[..header.len()]);
+    Packet::ip(bytes)
+}
+
 fn ipv4(spec: IpSpec, protocol: IpNumber, transport: &[u8], payload: &[u8]) -> Packet {
     let len = u16::try_from(transport.len() + payload.len()).expect("sizes are checked at the edge");
     let mut header = Ipv4Header::new(len, spec.ttl, protocol, spec.src.octets(), spec.dst.octets())
         .expect("sizes are checked at the edge");
     header.identification = spec.id;
+    header.dscp = IpDscp::try_new(spec.tos >> 2).expect("six bits fit");
+    header.ecn = IpEcn::try_new(spec.tos & 3).expect("two bits fit");
     header.dont_fragment = spec.df;
     header.header_checksum = header.calc_header_checksum();
     let mut bytes = Vec::with_capacity(Ipv4Header::MIN_LEN + usize::from(len));

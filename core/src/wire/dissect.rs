@@ -293,12 +293,28 @@ impl<'a> Reader<'a> {
         );
         f.add("code", 1..2, code);
         f.checksum("checksum", 2..4, sum.is_right());
+        if (kind, code) == (3, 4) {
+            f.add("mtu", 6..8, f.u16(6));
+        }
         if matches!(kind, 0 | 8) {
             f.add("id", 4..6, f.u16(4));
             f.add("seq", 6..8, f.u16(6));
         }
         self.push(Role::Transport, "ICMP", 8, f);
-        self.payload(start + 8, end);
+        if matches!(kind, 3 | 11) { self.quote(start + 8, end) } else { self.payload(start + 8, end) }
+    }
+
+    /// The packet that an ICMP error is about, as far as it is quoted.
+    fn quote(&mut self, start: usize, end: usize) {
+        let Some(mut f) = self.header(start, 20).filter(|_| end - start >= 20) else {
+            return self.payload(start, end);
+        };
+        f.add("length", 2..4, f.u16(2));
+        f.add("ttl", 8..9, f.u8(8));
+        f.add("protocol", 9..10, f.u8(9));
+        f.add("src", 12..16, f.ipv4(12));
+        f.add("dst", 16..20, f.ipv4(16));
+        self.push(Role::Payload, "QUOTE", end - start, f);
     }
 
     fn payload(&mut self, start: usize, end: usize) {

@@ -13,7 +13,9 @@ mod print;
 mod tests;
 mod vxlan;
 
-pub use build::{ArpOp, ArpSpec, IpSpec, TcpFlags, TcpOptions, TcpSpec, arp, icmp_echo, tcp, udp};
+pub use build::{
+    ArpOp, ArpSpec, IcmpError, IpSpec, TcpFlags, TcpOptions, TcpSpec, arp, fragment, icmp_echo, icmp_error, tcp, udp,
+};
 pub use diff::{FieldChange, LayerChange, diff};
 pub use dissect::{Field, Layer, Role, dissect};
 pub use packet::{EthernetHeader, Icmp, IpHeader, Link, Packet, Tcp, Transport, Udp};

@@ -4,9 +4,11 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use etherparse::{Ethernet2HeaderSlice, IcmpEchoHeader, Icmpv4Slice, Icmpv4Type, Ipv4HeaderSlice, TcpSlice, UdpSlice};
+use etherparse::{
+    Ethernet2HeaderSlice, IcmpEchoHeader, Icmpv4Slice, Icmpv4Type, Ipv4HeaderSlice, TcpSlice, UdpHeaderSlice,
+};
 
-use super::{ETHERNET_HEADER_LEN, ETHERTYPE_ARP, ETHERTYPE_IPV4};
+use super::{ETHERNET_HEADER_LEN, ETHERTYPE_ARP, ETHERTYPE_IPV4, IcmpError};
 use crate::base::MacAddr;
 
 /// Which header a packet's bytes begin with.
@@ -53,6 +55,20 @@ pub struct IpHeader {
     pub total_len: usize,
     /// The don't-fragment bit.
     pub df: bool,
+    /// The more-fragments bit.
+    pub mf: bool,
+    /// Where this piece of the payload begins in the whole, in bytes.
+    pub offset: usize,
+    /// Identification.
+    pub id: u16,
+}
+
+impl IpHeader {
+    /// Whether the packet is a piece of a larger one.
+    #[must_use]
+    pub fn is_fragment(&self) -> bool {
+        self.mf || self.offset > 0
+    }
 }
 
 /// The transport header of a packet, as far as sockets care.
@@ -129,6 +145,8 @@ pub enum Icmp {
         /// Sequence number.
         seq: u16,
     },
+    /// An error, which quotes the packet it is about.
+    Error(IcmpError),
     /// Any other message.
     Other {
         /// Type.
@@ -211,6 +229,9 @@ impl Packet {
             header_len: header.slice().len(),
             total_len: usize::from(header.total_len()),
             df: header.dont_fragment(),
+            mf: header.more_fragments(),
+            offset: usize::from(header.fragments_offset().byte_offset()),
+            id: header.identification(),
         })
     }
 
@@ -228,6 +249,10 @@ impl Packet {
     pub fn transport(&self) -> Option<Transport> {
         let ip = self.ip_header()?;
         let payload = self.ip_payload();
+        // Only the first piece of a packet has its transport header.
+        if ip.offset > 0 {
+            return Some(Transport::Other(ip.protocol));
+        }
         Some(match ip.protocol {
             6 => {
                 let tcp = TcpSlice::from_slice(payload).ok()?;
@@ -258,11 +283,12 @@ impl Packet {
                 })
             }
             17 => {
-                let udp = UdpSlice::from_slice(payload).ok()?;
+                // A quote, or the first piece of a datagram, holds less than the header states.
+                let udp = UdpHeaderSlice::from_slice(payload).ok()?;
                 Transport::Udp(Udp {
                     sport: udp.source_port(),
                     dport: udp.destination_port(),
-                    payload_len: udp.payload().len(),
+                    payload_len: payload.len() - udp.slice().len(),
                 })
             }
             1 => {
@@ -270,7 +296,11 @@ impl Packet {
                 Transport::Icmp(match icmp.icmp_type() {
                     Icmpv4Type::EchoRequest(IcmpEchoHeader { id, seq }) => Icmp::EchoRequest { id, seq },
                     Icmpv4Type::EchoReply(IcmpEchoHeader { id, seq }) => Icmp::EchoReply { id, seq },
-                    _ => Icmp::Other { kind: icmp.type_u8(), code: icmp.code_u8() },
+                    _ => {
+                        let (kind, code) = (icmp.type_u8(), icmp.code_u8());
+                        let mtu = u16::from_be_bytes([payload[6], payload[7]]);
+                        IcmpError::from_parts(kind, code, mtu).map_or(Icmp::Other { kind, code }, Icmp::Error)
+                    }
                 })
             }
             other => Transport::Other(other),
@@ -314,9 +344,16 @@ impl Packet {
         }
         let header = &mut Arc::make_mut(&mut self.bytes)[offset..offset + header_len];
         header[8] = header[8].saturating_sub(1);
-        header[10..12].fill(0);
-        let checksum = etherparse::checksum::Sum16BitWords::new().add_slice(header).ones_complement().to_be();
-        header[10..12].copy_from_slice(&checksum.to_be_bytes());
+        repair_header_checksum(header);
+    }
+
+    /// The packet that an ICMP error quotes, as far as it is quoted.
+    #[must_use]
+    pub fn quoted(&self) -> Option<Self> {
+        match self.transport()? {
+            Transport::Icmp(Icmp::Error(_)) => Some(Self::ip(self.ip_payload().get(8..)?.to_vec())),
+            _ => None,
+        }
     }
 
     /// What an ARP packet says: operation, sender and target.
@@ -347,4 +384,11 @@ impl fmt::Debug for Packet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&super::one_line(self))
     }
+}
+
+/// Computes the checksum of an IPv4 header anew.
+pub(super) fn repair_header_checksum(header: &mut [u8]) {
+    header[10..12].fill(0);
+    let checksum = etherparse::checksum::Sum16BitWords::new().add_slice(header).ones_complement().to_be();
+    header[10..12].copy_from_slice(&checksum.to_be_bytes());
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Icmp, Packet, Tcp, Transport, VXLAN_HEADER_LEN, VxlanHeader, dissect};
+use super::{Icmp, IcmpError, Packet, Tcp, Transport, VXLAN_HEADER_LEN, VxlanHeader, dissect};
 use crate::wire::{ArpOp, Role};
 
 /// `packet` in one line: `IP 10.244.0.2.40000 > 10.244.1.2.8080: Flags [S], seq 1, win 64860, length 0`.
@@ -17,6 +17,16 @@ pub fn one_line(packet: &Packet) -> String {
     let (Some(ip), Some(transport)) = (packet.ip_header(), packet.transport()) else {
         return format!("unknown, length {}", packet.bytes().len());
     };
+    if ip.offset > 0 {
+        let more = if ip.mf { "+" } else { "" };
+        return format!(
+            "IP {} > {}: fragment at {}{more}, length {}",
+            ip.src,
+            ip.dst,
+            ip.offset,
+            packet.ip_payload().len()
+        );
+    }
     let mut line = String::new();
     // Writing to a String cannot fail.
     let _ = match transport {
@@ -75,6 +85,13 @@ pub fn one_line(packet: &Packet) -> String {
                 Icmp::EchoReply { id, seq } => {
                     write!(line, "IP {} > {}: ICMP echo reply, id {id}, seq {seq}, length {length}", ip.src, ip.dst)
                 }
+                Icmp::Error(error) => {
+                    let about = packet.quoted().and_then(|quoted| quoted.ip_header()).map(|ip| ip.dst);
+                    let about = about.map(|dst| format!(" about {dst}")).unwrap_or_default();
+                    let mtu =
+                        if let IcmpError::FragNeeded { mtu } = error { format!(" (mtu {mtu})") } else { String::new() };
+                    write!(line, "IP {} > {}: ICMP {}{mtu}{about}, length {length}", ip.src, ip.dst, words(error))
+                }
                 Icmp::Other { kind, code } => {
                     write!(line, "IP {} > {}: ICMP type {kind} code {code}, length {length}", ip.src, ip.dst)
                 }
@@ -85,6 +102,17 @@ pub fn one_line(packet: &Packet) -> String {
         }
     };
     line
+}
+
+/// The error as tcpdump words it.
+fn words(error: IcmpError) -> &'static str {
+    match error {
+        IcmpError::NetUnreach => "net unreachable",
+        IcmpError::HostUnreach => "host unreachable",
+        IcmpError::PortUnreach => "port unreachable",
+        IcmpError::FragNeeded { .. } => "unreachable - need to frag",
+        IcmpError::ExcTtl => "time exceeded in-transit",
+    }
 }
 
 /// The options of a segment, in the order in which Linux writes them.

@@ -8,7 +8,7 @@ use crate::base::MacAddr;
 
 const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 2);
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 244, 1, 2);
-const IP: IpSpec = IpSpec { src: CLIENT, dst: SERVER, ttl: 64, df: true, id: 7 };
+const IP: IpSpec = IpSpec { src: CLIENT, dst: SERVER, ttl: 64, df: true, id: 7, tos: 0 };
 
 fn syn() -> Packet {
     let flags = TcpFlags { syn: true, ..TcpFlags::default() };

@@ -12,7 +12,8 @@ fn plan(role: Role, message: usize, awaits: usize, mtu: usize) -> TcpPlan {
 /// What the other end sees of a segment.
 fn seen(segment: &Segment) -> Tcp {
     let address = std::net::Ipv4Addr::LOCALHOST;
-    let packet = tcp(IpSpec { src: address, dst: address, ttl: 64, df: true, id: 0 }, segment.spec, &segment.payload);
+    let packet =
+        tcp(IpSpec { src: address, dst: address, ttl: 64, df: true, id: 0, tos: 0 }, segment.spec, &segment.payload);
     match packet.transport() {
         Some(Transport::Tcp(tcp)) => tcp,
         other => panic!("a TCP segment reads as {other:?}"),

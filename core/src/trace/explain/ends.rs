@@ -53,6 +53,10 @@ pub(super) fn kernel_sends(trace: &Trace, hop: &Hop, at: &str) -> Words {
             "The client's kernel acknowledges the server's SYN. Now both sides know the other's first sequence number.",
         ),
         "last-ack" => ("The last acknowledgment.", "The client's kernel acknowledges the server's FIN."),
+        "port-unreachable" | "host-unreachable" | "net-unreachable" | "frag-needed" | "time-exceeded" => (
+            "The sender is told why.",
+            "An ICMP error goes back to where the packet came from. It quotes the packet's first bytes, so that the sender's kernel finds the socket it is about.",
+        ),
         "rst" => (
             "Nobody listens there: the kernel says so.",
             "A reset of 40 bytes without options. The client's connect() fails at once with ECONNREFUSED.",
@@ -105,7 +109,10 @@ pub(super) fn refuses(reason: RejectReason, step: &Step) -> Words {
             "No row of any table covers the destination, so the sender's own kernel refuses.".into(),
             "Nothing was sent.".into(),
         ),
-        RejectReason::NoSocket => ("Refused.".into(), "Nobody listens on that port.".into(), String::new()),
+        RejectReason::IcmpHostUnreach
+        | RejectReason::IcmpPortUnreach
+        | RejectReason::IcmpExcTtl
+        | RejectReason::NoSocket => ("Refused.".into(), "Nobody listens on that port.".into(), String::new()),
     }
 }
 
@@ -122,7 +129,7 @@ pub(super) fn drops(reason: DropReason, step: &Step, at: &str, dev: &str) -> Wor
         ),
         DropReason::PktTooBig => {
             let (len, mtu) = step.mtu.as_ref().map_or((0, 0), |check| (check.len, check.mtu));
-            (format!("{len} bytes do not fit {dev}'s MTU of {mtu}."), "The packet is refused here. This version does not cut packets into fragments.".to_owned())
+            (format!("{len} bytes do not fit {dev}'s MTU of {mtu}."), "DF forbids to cut it.".to_owned())
         }
         DropReason::NeighFailed => (
             "Nobody answered ARP: given up.".to_owned(),
