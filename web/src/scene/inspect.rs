@@ -300,6 +300,7 @@ pub fn packet_where(view: &StepView) -> String {
         Stage::TunnelRx => format!("out of {device}, {place}"),
         Stage::Bridge => format!("on the bridge, {place}"),
         Stage::Arp => format!("read by {place}"),
+        Stage::Defrag => format!("put together by {place}"),
         Stage::Encap => format!("inside {device}, {place}"),
         Stage::Decap => format!("unwrapped by {device}, {place}"),
         Stage::Deliver => format!("at the socket, {place}"),

@@ -28,6 +28,9 @@ impl Change {
             Decision::Decapsulate { .. } => return Self::new("", format!("−{} B", -growth(view)?)),
             Decision::NeighbourAsk { next_hop } => return Self::new("waits for", next_hop.to_string()),
             Decision::NeighbourWait { next_hop } => return Self::new("in line for", next_hop.to_string()),
+            Decision::Fragment { n_fragments, .. } => return Self::new("cut into", format!("{n_fragments} pieces")),
+            Decision::Reassemble { n_fragments } => return Self::new("from", format!("{n_fragments} pieces")),
+            Decision::Complain(_, error) => return Self::new("✕", error.name()),
             Decision::Drop(reason) => return Self::new("✕", reason.name()),
             Decision::Refuse(reason) => return Self::new("✕", reason.name()),
             _ => {}
