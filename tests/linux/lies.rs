@@ -140,11 +140,12 @@ impl Frame {
         self.bytes[ip + 10..ip + 12].fill(0);
         let sum = checksum(&self.bytes[ip..transport]);
         self.bytes[ip + 10..ip + 12].copy_from_slice(&sum);
-        let at = transport + match protocol {
-            6 => 16,
-            17 => 6,
-            _ => 2,
-        };
+        let at = transport
+            + match protocol {
+                6 => 16,
+                17 => 6,
+                _ => 2,
+            };
         self.bytes[at..at + 2].fill(0);
         let len = u16::try_from(end - transport).unwrap().to_be_bytes();
         let pseudo = match protocol {
@@ -248,7 +249,10 @@ struct Stage<'a> {
 impl Stage<'_> {
     fn differences(&self, frames: &[Vec<u8>]) -> Vec<Difference> {
         let normalised = normalise(frames, self.device, self.naming);
-        compare(&self.linux, &Observed { devices: BTreeMap::from([(self.device.to_owned(), normalised)]), ..Observed::default() })
+        compare(
+            &self.linux,
+            &Observed { devices: BTreeMap::from([(self.device.to_owned(), normalised)]), ..Observed::default() },
+        )
     }
 
     /// Exactly these fields of one frame must be found.
@@ -287,7 +291,8 @@ impl Stage<'_> {
         let candidate = &candidates[nth % candidates.len()];
         let (at, frame) = (candidate.0, frame(candidate));
         // Without its SYN a connection has no numbers to compare, and without its end another segment is the last.
-        let is_counted = frame.transport(6).is_some_and(|(tcp, _)| frame.bytes[tcp + 13] & SYN != 0 || frame.has_data(tcp));
+        let is_counted =
+            frame.transport(6).is_some_and(|(tcp, _)| frame.bytes[tcp + 13] & SYN != 0 || frame.has_data(tcp));
         if !is_counted {
             let mut fewer = self.frames.to_vec();
             fewer.remove(at);
@@ -303,7 +308,8 @@ impl Stage<'_> {
 }
 
 /// 02:00:00:00:00:01 tells everybody that it has 10.9.9.9.
-const GRATUITOUS_ARP: &[u8; 42] = b"\xff\xff\xff\xff\xff\xff\x02\0\0\0\0\x01\x08\x06\0\x01\x08\0\x06\x04\0\x01\x02\0\0\0\0\x01\x0a\x09\x09\x09\
+const GRATUITOUS_ARP: &[u8; 42] =
+    b"\xff\xff\xff\xff\xff\xff\x02\0\0\0\0\x01\x08\x06\0\x01\x08\0\x06\x04\0\x01\x02\0\0\0\0\x01\x0a\x09\x09\x09\
 \0\0\0\0\0\0\x0a\x09\x09\x09";
 
 #[test]
@@ -315,7 +321,8 @@ fn every_lie_about_every_device_of_every_case_is_caught() {
         let linux = recorded::read(name);
         for (n_device, (device, frames)) in simulator::captured(&trace).iter().enumerate() {
             let Some(recorded) = linux.devices.get(device) else { panic!("{name}: Linux has no frame on {device}") };
-            let linux = Observed { devices: BTreeMap::from([(device.clone(), recorded.clone())]), ..Observed::default() };
+            let linux =
+                Observed { devices: BTreeMap::from([(device.clone(), recorded.clone())]), ..Observed::default() };
             let stage = Stage { device, linux, frames, naming: &naming };
             told.extend(stage.tell_all(n_case + 7 * n_device));
         }

@@ -6,6 +6,12 @@ pub fn filler(len: usize) -> Vec<u8> {
     (b'a'..=b'z').cycle().take(len).collect()
 }
 
+/// The data of a datagram: `len` zeros, which also read as an empty message on a port that has a protocol, DNS above all.
+#[must_use]
+pub fn datagram(len: usize) -> Vec<u8> {
+    vec![0; len]
+}
+
 /// The data of a ping: `len` bytes that count up, as `ping` fills them.
 #[must_use]
 pub fn echo_payload(len: usize) -> Vec<u8> {

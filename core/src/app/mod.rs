@@ -4,5 +4,5 @@
 mod message;
 mod tcp;
 
-pub use message::{echo_payload, filler, http_reply, http_request};
+pub use message::{datagram, echo_payload, filler, http_reply, http_request};
 pub use tcp::{Progress, Role, Segment, TcpEndpoint, TcpPlan};

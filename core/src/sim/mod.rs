@@ -158,7 +158,7 @@ impl Simulator<'_> {
                 let sport = self.ephemeral_port();
                 self.connect(TransportProtocol::Udp, (src, sport), (dst, *port));
                 let ip = self.ip_spec(ns, src, dst, mtu, 28 + size);
-                let packet = wire::udp(ip, sport, *port, &app::filler(*size));
+                let packet = wire::udp(ip, sport, *port, &app::datagram(*size));
                 self.send_datagram(Duration::ZERO, ns, packet, "udp", "request", exchange.program.clone());
             }
             Talk::Tcp { port, request, reply_len, .. } => {
@@ -300,7 +300,7 @@ impl Simulator<'_> {
                 let (IpAddr::V4(src), IpAddr::V4(dst)) = (ip.dst, ip.src) else { return };
                 let Some((_, mtu)) = datapath::route_output(self.topo.ns(ns), ip.src) else { return };
                 let spec = self.ip_spec(ns, src, dst, mtu, 28 + reply_size);
-                let packet = wire::udp(spec, udp.dport, udp.sport, &app::filler(reply_size));
+                let packet = wire::udp(spec, udp.dport, udp.sport, &app::datagram(reply_size));
                 self.send_datagram(ANSWER_DELAY, ns, packet, "udp", "reply", program);
             }
             (Transport::Icmp(Icmp::Error(error)), SocketLookup::Connected(SocketOwner::Client, _)) => {

@@ -105,7 +105,7 @@ fn hex(rows: &[HexRow]) -> Html {
 
 fn byte(cell: Cell, class: &'static str) -> Html {
     match cell.byte {
-        Some(byte) if cell.is_changed => html! { <i class={class}>{ format!("{byte:02x}") }</i> },
+        Some(byte) if cell.is_changed => html! { <i class={classes!(class, cell.role.map(layer_class))}>{ format!("{byte:02x}") }</i> },
         Some(byte) => html! { <i>{ format!("{byte:02x}") }</i> },
         None => html! { <i></i> },
     }

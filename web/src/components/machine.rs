@@ -100,15 +100,13 @@ fn head(machine: &Cast, side: Side) -> Html {
         ("", Some("host")) => "outside the cluster",
         (cidr, _) => cidr,
     };
-    let room = geometry::MACHINE_W - 28.0 - text_width(right.len() + node.address.len() + 2);
-    let name = text::fit(&node.name, room, text::BOLD + 0.7);
-    #[expect(clippy::cast_precision_loss, reason = "a name is short")]
-    let name_width = name.chars().count() as f64 * (text::BOLD + 0.4);
+    let room = geometry::MACHINE_W - 44.0 - text_width(right.len() + node.address.len());
     html! {
         <g>
             <title>{ format!("{} {} {right}", node.name, node.address) }</title>
-            { label(x, 22.0, "nodename", &name) }
-            { label(x + name_width + 6.0, 22.0, "m dim", &node.address) }
+            <text class="nodename" x={px(x)} y="22">
+                { text::fit(&node.name, room, text::BOLD + 1.6) }<tspan class="m dim" dx="7">{ node.address.clone() }</tspan>
+            </text>
             { label(side.x() + geometry::MACHINE_W - 14.0, 22.0, "m dim end", right) }
         </g>
     }
@@ -219,7 +217,7 @@ fn cable(machine: &Cast, side: Side, slot: usize, marks: &Marks) -> Html {
             <rect class="plug top" x={px(x - 8.0)} y="103" width="16" height="9" rx="2.5" />
             <rect class="plug" x={px(x - 8.0)} y="140" width="16" height="9" rx="2.5" />
             { label(x + 14.0, 123.0, "m lab", &peer.unwrap_or_else(|| "eth0".to_owned())) }
-            { label(x + 14.0, 139.0, "m lab", &text::fit(&pod.veth, 86.0, text::MONO)) }
+            { label(x + 14.0, 139.0, "m lab", &text::fit(&pod.veth, if slot == 0 { 86.0 } else { 64.0 }, text::MONO)) }
             if let Some(n) = more {
                 { label(side.x() + 12.0, 123.0, "dim", &format!("+{n} more")) }
                 { label(side.x() + 12.0, 139.0, "dim", if n == 1 { "pod" } else { "pods" }) }
@@ -309,8 +307,8 @@ fn device_box(rect: Rect, side: Side, device: &DeviceView, detail: &str, mark: M
             <title>{ device_title(device) }</title>
             <rect class="bx" x={px(rect.x)} y={px(rect.y)} width={px(rect.w)} height={px(rect.h)} rx="7" />
             { label(side.x() + LABEL_X, y, "nm", &text::fit(&device.name, 74.0, text::BOLD)) }
-            { label(side.x() + 140.0, y, "m dim", &text::fit(detail, 92.0, text::MONO)) }
-            { label(side.x() + 298.0, y, "m end", &format!("mtu {}", device.mtu)) }
+            { label(side.x() + 156.0, y, "m dim", &text::fit(detail, 94.0, text::MONO)) }
+            { label(side.x() + 311.0, y, "m end", &format!("mtu {}", device.mtu)) }
         </g>
     }
 }

@@ -97,7 +97,9 @@ fn fabric(walk: &Walk, current: &Current) -> Html {
     let picture = &current.picture;
     let router = picture.mark(Station::Router);
     let more = walk.cast.n_more_nodes;
-    let subnets: Vec<String> = walk.scene.router.iter().flat_map(|device| &device.addresses).map(|net| network(net)).collect();
+    let machines = Side::BOTH.into_iter().filter_map(|side| walk.cast.machine(side)?.nic());
+    let mut subnets: Vec<String> = machines.flat_map(|nic| nic.addresses.first()).map(|net| network(net)).collect();
+    subnets.dedup();
     let carried = if walk.cast.left.overlay().is_some() { "outer headers only" } else { "pod addresses as they are" };
     let fits = |words: String| text::fit(&words, 290.0, text::MONO);
     let subnets = match subnets.as_slice() {

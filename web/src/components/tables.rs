@@ -41,7 +41,7 @@ pub(super) fn Tables(props: &Props) -> Html {
             </div>
             <div class="rules" tabindex="0" role="tabpanel" aria-label={kind.name()}>
                 if sheets.is_empty() {
-                    <p class="none">{ format!("{place} has not read this table yet on this walk.") }</p>
+                    <p class="none">{ format!("{place} reads no such table on this walk.") }</p>
                 }
                 { for sheets.iter().enumerate().map(|(idx, sheet)| html! {
                     <Sheet key={format!("{}.{idx}", view.idx)} sheet={sheet.clone()} />
@@ -61,7 +61,7 @@ struct SheetProps {
 fn Sheet(props: &SheetProps) -> Html {
     let sheet = &props.sheet;
     let caption = match sheet.read_at {
-        Some(step) => format!("as read at step {}", step + 1),
+        Some(step) => format!("as step {} read it", step + 1),
         None if !sheet.is_settled => format!("{}: no row", sheet.caption),
         None => sheet.caption.to_owned(),
     };

@@ -69,6 +69,8 @@ pub struct Cell {
     pub byte: Option<u8>,
     /// Whether this step changed it.
     pub is_changed: bool,
+    /// The layer it belongs to, where it is new.
+    pub role: Option<Role>,
 }
 
 /// Bytes in a row.
@@ -257,36 +259,43 @@ fn changed_bytes(view: &StepView, layer: &Layer) -> Vec<HexRow> {
         .map(|start| start..(start + ROW).min(layer.range.end))
         .filter(|range| range.clone().any(|at| old_at(at) != Some(new[at])))
         .map(|range| HexRow {
-            was: range.clone().map(|at| Cell { byte: old_at(at), is_changed: old_at(at) != Some(new[at]) }).collect(),
+            was: range.clone().map(|at| Cell { byte: old_at(at), is_changed: old_at(at) != Some(new[at]), role: None }).collect(),
             now: range
                 .map(|at| {
                     let is_changed = old_at(at) != Some(new[at]);
-                    Cell { byte: is_changed.then_some(new[at]), is_changed }
+                    Cell { byte: is_changed.then_some(new[at]), is_changed, role: None }
                 })
                 .collect(),
         })
         .collect()
 }
 
-/// The first bytes of a new header, or all of them.
+/// The first bytes of a new header, or all of them. An envelope shows the bytes of its two small headers together.
 fn new_bytes(view: &StepView, layer: &Layer, all: bool) -> Vec<HexRow> {
     let Some(packet) = &view.packet else { return Vec::new() };
-    if layer.role == Role::Payload && !all {
+    let is_envelope = view.stage == Stage::Encap;
+    let is_left_out = match layer.role {
+        Role::Payload => true,
+        Role::OuterIp | Role::OuterUdp => is_envelope,
+        _ => false,
+    };
+    if is_left_out && !all {
         return Vec::new();
     }
-    let bytes = &packet.bytes()[layer.range.clone()];
+    let udp = view.changes.iter().map(LayerChange::layer).find(|layer| layer.role == Role::OuterUdp);
+    let udp = udp.filter(|_| layer.role == Role::Tunnel && is_envelope && !all);
+    let range = udp.map_or(layer.range.start, |udp| udp.range.start)..layer.range.end;
+    let role_at = |at: usize| if layer.range.contains(&at) { layer.role } else { Role::OuterUdp };
+    let cells: Vec<Cell> = range
+        .map(|at| Cell { byte: Some(packet.bytes()[at]), is_changed: true, role: Some(role_at(at)) })
+        .collect();
     let n_rows = if all { 8 } else { 1 };
-    let row = |chunk: &[u8]| HexRow {
-        was: Vec::new(),
-        now: chunk.iter().map(|byte| Cell { byte: Some(*byte), is_changed: true }).collect(),
-    };
-    bytes.chunks(ROW).take(n_rows).map(row).collect()
+    cells.chunks(ROW).take(n_rows).map(|chunk| HexRow { was: Vec::new(), now: chunk.to_vec() }).collect()
 }
 
 /// Where the packet of step `view` is, in words.
 #[must_use]
 pub fn packet_where(view: &StepView) -> String {
-    let place = view.at.rsplit('/').next().unwrap_or_default();
     let device = view.device.as_deref().unwrap_or("eth0");
     let outer = if view.outer { "envelope, " } else { "" };
     match view.stage {
@@ -320,12 +329,12 @@ pub fn packet_size(view: &StepView) -> String {
     let above = match tunnel {
         Some(tunnel) => {
             let inner = packet.bytes().len() - tunnel.range.end - 14;
-            format!("{inner} + {} = {network} B {unit}", network - inner)
+            return format!("{inner} + {} = {network} B {unit}", network - inner);
         }
         None => format!("{network} B {unit}"),
     };
     match packet.link() {
-        Link::Ethernet if tunnel.is_none() => format!("{title} · {above} · {} B frame", packet.bytes().len()),
+        Link::Ethernet => format!("{title} · {above} · {} B frame", packet.bytes().len()),
         _ => format!("{title} · {above}"),
     }
 }

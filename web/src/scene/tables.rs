@@ -142,19 +142,21 @@ pub fn sheets(reel: &Reel, trace: &Trace, cursor: usize, view: &StepView, kind: 
         sheets.insert(0, written(first.command.clone(), &unseen));
     }
     if sheets.is_empty() {
-        sheets.extend(earlier(reel, trace, cursor, kind));
+        sheets.extend(other_time(reel, trace, cursor, kind));
     }
     sheets
 }
 
-/// The tables of one kind as the last step before `cursor` at the same place read them.
-fn earlier(reel: &Reel, trace: &Trace, cursor: usize, kind: Kind) -> Vec<TableSheet> {
+/// The tables of one kind as the last step before `cursor` at the same place read them, or the first one after it.
+fn other_time(reel: &Reel, trace: &Trace, cursor: usize, kind: Kind) -> Vec<TableSheet> {
     let at = &reel.step(trace, cursor).0.at;
     let read_here = |idx: &usize| {
         let (hop, step) = reel.step(trace, *idx);
         hop.at == *at && step.consulted.iter().any(|table| Kind::of(&table.command()) == Some(kind))
     };
-    let Some(idx) = (0..cursor).rev().find(read_here) else { return Vec::new() };
+    let Some(idx) = (0..cursor).rev().find(read_here).or_else(|| (cursor..reel.len()).find(read_here)) else {
+        return Vec::new();
+    };
     let tables = reel.step(trace, idx).1.consulted.iter().rev();
     tables
         .filter(|table| Kind::of(&table.command()) == Some(kind))
