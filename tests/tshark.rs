@@ -5,7 +5,7 @@ use kubehop_core::wire::{CapturedFrame, IpSpec, LinkType, udp, write_pcapng};
 use kubehop_tests::{scenario, tshark::faulty_frames};
 
 fn datagram(port: u16, payload: &[u8]) -> Vec<u8> {
-    let ip = IpSpec { src: [10, 244, 0, 2].into(), dst: [10, 244, 1, 2].into(), ttl: 64, df: true, id: 7 };
+    let ip = IpSpec { src: [10, 244, 0, 2].into(), dst: [10, 244, 1, 2].into(), ttl: 64, df: true, id: 7, tos: 0 };
     udp(ip, 40000, port, payload).bytes().to_vec()
 }
 

@@ -5,6 +5,7 @@ mod way;
 
 use super::{Decision, Hop, NextHop, Stage, Step, Trace};
 use crate::base::Place;
+use crate::wire::Packet;
 use ends::{delivers, drops, kernel_sends, refuses, sends};
 use way::{bridges, encapsulates, fits, hook_passed, transmits, via};
 
@@ -151,7 +152,7 @@ fn words(trace: &Trace, hop: &Hop, step: &Step, at: &str, dev: &str) -> Words {
 
 /// Where a command is typed: a pod's namespace is entered from its node.
 fn command(hop: &Hop, step: &Step, dev: &str) -> Option<String> {
-    let target = |step: &Step| step.packet().and_then(|packet| packet.ip_header()).map(|ip| ip.dst);
+    let target = |step: &Step| step.packet().and_then(Packet::ip_header).map(|ip| ip.dst);
     let command = match (&step.stage, &step.decision) {
         (Stage::Route, _) => format!("ip route get {}", target(step)?),
         (Stage::Neigh, Decision::NeighbourNone) => return None,

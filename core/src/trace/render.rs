@@ -54,7 +54,7 @@ fn minimal(trace: &Trace, out: &mut String) -> std::fmt::Result {
             }
             Decision::ArpAnswer { ip, mac } => writeln!(out, "  {at} arp answers {ip} is-at {mac}")?,
             Decision::DecrementTtl { from } => {
-                writeln!(out, "  {at} forward ttl {from} to {}", from.saturating_sub(1))?
+                writeln!(out, "  {at} forward ttl {from} to {}", from.saturating_sub(1))?;
             }
             Decision::Encapsulate { vni, remote } => writeln!(out, "  {at} encap vxlan vni {vni} to {remote}")?,
             Decision::Decapsulate { vni, remote } => writeln!(out, "  {at} decap vxlan vni {vni} from {remote}")?,
@@ -65,7 +65,7 @@ fn minimal(trace: &Trace, out: &mut String) -> std::fmt::Result {
             }
             Decision::Reassemble { n_fragments } => writeln!(out, "  {at} put together {n_fragments} pieces")?,
             Decision::Complain(reason, error) => {
-                writeln!(out, "  {at} drop {} and say {}", reason.name(), error.name())?
+                writeln!(out, "  {at} drop {} and say {}", reason.name(), error.name())?;
             }
             Decision::Drop(reason) => writeln!(out, "  {at} drop {}", reason.name())?,
             _ => {}

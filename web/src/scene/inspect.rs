@@ -299,20 +299,20 @@ pub fn packet_where(view: &StepView) -> String {
     let device = view.device.as_deref().unwrap_or("eth0");
     let outer = if view.outer { "envelope, " } else { "" };
     match view.stage {
-        Stage::App => format!("as {place} makes it"),
-        Stage::Route => format!("{outer}after routing, {place}"),
+        Stage::App => "as it is made".to_owned(),
+        Stage::Route => format!("{outer}after routing"),
         Stage::Hook(hook) => format!("{outer}after {}, {place}", hook.name()),
-        Stage::Forward => format!("after ip_forward, {place}"),
-        Stage::Output | Stage::Neigh => format!("{outer}before {device}, {place}"),
-        Stage::Tx => format!("{outer}leaving {place} by {device}"),
-        Stage::Rx => format!("{outer}in by {device}, {place}"),
-        Stage::TunnelRx => format!("out of {device}, {place}"),
-        Stage::Bridge => format!("on the bridge, {place}"),
-        Stage::Arp => format!("read by {place}"),
+        Stage::Forward => "after ip_forward".to_owned(),
+        Stage::Output | Stage::Neigh => format!("{outer}before {device}"),
+        Stage::Tx => format!("{outer}leaving by {device}"),
+        Stage::Rx => format!("{outer}in by {device}"),
+        Stage::TunnelRx => format!("out of {device}"),
+        Stage::Bridge => "on the bridge".to_owned(),
+        Stage::Arp => "as ARP reads it".to_owned(),
         Stage::Defrag => format!("put together by {place}"),
-        Stage::Encap => format!("inside {device}, {place}"),
-        Stage::Decap => format!("unwrapped by {device}, {place}"),
-        Stage::Deliver => format!("at the socket, {place}"),
+        Stage::Encap => format!("inside {device}"),
+        Stage::Decap => format!("unwrapped by {device}"),
+        Stage::Deliver => "at the socket".to_owned(),
     }
 }
 

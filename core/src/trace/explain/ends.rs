@@ -2,7 +2,7 @@
 
 use super::Words;
 use crate::trace::{DropReason, Hop, RejectReason, Step, Trace};
-use crate::wire::Transport;
+use crate::wire::{Packet, Transport};
 
 pub(super) fn sends(trace: &Trace, hop: &Hop, by: &str, payload_len: usize) -> Words {
     let journey = trace.journey(hop.journey);
@@ -137,7 +137,7 @@ pub(super) fn drops(reason: DropReason, step: &Step, at: &str, dev: &str) -> Wor
         ),
         DropReason::NoSocket => (
             "Nobody wants it.".to_owned(),
-            match step.before.as_ref().and_then(|packet| packet.transport()) {
+            match step.before.as_ref().and_then(Packet::transport) {
                 Some(Transport::Tcp(tcp)) => format!("No socket listens on TCP port {}.", tcp.dport),
                 Some(Transport::Udp(udp)) => format!("No socket listens on UDP port {}.", udp.dport),
                 _ => "No socket waits for it.".to_owned(),

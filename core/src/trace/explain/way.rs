@@ -3,7 +3,7 @@
 use super::Words;
 use crate::base::Place;
 use crate::trace::{BridgeTarget, Hook, Hop, Step};
-use crate::wire::VXLAN_HEADER_LEN;
+use crate::wire::{Packet, VXLAN_HEADER_LEN};
 
 pub(super) fn via(hop: &Hop, dst: &str, gateway: &str, dev: &str) -> Words {
     let headline = format!("To {dst}: via {gateway} by {dev}.");
@@ -112,8 +112,8 @@ pub(super) fn bridges(step: &Step, target: &BridgeTarget, dev: &str) -> Words {
 }
 
 pub(super) fn encapsulates(step: &Step, dev: &str, vni: u32, remote: &str) -> Words {
-    let inner = step.before.as_ref().map_or(0, |frame| frame.network_len());
-    let outer = step.after.as_ref().map_or(0, |packet| packet.network_len());
+    let inner = step.before.as_ref().map_or(0, Packet::network_len);
+    let outer = step.after.as_ref().map_or(0, Packet::network_len);
     (
         format!("{dev} puts the frame into an envelope for {remote}."),
         format!(
