@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use kubehop_core::net::Topology;
+use kubehop_core::net::{InterfaceKind, Topology};
 use pcap_file::pcap::PcapReader;
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -37,6 +37,9 @@ impl Capture {
                 let n = capture.listeners.len();
                 let errors = File::create(capture.path(n, "log")).unwrap();
                 let mut tcpdump = Command::new("tcpdump");
+                // libpcap makes room for frames of the device's MTU where all offloads are off; a bridge carries larger
+                // ones, when its netfilter has put fragments together.
+                let snaplen = if matches!(interface.kind, InterfaceKind::Bridge { .. }) { "16384" } else { "0" };
                 // It is root that may write into the folder, not the user that tcpdump likes to become.
                 tcpdump.args([
                     "-U",

@@ -12,13 +12,14 @@ pub(crate) struct Case {
     size: usize,
     reply_size: usize,
     df: bool,
+    ttl: Option<u8>,
     /// Changes of the lab, as `--set` takes them.
     pub(crate) set: &'static [(&'static str, &'static str)],
 }
 
 impl Case {
     pub(crate) const fn new(lab: &'static str, from: &'static str, to: &'static str) -> Self {
-        Self { lab, from, to, size: 100, reply_size: 100, df: false, set: &[] }
+        Self { lab, from, to, size: 100, reply_size: 100, df: false, ttl: None, set: &[] }
     }
 
     pub(crate) const fn sizes(self, size: usize, reply_size: usize) -> Self {
@@ -33,12 +34,17 @@ impl Case {
         Self { df: true, ..self }
     }
 
+    pub(crate) const fn ttl(self, ttl: u8) -> Self {
+        Self { ttl: Some(ttl), ..self }
+    }
+
     pub(crate) fn run(&self) -> Run {
-        Run { size: self.size, reply_size: self.reply_size, df: self.df, ..Run::new(self.from, self.to) }
+        Run { size: self.size, reply_size: self.reply_size, df: self.df, ttl: self.ttl, ..Run::new(self.from, self.to) }
     }
 }
 
 const HOST_GW: &[(&str, &str)] = &[("cni.mode", "host-gw")];
+const SMALL_NIC: &[(&str, &str)] = &[("underlay.nodes.node-b.mtu", "1400")];
 const JUMBO: &[(&str, &str)] = &[("underlay.mtu", "9000")];
 
 /// Makes a test of each case, and the table of all.
@@ -93,4 +99,30 @@ cases! {
     ping_between_subnets_through_vxlan: Case::new("subnets", "pod/client", "ping://10.244.1.2");
     udp_between_subnets_through_vxlan: Case::new("subnets", "pod/client", "udp://10.244.1.2:5353");
     ping_from_a_node_to_a_node_of_another_subnet: Case::new("subnets", "node/node-a", "ping://172.18.1.2");
+
+    a_ping_in_fragments_to_a_pod_of_the_same_node: Case::new("two-nodes", "pod/client", "ping://10.244.0.3").sizes(2000, 0);
+    a_ping_in_fragments_through_vxlan: Case::new("two-nodes", "pod/client", "ping://10.244.1.2").sizes(2000, 0);
+    a_ping_in_fragments_by_host_gw: Case::new("two-nodes", "pod/client", "ping://10.244.1.2").sizes(4000, 0).set(HOST_GW);
+    a_ping_in_fragments_from_a_node_to_its_own_pod: Case::new("two-nodes", "node/node-a", "ping://10.244.0.3").sizes(2000, 0);
+    a_ping_in_fragments_from_a_pod_to_its_own_node: Case::new("two-nodes", "pod/client", "ping://172.18.0.2").sizes(2000, 0);
+    a_ping_in_fragments_from_a_node_to_a_far_pod: Case::new("two-nodes", "node/node-a", "ping://10.244.1.2").sizes(2000, 0);
+    a_ping_in_fragments_between_subnets: Case::new("subnets", "pod/client", "ping://10.244.1.2").sizes(2000, 0);
+    udp_in_fragments_to_a_pod_of_the_same_node: Case::new("two-nodes", "pod/client", "udp://10.244.0.3:5353").sizes(100, 3000);
+    udp_in_fragments_through_vxlan: Case::new("two-nodes", "pod/client", "udp://10.244.1.2:5353").sizes(4000, 1423);
+    udp_to_a_port_that_nobody_listens_on: Case::new("two-nodes", "pod/client", "udp://10.244.1.2:54");
+    udp_to_a_closed_port_of_the_own_pod: Case::new("two-nodes", "pod/client", "udp://127.0.0.1:54");
+    udp_to_a_closed_port_of_the_own_node: Case::new("two-nodes", "pod/client", "udp://10.244.0.1:54").sizes(1000, 0);
+    a_ping_whose_ttl_ends_at_the_first_node: Case::new("two-nodes", "pod/client", "ping://10.244.1.2").ttl(1);
+    a_ping_whose_ttl_ends_at_the_second_node: Case::new("two-nodes", "pod/client", "ping://10.244.1.2").ttl(2);
+    a_ping_whose_ttl_ends_in_the_fabric: Case::new("subnets", "node/node-a", "ping://172.18.1.2").ttl(1);
+    a_ping_to_nobody_on_the_same_node: Case::new("two-nodes", "pod/client", "ping://10.244.0.99");
+    a_ping_to_nobody_on_another_node: Case::new("two-nodes", "pod/client", "ping://10.244.1.99");
+    a_ping_to_nobody_on_a_bridge_without_ports: Case::new("crowd", "node/node-c", "ping://10.244.2.99");
+    a_ping_to_nobody_among_the_nodes: Case::new("two-nodes", "node/node-a", "ping://172.18.0.99");
+    a_ping_to_nowhere_in_the_fabric: Case::new("two-nodes", "node/node-a", "ping://198.51.100.1");
+    a_ping_too_large_for_the_way_out: Case::new("crowd", "node/node-a", "ping://203.0.113.2").sizes(4000, 0).set(JUMBO);
+    udp_too_large_for_the_way_out: Case::new("crowd", "node/node-a", "udp://203.0.113.2:7").sizes(4000, 0).set(JUMBO);
+    tcp_over_a_way_out_that_is_narrower: Case::new("crowd", "node/node-a", "tcp://203.0.113.2:7").sizes(4000, 4000).set(JUMBO);
+    a_ping_to_a_node_with_a_smaller_nic: Case::new("two-nodes", "pod/client", "ping://10.244.1.2").sizes(1400, 0).set(SMALL_NIC);
+    tcp_to_a_node_with_a_smaller_nic: Case::new("two-nodes", "pod/client", "tcp://10.244.1.2:8080").sizes(5000, 5000).set(SMALL_NIC);
 }

@@ -320,11 +320,46 @@ impl<N: Names> Reader<'_, N> {
             let _drawn = header.u16(4);
             self.add("icmp", "seq", header.u16(6));
         }
+        if (kind, code) == (3, 4) {
+            self.add("icmp", "mtu", header.u16(6));
+        }
         self.add("icmp", "len", bytes.len() - 8);
         if let Some(verdict) = verdict {
             self.add("icmp", "sum", verdict);
         }
         self.close("icmp", &header);
+        if matches!(kind, 3 | 11) { self.quote(&bytes[8..]) } else { Some(()) }
+    }
+
+    /// The packet that an ICMP error is about: its IP header and the first bytes of what follows.
+    fn quote(&mut self, bytes: &[u8]) -> Option<()> {
+        let mut header = Header::new(bytes, 20)?;
+        let (ihl, protocol, total) = (header.bits(0, 0xff), header.bits(9, 0xff), header.u16(2));
+        let (_id, _sum, fragment) = (header.u16(4), header.u16(10), header.u16(6));
+        let (src, dst) = (header.ip(12), header.ip(16));
+        self.add("quote", "src", src);
+        self.add("quote", "dst", dst);
+        self.add("quote", "protocol", protocol);
+        self.add("quote", "ttl", header.bits(8, 0xff));
+        self.add("quote", "tos", header.bits(1, 0xff));
+        self.add("quote", "len", total);
+        self.add("quote", "fragment", format!("{fragment:04x}"));
+        self.add("quote", "sum", if sum(&[header.bytes]) == 0 { "good" } else { "bad" });
+        if ihl != 0x45 {
+            self.add("quote", "ihl", format!("{ihl:02x}"));
+        }
+        self.close("quote", &header);
+        let transport = bytes.get(20..28)?;
+        let ports = [[transport[0], transport[1]], [transport[2], transport[3]]].map(u16::from_be_bytes);
+        match protocol {
+            6 | 17 if fragment & 0x1fff == 0 => {
+                let [sport, dport] = ports.map(|port| self.names.port(port));
+                self.add("quote", "sport", sport);
+                self.add("quote", "dport", dport);
+            }
+            1 if fragment & 0x1fff == 0 => self.add("quote", "type", transport[0]),
+            _ => {}
+        }
         Some(())
     }
 }

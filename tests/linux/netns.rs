@@ -75,10 +75,10 @@ impl KernelNs {
         }
     }
 
-    /// What a command prints here; of a command that fails, what it complains of.
+    /// What a command prints here, what it complains of included.
     pub(crate) fn output(&self, command: &[&str]) -> String {
         let output = self.inside(|| Command::new(command[0]).args(&command[1..]).output()).unwrap();
-        String::from_utf8_lossy(if output.status.success() { &output.stdout } else { &output.stderr }).into_owned()
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
     }
 }
 

@@ -5,6 +5,7 @@
 //! | IPv6 and IGMP frames | announcements of devices that come up |
 //! | pure ACKs, but for the third packet of a handshake | how many a receiver sends is timing |
 //! | a TCP segment that the same device has carried before (same addresses, TTL, sequence number, flags, length) | retransmission is timing |
+//! | an ICMP error about a TCP segment that the same device has carried before, all fields equal | the same, about a retransmission |
 //! | IP identification; ICMP identifier; initial TCP sequence numbers | drawn at random; sequence numbers are compared relative to the SYN's, the ICMP sequence number as it is |
 //! | TCP acknowledgment number and window after the handshake, but of a RST | how far a reader has read by then is timing |
 //! | PSH on a data segment after the tenth of its direction, unless it is the last | the kernel itself varies: how acknowledgments are met decides where a burst ends. The first window is compared |
@@ -110,6 +111,8 @@ struct Connections {
     /// First sequence number of each direction.
     starts: BTreeMap<Direction, u32>,
     seen: BTreeSet<(String, Direction, u32, u8, usize)>,
+    /// Errors about segments.
+    errors: BTreeSet<String>,
     /// The data segments of each direction by sequence number: their places among what was admitted.
     streams: BTreeMap<Direction, BTreeMap<u32, Vec<usize>>>,
     n_admitted: usize,
@@ -126,10 +129,16 @@ impl Connections {
         }
         let fields = match decoded.tcp {
             Some(tcp) => self.admit_segment(decoded.fields, tcp)?,
+            None if self.is_repeated_error(&decoded.fields) => return None,
             None => decoded.fields,
         };
         self.n_admitted += 1;
         Some(fields)
+    }
+
+    fn is_repeated_error(&mut self, fields: &Fields) -> bool {
+        let quotes_tcp = ["quote.protocol", "inner-quote.protocol"].iter().any(|name| fields.get(name) == Some("6"));
+        quotes_tcp && !self.errors.insert(fields.to_string())
     }
 
     fn admit_segment(&mut self, mut fields: Fields, tcp: TcpState) -> Option<Fields> {

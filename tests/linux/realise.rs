@@ -84,6 +84,8 @@ impl Realised {
         for (ns, kernel) in topo.namespaces().zip(&self.places) {
             if ns.has_netfilter {
                 NODE_SYSCTLS.iter().for_each(|(path, value)| kernel.sysctl(path, value));
+                // A node tracks connections, and so puts fragments together; it does so while a rule asks for it.
+                kernel.output(&["iptables", "-A", "FORWARD", "-m", "conntrack", "--ctstate", "INVALID"]);
             }
             kernel.sysctl("net/ipv4/ip_forward", if ns.sysctls.ip_forward { "1" } else { "0" });
             kernel.sysctl("net/ipv4/ip_default_ttl", &ns.sysctls.ip_default_ttl.to_string());
@@ -133,18 +135,20 @@ impl Realised {
 
     /// Without this, the kernel would hand down segments larger than any MTU and leave checksums to hardware.
     fn turn_offloads_off(&self, topo: &Topology) {
-        let off = |kernel: &KernelNs, devices: &str| {
-            kernel.output(&[
-                "sh",
-                "-c",
-                &format!("for dev in {devices}; do ethtool -K $dev tx off rx off sg off tso off gso off gro off; done"),
-            ])
+        let off = |kernel: &KernelNs, devices: &str, gro: &str| {
+            let set = format!("ethtool -K $dev tx off rx off sg off tso off gso off gro {gro}");
+            kernel.output(&["sh", "-c", &format!("for dev in {devices}; do {set}; done")])
         };
         for (ns, kernel) in topo.namespaces().zip(&self.places) {
-            let names: Vec<&str> = ns.interfaces().iter().map(|interface| &*interface.dev.name).collect();
-            off(kernel, &names.join(" "));
+            let is_bridge = |interface: &&Interface| matches!(interface.kind, InterfaceKind::Bridge { .. });
+            let (bridges, others): (Vec<_>, Vec<_>) = ns.interfaces().iter().partition(is_bridge);
+            let names = |devices: Vec<&Interface>| devices.iter().map(|it| &*it.dev.name).collect::<Vec<_>>().join(" ");
+            off(kernel, &names(others), "off");
+            // A bridge receives by its ports, so this does nothing there; but libpcap takes it as a sign that frames may
+            // be larger than the MTU, which they are.
+            off(kernel, &names(bridges), "on");
         }
-        off(&self.switch, "$(ls /proc/sys/net/ipv4/conf | grep -e ^p -e ^br)");
+        off(&self.switch, "$(ls /proc/sys/net/ipv4/conf | grep -e ^p -e ^br)", "off");
     }
 }
 

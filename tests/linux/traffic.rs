@@ -18,7 +18,7 @@ use crate::netns::KernelNs;
 use crate::realise::Realised;
 
 /// How long the client waits for anything.
-const PATIENCE: Duration = Duration::from_millis(2500);
+const PATIENCE: Duration = Duration::from_secs(4);
 /// How long everything else that the client caused may take: delayed acknowledgments, the server's close.
 pub(crate) const SETTLE: Duration = Duration::from_millis(250);
 /// How often a server looks whether it is still wanted.
@@ -34,7 +34,7 @@ pub(crate) struct Talk {
 
 #[derive(Clone, Debug)]
 enum Kind {
-    Ping { size: usize, df: bool },
+    Ping { size: usize, df: bool, ttl: Option<u8> },
     Udp { request: Vec<u8>, reply: Vec<u8> },
     Tcp { request: Vec<u8>, reply: Vec<u8> },
 }
@@ -47,7 +47,7 @@ impl Talk {
         let (host, port) = authority.split_once(':').unwrap_or((authority, "80"));
         let filler = |len| app::filler(len);
         let kind = match scheme {
-            "ping" => Kind::Ping { size: run.size, df: run.df },
+            "ping" => Kind::Ping { size: run.size, df: run.df, ttl: run.ttl },
             "udp" => Kind::Udp { request: filler(run.size), reply: filler(run.reply_size) },
             "tcp" => Kind::Tcp { request: filler(run.size), reply: filler(run.reply_size) },
             "http" => Kind::Tcp {
@@ -150,7 +150,7 @@ pub(crate) fn talk(realised: &Realised, client: NsId, talk: &Talk) -> &'static s
     let kernel = &realised.places[client.0];
     let to = SocketAddr::from((talk.host, talk.port));
     let result = match &talk.kind {
-        Kind::Ping { size, df } => return ping(kernel, talk.host, *size, *df),
+        Kind::Ping { size, df, ttl } => return ping(kernel, talk.host, *size, *df, *ttl),
         Kind::Udp { request, reply } => kernel.inside(|| ask_by_udp(to, request, reply.len())),
         Kind::Tcp { request, reply } => kernel.inside(|| ask_by_tcp(to, request, reply.len())),
     };
@@ -178,17 +178,17 @@ fn ask_by_udp(to: SocketAddr, request: &[u8], reply_len: usize) -> io::Result<()
     Ok(())
 }
 
-fn ping(kernel: &KernelNs, host: Ipv4Addr, size: usize, df: bool) -> &'static str {
-    let (host, size) = (host.to_string(), size.to_string());
-    let mut command = vec!["ping", "-n", "-c1", "-W2", "-s", &size, &host];
-    if df {
-        command.extend(["-M", "do"]);
-    }
+fn ping(kernel: &KernelNs, host: Ipv4Addr, size: usize, df: bool, ttl: Option<u8>) -> &'static str {
+    let (host, size, patience) = (host.to_string(), size.to_string(), PATIENCE.as_secs().to_string());
+    let ttl = ttl.map(|ttl| ttl.to_string());
+    let mut command = vec!["ping", "-n", "-c1", "-W", &patience, "-s", &size];
+    command.extend(df.then_some(["-M", "do"]).iter().flatten());
+    command.extend(ttl.iter().flat_map(|ttl| ["-t", ttl]));
+    command.push(&host);
     let said = kernel.output(&command);
     match () {
         () if said.contains("1 received") => "delivered",
-        // Of a failed ping, `said` is what stands on stderr; an ICMP error is reported on stdout.
-        () if said.contains("too long") || said.contains("unreachable") => "rejected",
+        () if said.contains("+1 errors") || said.contains("unreachable") => "rejected",
         () => "dropped",
     }
 }

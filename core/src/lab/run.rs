@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use thiserror::Error;
 
-use super::{Lab, build, nearest};
+use super::{Lab, build};
 use crate::app;
 use crate::base::{Place, PlaceError};
 use crate::net::{NsId, Topology};
@@ -64,7 +64,7 @@ pub enum RunError {
         found: String,
     },
     /// The target's host is a name, and nothing here resolves names.
-    #[error("--to: {found:?} is not an IP address, and this version resolves no names{}", hint(.nearest))]
+    #[error("--to: {found:?} is not an IP address, and this version resolves no names{}", nearest_is(.nearest))]
     NotAnAddress {
         /// What stood there.
         found: String,
@@ -93,10 +93,6 @@ pub enum RunError {
 
 fn nearest_is(nearest: &Option<String>) -> String {
     nearest.as_ref().map(|name| format!("; the nearest is {name}")).unwrap_or_default()
-}
-
-fn hint(nearest: &Option<String>) -> String {
-    nearest.as_ref().map(|name| format!("; did you mean {name}?")).unwrap_or_default()
 }
 
 /// Bytes that an IPv4 packet holds besides its header and 8 bytes of UDP or ICMP.
@@ -261,7 +257,7 @@ fn nearest_address(lab: &Lab, name: &str) -> Option<String> {
     let nodes = lab.objects.nodes.iter().filter_map(|node| Some((node.meta.name.as_str(), *node.addresses.first()?)));
     let hosts = lab.spec.hosts.iter().map(|host| (host.name.as_str(), host.address.addr()));
     let all: Vec<(&str, IpAddr)> = pods.chain(nodes).chain(hosts).collect();
-    let found = nearest(name, all.iter().map(|(name, _)| *name))?;
-    let (_, address) = all.iter().find(|(name, _)| *name == found)?;
+    let (found, address) = all.into_iter().min_by_key(|(other, _)| strsim::osa_distance(name, other))?;
     Some(format!("{address} ({found})"))
+} ({found})"))
 }

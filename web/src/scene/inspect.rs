@@ -301,7 +301,7 @@ pub fn packet_where(view: &StepView) -> String {
     match view.stage {
         Stage::App => "as it is made".to_owned(),
         Stage::Route => format!("{outer}after routing"),
-        Stage::Hook(hook) => format!("{outer}after {}, {place}", hook.name()),
+        Stage::Hook(hook) => format!("{outer}after {}", hook.name()),
         Stage::Forward => "after ip_forward".to_owned(),
         Stage::Output | Stage::Neigh => format!("{outer}before {device}"),
         Stage::Tx => format!("{outer}leaving by {device}"),
@@ -309,7 +309,7 @@ pub fn packet_where(view: &StepView) -> String {
         Stage::TunnelRx => format!("out of {device}"),
         Stage::Bridge => "on the bridge".to_owned(),
         Stage::Arp => "as ARP reads it".to_owned(),
-        Stage::Defrag => format!("put together by {place}"),
+        Stage::Defrag => "put together".to_owned(),
         Stage::Encap => format!("inside {device}"),
         Stage::Decap => format!("unwrapped by {device}"),
         Stage::Deliver => "at the socket".to_owned(),
