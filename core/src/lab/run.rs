@@ -259,5 +259,4 @@ fn nearest_address(lab: &Lab, name: &str) -> Option<String> {
     let all: Vec<(&str, IpAddr)> = pods.chain(nodes).chain(hosts).collect();
     let (found, address) = all.into_iter().min_by_key(|(other, _)| strsim::osa_distance(name, other))?;
     Some(format!("{address} ({found})"))
-} ({found})"))
 }
