@@ -3,7 +3,7 @@
 use yew::{Callback, Html, Properties, classes, component, html};
 
 use super::{Act, Current};
-use crate::scene::{Cell, FieldRow, HexRow, LayerRow, LayerState, inspect, layer_class, packet_size, packet_where};
+use crate::scene::{Cell, FieldRow, HexRow, LayerRow, LayerState, dump, inspect, layer_class, packet_size, packet_where};
 use crate::state::{Action, Shared};
 
 #[derive(PartialEq, Properties)]
@@ -28,10 +28,11 @@ pub(super) fn Inspector(props: &Props) -> Html {
                 <h2>{ "Packet" }</h2>
                 <span class="where" title={packet_where(view)}>{ packet_where(view) }</span>
                 <span class="sz" title={size.clone()}>{ size.clone() }</span>
-                <button class="all" aria-pressed={props.shows_all.to_string()} onclick={toggle}>{ "all fields" }</button>
+                <button class="all" aria-pressed={props.shows_all.to_string()} aria-label="All fields" title="Show all fields" onclick={toggle}>{ "all" }</button>
             </header>
             <div class="lys" tabindex="0" role="group" aria-label="Layers">
                 { for inspect(view, &props.current.decision, props.shows_all).iter().map(layer) }
+                if !props.shows_all { { bytes(&dump(view)) } }
             </div>
         </>
     }
@@ -101,6 +102,22 @@ fn hex(rows: &[HexRow]) -> Html {
             }) }
         </div>
     }
+}
+
+/// The bytes of a packet that stayed as it was, each in the colour of its layer.
+fn bytes(rows: &[HexRow]) -> Html {
+    if rows.is_empty() {
+        return html! {};
+    }
+    let row = |(idx, row): (usize, &HexRow)| {
+        html! {
+            <div>
+                <b>{ idx * 20 }</b>
+                { for row.now.iter().filter_map(|cell| Some(html! { <i class={classes!("plain", cell.role.map(layer_class))}>{ format!("{:02x}", cell.byte?) }</i> })) }
+            </div>
+        }
+    };
+    html! { <div class="hx dump" role="img" aria-label="all bytes, unchanged">{ for rows.iter().enumerate().map(row) }</div> }
 }
 
 fn byte(cell: Cell, class: &'static str) -> Html {

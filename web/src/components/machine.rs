@@ -231,12 +231,16 @@ fn bridge(machine: &Cast, side: Side, marks: &Marks) -> Html {
     let Some(bridge) = machine.bridge() else {
         return absent(rect, "br", "no bridge: outside the cluster", "no bridge: this machine has no pods");
     };
+    let address = bridge.addresses.first().map_or("", String::as_str);
+    // Between the cables, and above the track.
+    let words = if machine.has_host { rect.x + 92.0 } else { side.x() + 104.0 };
     html! {
         <g class="st br" data-state={state(marks.bridge)}>
             <title>{ device_title(bridge) }</title>
             <rect class="bx" x={px(rect.x)} y={px(rect.y)} width={px(rect.w)} height={px(rect.h)} rx="6" />
-            { label(side.x() + 196.0, 157.0, "nm", &text::fit(&bridge.name, 46.0, text::BOLD)) }
-            { label(side.x() + 326.0, 157.0, "m dim end", &text::fit(bridge.addresses.first().map_or("", String::as_str), 104.0, text::MONO)) }
+            <text class="nm" x={px(words)} y="157">
+                { text::fit(&bridge.name, 56.0, text::BOLD) }<tspan class="m dim" dx="8">{ text::fit(address, 104.0, text::MONO) }</tspan>
+            </text>
         </g>
     }
 }

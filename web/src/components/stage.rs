@@ -40,7 +40,7 @@ pub(super) fn Stage(props: &Props) -> Html {
         let class = if line.mark == Mark::Done { "done" } else { "ahead" };
         html! {
             <>
-                if line.over { <path class="tr rim" d={line.d.clone()} /> }
+                if let Some(rim) = &line.rim { <path class="tr rim" d={rim.clone()} /> }
                 <path class={format!("tr {class}")} d={line.d.clone()} />
                 if let Some((at, angle)) = line.arrow {
                     <path class={format!("cv {class}")} d="M-3.5-4.5 3 0l-6.5 4.5"
@@ -113,7 +113,7 @@ fn fabric(walk: &Walk, current: &Current) -> Html {
             <g class="st fab" data-state={state(picture.fabric)}>
                 <rect class="bx" x={px(FABRIC.x)} y={px(FABRIC.y)} width={px(FABRIC.w)} height={px(FABRIC.h)} rx="10" />
                 { label(76.0, 437.0, "nm", &left) }
-                { label(760.0, 437.0, "m dim end", &subnets) }
+                { label(742.0, 437.0, "m dim end", &subnets) }
             </g>
             <g class={if walk.cast.uses_router { "st" } else { "st unused" }} data-state={state(router)}>
                 <title>{ if walk.cast.uses_router { "the fabric's router joins the subnets" } else { "the fabric's router: both machines are in one subnet, so nothing passes it" } }</title>

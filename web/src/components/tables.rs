@@ -4,7 +4,7 @@ use kubehop_core::api::Why;
 use yew::{Callback, Html, Properties, classes, component, html, use_state_eq};
 
 use super::{Act, Current};
-use crate::scene::{Fold, Kind, RowView, TableSheet, Word, kinds_of, sheets};
+use crate::scene::{Fold, Kind, RowView, TableSheet, Word, brief, kinds_of, sheets};
 use crate::state::{Action, Shared, Walk};
 
 #[derive(PartialEq, Properties)]
@@ -103,24 +103,24 @@ fn Misses(props: &MissesProps) -> Html {
         <li class="miss fold">
             <span class="n">{ "⋯" }</span>
             <button onclick={open} title={format!("rows {range}: show them")}>{ format!("{} rows missed", props.rows.len()) }</button>
-            <span class="why">{ format!("✕ {}", props.why) }</span>
+            <span class="why" title={props.why.clone()}>{ format!("✕ {}", brief(&props.why)) }</span>
             <span class="by"></span>
         </li>
     }
 }
 
 fn row(row: &RowView) -> Html {
-    let (class, why) = match &row.why {
-        Some(Why::Matched(why)) => ("hit", format!("✓ {why}")),
-        Some(Why::Missed(why)) => ("miss", format!("✕ {why}")),
-        None => ("out", String::new()),
+    let (class, why, title) = match &row.why {
+        Some(Why::Matched(why)) => ("hit", format!("✓ {why}"), why.clone()),
+        Some(Why::Missed(why)) => ("miss", format!("✕ {}", brief(why)), why.clone()),
+        None => ("out", String::new(), String::new()),
     };
     let why = if row.is_new { "new row".to_owned() } else { why };
     html! {
         <li class={classes!(class, row.is_new.then_some("fresh"))}>
             <span class="n">{ row.n }</span>
             <code title={row.text()}>{ for row.words.iter().map(word) }</code>
-            <span class="why" title={why.clone()}>{ why.clone() }</span>
+            <span class="why" title={title}>{ why }</span>
             <span class="by" title={format!("written by {}", row.writer)}>{ row.writer.clone() }</span>
         </li>
     }

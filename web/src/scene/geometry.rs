@@ -104,15 +104,15 @@ pub const LABEL_X: f64 = 76.0;
 /// Tracks inside a machine, by their offset.
 pub mod lane {
     /// From the NIC up to PREROUTING.
-    pub const NIC_UP: f64 = 20.0;
+    pub const NIC_UP: f64 = 18.0;
     /// From the bridge down to PREROUTING.
     pub const BRIDGE_DOWN: f64 = 38.0;
     /// From the tunnel device up to PREROUTING.
-    pub const TUNNEL_UP: f64 = 38.0;
+    pub const TUNNEL_UP: f64 = 36.0;
     /// From PREROUTING down to the route.
-    pub const PRE_DOWN: f64 = 50.0;
+    pub const PRE_DOWN: f64 = 46.0;
     /// From INPUT down to the tunnel device.
-    pub const INPUT_DOWN: f64 = 63.0;
+    pub const INPUT_DOWN: f64 = 64.0;
     /// From the route up to INPUT.
     pub const ROUTE_INPUT: f64 = 106.0;
     /// Between the host's own program and the route: through the gap between INPUT and FORWARD.

@@ -293,6 +293,27 @@ fn new_bytes(view: &StepView, layer: &Layer, all: bool) -> Vec<HexRow> {
     cells.chunks(ROW).take(n_rows).map(|chunk| HexRow { was: Vec::new(), now: chunk.to_vec() }).collect()
 }
 
+/// All bytes of a packet that a step left as it was, each with its layer: the first rows of them.
+#[must_use]
+pub fn dump(view: &StepView) -> Vec<HexRow> {
+    let Some(packet) = &view.packet else { return Vec::new() };
+    if view.changes.iter().any(|change| !matches!(change, LayerChange::Same(_))) {
+        return Vec::new();
+    }
+    let layers: Vec<&Layer> = view.changes.iter().map(LayerChange::layer).collect();
+    let role_at = |at: usize| layers.iter().find(|layer| layer.range.contains(&at)).map(|layer| layer.role);
+    let n_rows = match layers.len() {
+        ..=3 => 8,
+        4 => 6,
+        _ => 4,
+    };
+    let bytes: Vec<Cell> = (packet.bytes().iter().enumerate())
+        .take(n_rows * ROW)
+        .map(|(at, byte)| Cell { byte: Some(*byte), is_changed: false, role: role_at(at) })
+        .collect();
+    bytes.chunks(ROW).map(|chunk| HexRow { was: Vec::new(), now: chunk.to_vec() }).collect()
+}
+
 /// Where the packet of step `view` is, in words.
 #[must_use]
 pub fn packet_where(view: &StepView) -> String {

@@ -19,12 +19,12 @@ mod track;
 
 pub use cast::{Cast, Machine};
 pub use dock::{Dock, Notch, Note};
-pub use inspect::{Cell, FieldRow, HexRow, LayerRow, LayerState, inspect, packet_size, packet_where};
+pub use inspect::{Cell, FieldRow, HexRow, LayerRow, LayerState, dump, inspect, packet_size, packet_where};
 pub use mtu::{MtuBar, MtuSegment, mtu_bar};
 pub use note::{Change, packet_title};
 pub use path::length;
 pub use picture::{Line, Mark, Picture, travel};
 pub use reel::Reel;
 pub use station::{Part, Station};
-pub use tables::{Fold, Kind, RowView, TableSheet, Word, kinds_of, sheets};
+pub use tables::{Fold, Kind, RowView, TableSheet, Word, brief, kinds_of, sheets};
 pub use tag::{FRAME, Segment, Tag, layer_class};

@@ -36,6 +36,18 @@ pub fn arrow(points: &[Point], least: f64) -> Option<(Point, f64)> {
     (length >= least).then(|| (towards(a, b, length / 2.0), angle))
 }
 
+/// The same line without its first and last `by`.
+#[must_use]
+pub fn trimmed(points: &[Point], by: f64) -> Vec<Point> {
+    let mut points = points.to_vec();
+    let last = points.len().saturating_sub(1);
+    if last > 0 {
+        points[0] = towards(points[0], points[1], by);
+        points[last] = towards(points[last], points[last - 1], by);
+    }
+    points
+}
+
 /// Length of the way through `points`.
 #[must_use]
 pub fn length(points: &[Point]) -> f64 {

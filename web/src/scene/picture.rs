@@ -4,9 +4,9 @@ use kubehop_core::api::{BridgeTarget, Decision, Stage, StepView, Trace};
 
 use super::cast::Cast;
 use super::dock::{Dock, dock};
-use super::geometry::{Point, Side};
+use super::geometry::{Point, Side, cable_x};
 use super::note::{Change, route_on};
-use super::path::{arrow, rounded};
+use super::path::{arrow, rounded, trimmed};
 use super::reel::Reel;
 use super::station::{Part, Station};
 use super::tag::Tag;
@@ -32,8 +32,8 @@ pub struct Line {
     pub d: String,
     /// Behind or ahead.
     pub mark: Mark,
-    /// Whether it passes over other lines.
-    pub over: bool,
+    /// What it keeps free around it where it passes over other lines.
+    pub rim: Option<String>,
     /// Its arrow: where, and the angle in degrees.
     pub arrow: Option<(Point, f64)>,
 }
@@ -57,6 +57,8 @@ pub struct Picture {
     pub routes: [Option<(String, String)>; 2],
 }
 
+/// A rim ends before the boxes at both ends of its line.
+const RIM_ENDS: f64 = 7.0;
 /// Pieces shorter than this carry no arrow.
 const LEAST_FOR_ARROW: f64 = 40.0;
 
@@ -118,7 +120,7 @@ fn lines(cast: &Cast, reel: &Reel, trace: &Trace, steps: &[usize], cursor: usize
     for pair in steps.windows(2) {
         let (from, to) = (reel.station(pair[0]), reel.station(pair[1]));
         if let (_, Some(copies)) = (from, copies(reel, trace, pair[0])) {
-            for slot in copies_drawn(cast, from, to, &copies) {
+            for slot in copies_drawn(cast, from, to, &copies, arrived) {
                 let mark = if pair[0] <= cursor { Mark::Done } else { Mark::Ahead };
                 joined.push((flood(slot.0, slot.1, arrived), mark));
             }
@@ -153,19 +155,19 @@ fn lines(cast: &Cast, reel: &Reel, trace: &Trace, steps: &[usize], cursor: usize
         && let Some(copies) = copies(reel, trace, *last)
     {
         let from = reel.station(*last);
-        joined.extend(copies_drawn(cast, from, from, &copies).into_iter().map(|(side, slot)| (flood(side, slot, None), Mark::Done)));
+        joined.extend(copies_drawn(cast, from, from, &copies, None).into_iter().map(|(side, slot)| (flood(side, slot, None), Mark::Done)));
     }
     let mut lines: Vec<Line> = joined
         .into_iter()
         .map(|(track, mark)| Line {
             d: rounded(&track.points),
             mark,
-            over: track.over,
+            rim: track.over.then(|| rounded(&trimmed(&track.points, RIM_ENDS))),
             arrow: arrow(&track.points, LEAST_FOR_ARROW),
         })
         .collect();
     // What lies ahead is drawn below what is behind, and what passes over comes last.
-    lines.sort_by_key(|line| (line.mark == Mark::Done, line.over));
+    lines.sort_by_key(|line| (line.mark == Mark::Done, line.rim.is_some()));
     (lines, fabric)
 }
 
@@ -185,11 +187,13 @@ fn copies(reel: &Reel, trace: &Trace, idx: usize) -> Option<Vec<String>> {
     }
 }
 
-/// The drawn pods that get a copy and are not the next station anyway.
-fn copies_drawn(cast: &Cast, at: Station, next: Station, ports: &[String]) -> Vec<(Side, usize)> {
+/// The drawn pods that get a copy, and are neither the next station nor where the frame came from.
+fn copies_drawn(cast: &Cast, at: Station, next: Station, ports: &[String], arrived: Option<Point>) -> Vec<(Side, usize)> {
     let Some(side) = at.side() else { return Vec::new() };
     let is_copied = |slot: &usize| {
-        cast.pod(side, *slot).is_some_and(|pod| ports.contains(&pod.veth)) && next != Station::Pod(side, *slot)
+        cast.pod(side, *slot).is_some_and(|pod| ports.contains(&pod.veth)) 
+            && next != Station::Pod(side, *slot)
+            && arrived.is_none_or(|arrived| arrived.x != cable_x(side, *slot))
     };
     (0..2).filter(is_copied).map(|slot| (side, slot)).collect()
 }

@@ -222,6 +222,15 @@ fn fold(rows: Vec<RowView>) -> Vec<Fold> {
     folds.into_iter().flat_map(unfold).collect()
 }
 
+/// The reason of a miss, for a place where the address that was looked up is known anyway.
+#[must_use]
+pub fn brief(reason: &str) -> String {
+    match reason.rsplit_once(' ') {
+        Some((words, last)) if last.parse::<std::net::IpAddr>().is_ok() => format!("{words} it"),
+        _ => reason.to_owned(),
+    }
+}
+
 impl RowView {
     /// Its text.
     #[must_use]

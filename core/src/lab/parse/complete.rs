@@ -26,7 +26,6 @@ pub(super) fn complete(mut draft: Draft<'_>, mut spec: LabSpec, spec_fields: &Fi
     check::addresses(&mut draft.nodes);
     check::networks_of_lab(&mut spec, &draft.nodes, spec_fields);
     check::networks(&mut draft.nodes, &spec, spec_fields);
-    check::hosts(&mut spec, &draft.nodes, spec_fields);
 
     let unsure = unsure(&draft.nodes);
     let mut objects = Objects { nodes: objects_of(draft.nodes), ..Objects::default() };
@@ -34,6 +33,7 @@ pub(super) fn complete(mut draft: Draft<'_>, mut spec: LabSpec, spec_fields: &Fi
     report(controllers::node_addresses(&mut objects.nodes, &taken), problems);
     report(controllers::pod_cidrs(&mut objects.nodes, spec.pod_cidr), problems);
     objects.nodes.retain(|node| !node.addresses.is_empty() && node.pod_cidr.is_some());
+    check::hosts(&mut spec, &objects.nodes, spec_fields);
 
     check::pods(&mut draft.pods, &objects.nodes, &unsure);
     check::services(&mut draft.services, &spec, spec_fields);

@@ -74,34 +74,30 @@ fn move_spans(node: &mut Node<'_>, moved: &impl Fn(Span) -> Span) {
     }
 }
 
-/// The parts of a path with their positions. Names of nodes and sysctls have dots of their own.
+/// The parts of a path with their positions.
 fn parts(path: &str, file: usize) -> Vec<(&str, Span)> {
-    let mut cuts = Vec::new();
+    let mut parts = Vec::new();
     let mut start = 0;
-    let names = if let Some(node) = path.strip_prefix("underlay.nodes.") {
-        Some((path.len() - node.len(), node.strip_suffix(".mtu").map(str::len)))
-    } else {
-        path.strip_prefix("sysctl.").map(|rest| {
-            let root = SYSCTL_ROOTS.iter().filter_map(|root| rest.find(root)).min();
-            (path.len() - rest.len(), root)
-        })
-    };
-    let mut cut = |end: usize| {
+    for end in dots(path).into_iter().chain([path.len()]) {
         let col = 1 + path[..start].chars().count();
-        cuts.push((&path[start..end], Span { file, line: 1, col }));
+        parts.push((&path[start..end], Span { file, line: 1, col }));
         start = end + 1;
-    };
-    let Some((names_start, name_len)) = names else {
-        path.match_indices('.').for_each(|(at, _)| cut(at));
-        cut(path.len());
-        return cuts;
-    };
-    path[..names_start].match_indices('.').for_each(|(at, _)| cut(at));
-    if let Some(name_len) = name_len {
-        cut(names_start + name_len);
     }
-    cut(path.len());
-    cuts
+    parts
+}
+
+/// Where the dots of a path are that separate: names of nodes and of sysctls have dots of their own.
+fn dots(path: &str) -> Vec<usize> {
+    let within = |prefix: &str, end: &dyn Fn(&str) -> Option<usize>| {
+        let rest = path.strip_prefix(prefix)?;
+        let before = path[..prefix.len()].match_indices('.').map(|(at, _)| at);
+        Some(before.chain(end(rest).map(|at| prefix.len() + at)).collect())
+    };
+    let after_node = |rest: &str| rest.strip_suffix(".mtu").map(str::len);
+    let after_place = |rest: &str| SYSCTL_ROOTS.iter().filter_map(|root| rest.find(root)).min();
+    within("underlay.nodes.", &after_node)
+        .or_else(|| within("sysctl.", &after_place))
+        .unwrap_or_else(|| path.match_indices('.').map(|(at, _)| at).collect())
 }
 
 /// Puts `value` at `path` below `node`, making the mappings on the way.
@@ -137,6 +133,27 @@ fn put<'n>(node: &mut Node<'n>, path: &[(&'n str, Span)], value: Node<'n>) -> Re
         Value::Scalar(_) => {
             let found = node.describe();
             Err((*span, format!("found {name:?} below {found}, expected a field of a mapping")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parts;
+
+    #[test]
+    fn names_keep_their_dots() {
+        let cases: [(&str, &[&str]); 7] = [
+            ("cni.mode", &["cni", "mode"]),
+            ("hosts.0.name", &["hosts", "0", "name"]),
+            ("underlay.mtu", &["underlay", "mtu"]),
+            ("underlay.nodes.a.example.mtu", &["underlay", "nodes", "a.example", "mtu"]),
+            ("sysctl.node/a.example.net.ipv4.ip_forward", &["sysctl", "node/a.example", "net.ipv4.ip_forward"]),
+            ("sysctl.node/a", &["sysctl", "node/a"]),
+            ("a..b", &["a", "", "b"]),
+        ];
+        for (path, expected) in cases {
+            assert_eq!(parts(path, 0).into_iter().map(|(part, _)| part).collect::<Vec<_>>(), expected);
         }
     }
 }

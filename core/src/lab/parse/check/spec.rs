@@ -57,11 +57,11 @@ fn covering(nets: impl Iterator<Item = IpNet>) -> Option<IpNet> {
 }
 
 /// Drops hosts whose name, address or network is somebody else's.
-pub(in crate::lab::parse) fn hosts(spec: &mut LabSpec, nodes: &[Stated<'_, Node>], fields: &Fields<'_>) {
+pub(in crate::lab::parse) fn hosts(spec: &mut LabSpec, nodes: &[Node], fields: &Fields<'_>) {
     let subnet = |ip: IpAddr| IpNet::new(ip, 24).map(|net| net.trunc()).unwrap_or(IpNet::from(ip));
-    let of_node = |stated: &Stated<'_, Node>| {
-        let owner = format!("node {}", stated.object.meta.name);
-        stated.object.addresses.iter().map(move |ip| (*ip, subnet(*ip), owner.clone())).collect::<Vec<_>>()
+    let of_node = |node: &Node| {
+        let owner = format!("node {}", node.meta.name);
+        node.addresses.iter().map(|ip| (*ip, subnet(*ip), owner.clone())).collect::<Vec<_>>()
     };
     let mut taken: Vec<(IpAddr, IpNet, String)> = nodes.iter().flat_map(of_node).collect();
     let upstream = spec.dns.as_ref().and_then(|dns| dns.upstream.as_ref()).map(|upstream| upstream.address);

@@ -20,7 +20,7 @@ pub(super) fn sysctls(fields: &Fields<'_>) -> BTreeMap<String, BTreeMap<String, 
 
 fn values(place: &Fields<'_>) -> BTreeMap<String, String> {
     let of = |(path, span, node): (&str, _, &Node<'_>)| {
-        if !path.contains(['.', '/']) {
+        if !path.contains('.') || path.contains('/') {
             let text = format!("sysctl: found {path:?}, expected a path like net.ipv4.ip_forward");
             place.problems().error(span, text);
             return None;

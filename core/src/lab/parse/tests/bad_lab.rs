@@ -100,12 +100,16 @@ fn values_of_the_lab_are_checked() {
             "3:35: error: hosts: found 203.0.113.1/24 for host a, which the fabric's router has; expected another",
         ),
         (
-            "{hosts: [{name: a, address: 172.18.0.9/16}, {name: b, address: 172.18.5.5/24}]}",
-            "3:70: error: hosts: found 172.18.5.5/24 for host b, which overlaps with 172.18.0.0/16 of host a; expected the same network or another",
+            "{hosts: [{name: a, address: 172.19.0.9/16}, {name: b, address: 172.19.5.5/24}]}",
+            "3:70: error: hosts: found 172.19.5.5/24 for host b, which overlaps with 172.19.0.0/16 of host a; expected the same network or another",
         ),
         (
             "{hosts: [{name: a, address: 203.0.113.2/24}, {name: b, address: 203.0.113.2/24}]}",
             "3:71: error: hosts: found 203.0.113.2/24 for host b, which host a has; expected another",
+        ),
+        (
+            "{hosts: [{name: a, address: 172.18.5.5/16}]}",
+            "3:35: error: hosts: found 172.18.5.5/16 for host a, which overlaps with 172.18.0.0/24 of node node-a; expected the same network or another",
         ),
         ("{dns: {upstream: {}}}", "3:24: error: found an upstream without address, expected an IP address"),
         (
