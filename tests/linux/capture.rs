@@ -46,7 +46,7 @@ impl Capture {
                     "--immediate-mode",
                     "-n",
                     "-s",
-                    "0",
+                    snaplen,
                     "-Z",
                     "root",
                     "-i",

@@ -37,7 +37,10 @@ const LIES: &[Lie] = &[
     Lie { what: "outer TTL", tell: |frame| frame.outer_byte("ip.ttl", 8, |ttl| ttl - 1) },
     Lie { what: "outer DF", tell: |frame| frame.outer_byte("ip.df", 6, |flags| flags ^ 0x40) },
     Lie { what: "no outer checksum", tell: no_outer_checksum },
-    Lie { what: "ICMP sequence number", tell: |frame| frame.icmp_byte("seq", 7, |seq| seq + 1) },
+    Lie { what: "ICMP sequence number", tell: wrong_echo },
+    Lie { what: "MTU in an ICMP error", tell: wrong_mtu },
+    Lie { what: "quoted TTL", tell: wrong_quote },
+    Lie { what: "fragment offset", tell: wrong_fragment },
     Lie { what: "ARP target", tell: |frame| frame.arp_byte("tpa", 27, |byte| byte ^ 0x80) },
     Lie { what: "ARP sender", tell: |frame| frame.arp_byte("sha", 8, |byte| byte ^ 0x80) },
     Lie { what: "ARP operation", tell: |frame| frame.arp_byte("op", 7, |op| 3 - op) },
@@ -76,9 +79,14 @@ impl Frame {
         }
     }
 
+    /// The same, of a packet that is no fragment.
+    fn whole_ip(&self) -> Option<(usize, &'static str)> {
+        self.ip().filter(|(ip, _)| self.bytes[ip + 6] & 0x3f == 0 && self.bytes[ip + 7] == 0)
+    }
+
     /// The same of the transport header, if it is of this protocol.
     fn transport(&self, protocol: u8) -> Option<(usize, &'static str)> {
-        self.ip().filter(|(ip, _)| self.bytes[ip + 9] == protocol).map(|(ip, prefix)| (ip + 20, prefix))
+        self.whole_ip().filter(|(ip, _)| self.bytes[ip + 9] == protocol).map(|(ip, prefix)| (ip + 20, prefix))
     }
 
     /// Whether bytes follow the TCP header at `tcp`.
@@ -103,11 +111,6 @@ impl Frame {
 
     fn tunnel_byte(&mut self, field: &str, at: usize, lie: fn(u8) -> u8) -> Option<Vec<String>> {
         self.is_tunnelled().then(|| self.change(ENVELOPE - 8 + at, field.to_owned(), lie))?
-    }
-
-    fn icmp_byte(&mut self, field: &str, at: usize, lie: fn(u8) -> u8) -> Option<Vec<String>> {
-        let (icmp, prefix) = self.transport(1)?;
-        self.change(icmp + at, format!("{prefix}icmp.{field}"), lie)
     }
 
     fn arp_byte(&mut self, field: &str, at: usize, lie: fn(u8) -> u8) -> Option<Vec<String>> {
@@ -140,6 +143,9 @@ impl Frame {
         self.bytes[ip + 10..ip + 12].fill(0);
         let sum = checksum(&self.bytes[ip..transport]);
         self.bytes[ip + 10..ip + 12].copy_from_slice(&sum);
+        if self.bytes[ip + 6] & 0x1f != 0 || self.bytes[ip + 7] != 0 {
+            return;
+        }
         let at = transport
             + match protocol {
                 6 => 16,
@@ -182,7 +188,7 @@ fn wrong_port(frame: &mut Frame) -> Option<Vec<String>> {
 }
 
 fn longer(frame: &mut Frame) -> Option<Vec<String>> {
-    let (ip, prefix) = frame.ip()?;
+    let (ip, prefix) = frame.whole_ip()?;
     let layer = match frame.bytes[ip + 9] {
         6 => "tcp",
         17 => "udp",
@@ -211,6 +217,28 @@ fn longer(frame: &mut Frame) -> Option<Vec<String>> {
     Some(fields)
 }
 
+fn wrong_echo(frame: &mut Frame) -> Option<Vec<String>> {
+    let (icmp, prefix) = frame.transport(1).filter(|(icmp, _)| matches!(frame.bytes[*icmp], 0 | 8))?;
+    frame.change(icmp + 7, format!("{prefix}icmp.seq"), |seq| seq + 1)
+}
+
+fn wrong_mtu(frame: &mut Frame) -> Option<Vec<String>> {
+    let (icmp, prefix) = frame.transport(1).filter(|(icmp, _)| frame.bytes[*icmp..icmp + 2] == [3, 4])?;
+    frame.change(icmp + 7, format!("{prefix}icmp.mtu"), |mtu| mtu ^ 4)
+}
+
+/// The quote's own checksum is not repaired, so it is found as well.
+fn wrong_quote(frame: &mut Frame) -> Option<Vec<String>> {
+    let (icmp, prefix) = frame.transport(1).filter(|(icmp, _)| matches!(frame.bytes[*icmp], 3 | 11))?;
+    frame.change(icmp + 8 + 8, format!("{prefix}quote.ttl"), |ttl| ttl + 1);
+    Some(vec![format!("{prefix}quote.ttl"), format!("{prefix}quote.sum")])
+}
+
+fn wrong_fragment(frame: &mut Frame) -> Option<Vec<String>> {
+    let (ip, prefix) = frame.ip().filter(|_| frame.whole_ip().is_none())?;
+    frame.change(ip + 7, format!("{prefix}ip.offset"), |offset| offset ^ 1)
+}
+
 fn wrong_push(frame: &mut Frame) -> Option<Vec<String>> {
     let (tcp, prefix) = frame.transport(6)?;
     let field = format!("{prefix}tcp.flags");
@@ -220,7 +248,7 @@ fn wrong_push(frame: &mut Frame) -> Option<Vec<String>> {
 
 /// Of the innermost packet; the envelope's is right for what it carries.
 fn wrong_checksum(frame: &mut Frame) -> Option<Vec<String>> {
-    let (ip, prefix) = frame.ip().filter(|_| !frame.is_loopback)?;
+    let (ip, prefix) = frame.whole_ip().filter(|_| !frame.is_loopback)?;
     let (layer, at) = match frame.bytes[ip + 9] {
         6 => ("tcp", 16),
         17 => ("udp", 6),

@@ -5,7 +5,7 @@
 
 use super::{Ctx, Next};
 use crate::net::{At, Skb, Topology};
-use crate::trace::{Decision, Draft, Stage};
+use crate::trace::{Decision, Stage, Step};
 use crate::wire::{self, ArpOp, ArpSpec};
 
 pub(crate) fn arp_rcv(topo: &mut Topology, at: At, skb: &Skb, ctx: &mut Ctx<'_>) -> Next {
@@ -25,11 +25,11 @@ fn answer(topo: &mut Topology, at: At, skb: &Skb, arp: ArpSpec, ctx: &mut Ctx<'_
     let dev = ns.interface(at.index).dev.clone();
     let mac = ns.interface(at.index).mac;
     let learned = ns.neighbours.overhear(arp.sender_ip, &dev, arp.sender_mac);
-    let draft = Draft::new(Stage::Arp, Decision::ArpAnswer { ip: arp.target_ip, mac }, &skb.packet)
+    let step = Step::new(Stage::Arp, Decision::ArpAnswer { ip: arp.target_ip, mac }, &skb.packet)
         .on(&dev.name)
         .wrote(learned)
         .ends();
-    ctx.record(topo, at.ns, skb, draft);
+    ctx.record(topo, at.ns, skb, step);
     let asked = &ctx.recorder.journey_of(skb.journey).name;
     let name = asked.replacen("request", "reply", 1);
     let reply = wire::arp(ArpSpec {
@@ -50,8 +50,8 @@ fn learn(topo: &mut Topology, at: At, skb: &Skb, arp: ArpSpec, ctx: &mut Ctx<'_>
     let Some(written) = ns.neighbours.confirm(arp.sender_ip, &dev, arp.sender_mac, ctx.now) else { return Next::Done };
     let waiting = ns.neighbours.take_waiting(arp.sender_ip, &dev);
     let decision = Decision::ArpLearn { ip: arp.sender_ip, mac: arp.sender_mac };
-    let draft = Draft::new(Stage::Arp, decision, &skb.packet).on(&dev.name).wrote(Some(written)).ends();
-    ctx.record(topo, at.ns, skb, draft);
+    let step = Step::new(Stage::Arp, decision, &skb.packet).on(&dev.name).wrote(Some(written)).ends();
+    ctx.record(topo, at.ns, skb, step);
     Next::Many(
         waiting
             .into_iter()

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{Ctx, Next, fragment};
 use crate::net::{At, DevRef, FdbLookup, FdbTarget, NetNs, Skb, Topology};
-use crate::trace::{BridgeTarget, Decision, Draft, Stage, Written};
+use crate::trace::{BridgeTarget, Decision, Stage, Step, Written};
 use crate::wire::EthernetHeader;
 
 /// A frame comes in by a port.
@@ -101,10 +101,10 @@ fn record(
     ctx: &mut Ctx<'_>,
 ) {
     let decision = Decision::Bridge(choice.target.clone());
-    let draft = Draft::new(Stage::Bridge, decision, &skb.packet).on(&dev.name).wrote(learned);
+    let step = Step::new(Stage::Bridge, decision, &skb.packet).on(&dev.name).wrote(learned);
     // A broadcast is flooded without looking.
-    let draft = if matches!(choice.target, BridgeTarget::Broadcast(_)) { draft } else { draft.consulted(lookup) };
-    ctx.record(topo, at.ns, skb, draft);
+    let step = if matches!(choice.target, BridgeTarget::Broadcast(_)) { step } else { step.consulted(lookup) };
+    ctx.record(topo, at.ns, skb, step);
 }
 
 fn to_ports(topo: &Topology, at: At, ports: &[u32], skb: &Skb, ctx: &mut Ctx<'_>) -> Vec<Next> {

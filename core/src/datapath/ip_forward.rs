@@ -5,27 +5,27 @@
 
 use super::{Ctx, Next, OutRoute, hook};
 use crate::net::{At, Skb, Topology};
-use crate::trace::{Decision, Draft, DropReason, Hook, MtuCheck, Stage};
+use crate::trace::{Decision, DropReason, Hook, MtuCheck, Stage, Step};
 use crate::wire::IcmpError;
 
 /// Models `ip_forward`.
 pub(crate) fn ip_forward(topo: &mut Topology, at: At, mut skb: Skb, route: OutRoute, ctx: &mut Ctx<'_>) -> Next {
     let dev = topo.ns(at.ns).interface(at.index).dev.clone();
     let (ttl, df) = skb.packet.ip_header().map_or((0, false), |ip| (ip.ttl, ip.df));
-    let draft = Draft::new(Stage::Forward, Decision::Drop(DropReason::IpInhdr), &skb.packet).on(&dev.name);
+    let step = Step::new(Stage::Forward, Decision::Drop(DropReason::IpInhdr), &skb.packet).on(&dev.name);
     if ttl <= 1 {
-        return ctx.complain(topo, at.ns, skb, draft, DropReason::IpInhdr, IcmpError::ExcTtl);
+        return ctx.complain(topo, at.ns, skb, step, DropReason::IpInhdr, IcmpError::ExcTtl);
     }
     let out = topo.ns(at.ns).interface(route.dev.index);
     let check = MtuCheck { device: route.dev.name.clone(), mtu: out.mtu, len: skb.packet.network_len() };
     if df && !check.fits() {
         let mtu = u16::try_from(check.mtu).unwrap_or(u16::MAX);
-        return ctx.complain(topo, at.ns, skb, draft.mtu(check), DropReason::PktTooBig, IcmpError::FragNeeded { mtu });
+        return ctx.complain(topo, at.ns, skb, step.mtu(check), DropReason::PktTooBig, IcmpError::FragNeeded { mtu });
     }
     let before = skb.packet.clone();
     skb.packet.decrement_ttl();
-    let draft = Draft::new(Stage::Forward, Decision::DecrementTtl { from: ttl }, &skb.packet).from(&before);
-    ctx.record(topo, at.ns, &skb, draft);
+    let step = Step::new(Stage::Forward, Decision::DecrementTtl { from: ttl }, &skb.packet).from(&before);
+    ctx.record(topo, at.ns, &skb, step);
     hook::pass(topo, at.ns, Hook::Forward, &route.dev, &skb, ctx);
     Next::Output(at.ns, skb, route)
 }

@@ -4,7 +4,7 @@
 
 use super::{Ctx, Next, OutRoute, fragment, hook};
 use crate::net::{NsId, Skb, Topology};
-use crate::trace::{Decision, Draft, DropReason, Hook, MtuCheck, Stage};
+use crate::trace::{Decision, DropReason, Hook, MtuCheck, Stage, Step};
 
 pub(crate) fn ip_output(topo: &mut Topology, ns: NsId, skb: Skb, route: OutRoute, ctx: &mut Ctx<'_>) -> Next {
     hook::pass(topo, ns, Hook::Postrouting, &route.dev, &skb, ctx);
@@ -14,18 +14,18 @@ pub(crate) fn ip_output(topo: &mut Topology, ns: NsId, skb: Skb, route: OutRoute
         len: skb.packet.network_len(),
     };
     let (fits, mtu) = (check.fits(), check.mtu);
-    let draft = Draft::new(Stage::Output, Decision::Fits, &skb.packet).on(&route.dev.name).mtu(check);
+    let step = Step::new(Stage::Output, Decision::Fits, &skb.packet).on(&route.dev.name).mtu(check);
     let df = skb.packet.ip_header().is_some_and(|ip| ip.df);
     if !fits && df {
         let reason = DropReason::PktTooBig;
-        let draft = Draft { decision: Decision::Drop(reason), ..draft };
-        return ctx.drop_with(topo, ns, &skb, draft.ends(), reason);
+        let step = Step { decision: Decision::Drop(reason), ..step };
+        return ctx.drop_with(topo, ns, &skb, step.ends(), reason);
     }
     // What was put together on its way here is cut again, and into no larger pieces than it came in.
     if !fits || skb.frag_max_size.is_some() {
         let limit = skb.frag_max_size.map_or(mtu, |max| max.min(mtu));
-        return fragment::scatter(topo, ns, skb, &route, limit, draft, ctx);
+        return fragment::scatter(topo, ns, skb, &route, limit, step, ctx);
     }
-    ctx.record(topo, ns, &skb, draft);
+    ctx.record(topo, ns, &skb, step);
     Next::Neighbour(ns, skb, route)
 }

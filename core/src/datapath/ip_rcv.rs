@@ -6,7 +6,7 @@
 use super::route::{Routed, lookup};
 use super::{Ctx, Next, fragment, hook};
 use crate::net::{At, Skb, Topology};
-use crate::trace::{Decision, Draft, DropReason, Hook, Stage};
+use crate::trace::{Decision, DropReason, Hook, Stage, Step};
 use crate::wire::IcmpError;
 
 pub(crate) fn ip_rcv(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>) -> Next {
@@ -27,30 +27,30 @@ pub(crate) fn ip_rcv(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>) -
     let decided = lookup(ns, ip.dst);
     let next_hop = decided.next_hop();
     let may_forward = ns.sysctls.ip_forward;
-    let draft = |decision| {
-        let draft = Draft::new(Stage::Route, decision, &skb.packet).on(&dev.name).consulted(decided.local.clone());
+    let step = |decision| {
+        let step = Step::new(Stage::Route, decision, &skb.packet).on(&dev.name).consulted(decided.local.clone());
         match &decided.main {
-            Some(main) => draft.consulted(main.clone()),
-            None => draft,
+            Some(main) => step.consulted(main.clone()),
+            None => step,
         }
     };
     match (&decided.result, next_hop) {
         (Routed::Local, Some(next_hop)) => {
-            ctx.record(topo, at.ns, &skb, draft(Decision::Route { dst: ip.dst, next_hop, chosen_src: None }));
+            ctx.record(topo, at.ns, &skb, step(Decision::Route { dst: ip.dst, next_hop, chosen_src: None }));
             Next::LocalIn(at, skb)
         }
         (Routed::Out(out), Some(next_hop)) if may_forward => {
-            ctx.record(topo, at.ns, &skb, draft(Decision::Route { dst: ip.dst, next_hop, chosen_src: None }));
+            ctx.record(topo, at.ns, &skb, step(Decision::Route { dst: ip.dst, next_hop, chosen_src: None }));
             let out = out.clone();
             Next::Forward(at, skb, out)
         }
         _ => {
             let reason = DropReason::IpInnoroutes;
-            let draft = draft(Decision::Drop(reason));
+            let step = step(Decision::Drop(reason));
             // Who forwards nothing complains of nothing (ip_error).
             match may_forward {
-                true => ctx.complain(topo, at.ns, skb, draft, reason, IcmpError::NetUnreach),
-                false => ctx.drop_with(topo, at.ns, &skb, draft.ends(), reason),
+                true => ctx.complain(topo, at.ns, skb, step, reason, IcmpError::NetUnreach),
+                false => ctx.drop_with(topo, at.ns, &skb, step.ends(), reason),
             }
         }
     }

@@ -6,7 +6,7 @@
 use super::{Ctx, Next};
 use crate::base::MacAddr;
 use crate::net::{At, InterfaceKind, Skb, Topology};
-use crate::trace::{Decision, Draft, DropReason, Stage};
+use crate::trace::{Decision, DropReason, Stage, Step};
 use crate::wire::{ETHERTYPE_ARP, ETHERTYPE_IPV4};
 
 /// What a veth, and a NIC with room for a VLAN tag, takes above its MTU. Models is_skb_forwardable: VLAN_HLEN.
@@ -33,8 +33,8 @@ pub(crate) fn link_rx(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>) 
         ETHERTYPE_IPV4 if is_for_us => {
             let packet = skb.packet.without_ethernet();
             let stage = if is_tunnel { Stage::TunnelRx } else { Stage::Rx };
-            let draft = Draft::new(stage, Decision::Receive, &packet).on(&dev.name).from(&skb.packet);
-            ctx.record(topo, at.ns, &skb, draft);
+            let step = Step::new(stage, Decision::Receive, &packet).on(&dev.name).from(&skb.packet);
+            ctx.record(topo, at.ns, &skb, step);
             Next::IpRcv(at, Skb { packet, ..skb })
         }
         _ => Next::Done,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Ctx, Effect, Next};
 use crate::net::{At, InterfaceKind, Skb, Topology};
-use crate::trace::{Decision, Draft, Stage};
+use crate::trace::{Decision, Stage, Step};
 
 /// Time on a cable between two namespaces of one machine.
 const VETH_DELAY: Duration = Duration::from_micros(5);
@@ -20,8 +20,8 @@ pub(crate) fn link_tx(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>) 
         // What these do with the frame is a step of its own.
         InterfaceKind::Bridge { .. } | InterfaceKind::Vxlan(_) => {}
         InterfaceKind::Loopback | InterfaceKind::Veth { .. } | InterfaceKind::Nic { .. } => {
-            let draft = Draft::new(Stage::Tx, Decision::Transmit, &skb.packet).on(interface.name());
-            ctx.record(topo, at.ns, &skb, draft);
+            let step = Step::new(Stage::Tx, Decision::Transmit, &skb.packet).on(interface.name());
+            ctx.record(topo, at.ns, &skb, step);
         }
     }
     Next::HardXmit(at, skb)

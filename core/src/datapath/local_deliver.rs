@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use super::{Ctx, Effect, Next, Sender, fragment, hook, tunnel};
 use crate::net::{At, DevRef, Skb, SocketLookup, Topology, TransportProtocol};
-use crate::trace::{Decision, Draft, DropReason, Hook, Stage};
+use crate::trace::{Decision, DropReason, Hook, Stage, Step};
 use crate::wire::{self, Icmp, IcmpError, IpHeader, IpSpec, Tcp, TcpFlags, TcpOptions, TcpSpec, Transport};
 
 pub(crate) fn local_deliver(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>) -> Next {
@@ -20,8 +20,8 @@ pub(crate) fn local_deliver(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx
         Transport::Udp(udp) if tunnel::device_for(topo.ns(at.ns), udp.dport).is_some() => Next::Decap(at, skb),
         Transport::Udp(udp) => match lookup_socket(topo, at, ip, TransportProtocol::Udp, udp.dport, udp.sport) {
             SocketLookup::None => {
-                let draft = Draft::new(Stage::Deliver, Decision::Drop(DropReason::NoSocket), &skb.packet).on(&dev.name);
-                ctx.complain(topo, at.ns, skb, draft, DropReason::NoSocket, IcmpError::PortUnreach)
+                let step = Step::new(Stage::Deliver, Decision::Drop(DropReason::NoSocket), &skb.packet).on(&dev.name);
+                ctx.complain(topo, at.ns, skb, step, DropReason::NoSocket, IcmpError::PortUnreach)
             }
             socket => deliver(topo, at, &dev, skb, socket, ctx),
         },
@@ -73,7 +73,7 @@ fn quoted_socket(topo: &Topology, at: At, skb: &Skb) -> SocketLookup {
 fn deliver(topo: &Topology, at: At, dev: &DevRef, skb: Skb, socket: SocketLookup, ctx: &mut Ctx<'_>) -> Next {
     if let SocketLookup::Connected(_, program) | SocketLookup::Listening(program) = &socket {
         let decision = Decision::Deliver { to: program.clone() };
-        ctx.record(topo, at.ns, &skb, Draft::new(Stage::Deliver, decision, &skb.packet).on(&dev.name).ends());
+        ctx.record(topo, at.ns, &skb, Step::new(Stage::Deliver, decision, &skb.packet).on(&dev.name).ends());
     }
     ctx.effects.push(Effect::Deliver { ns: at.ns, socket, skb });
     Next::Done
@@ -90,7 +90,7 @@ fn echo(
     ctx: &mut Ctx<'_>,
 ) -> Next {
     let decision = Decision::Deliver { to: "kernel".into() };
-    ctx.record(topo, at.ns, skb, Draft::new(Stage::Deliver, decision, &skb.packet).on(&dev.name).ends());
+    ctx.record(topo, at.ns, skb, Step::new(Stage::Deliver, decision, &skb.packet).on(&dev.name).ends());
     let Some(spec) = reply_header(topo, at, ip, false) else { return Next::Done };
     let payload = skb.packet.ip_payload().get(8..).unwrap_or_default();
     let packet = wire::icmp_echo(spec, true, id, seq, payload);
@@ -101,8 +101,8 @@ fn echo(
 
 /// Models tcp_v4_send_reset: nobody listens, and the sender is told so.
 fn reset(topo: &mut Topology, at: At, dev: &DevRef, skb: &Skb, ip: IpHeader, tcp: Tcp, ctx: &mut Ctx<'_>) -> Next {
-    let draft = Draft::new(Stage::Deliver, Decision::Drop(DropReason::NoSocket), &skb.packet).on(&dev.name).ends();
-    ctx.record(topo, at.ns, skb, draft);
+    let step = Step::new(Stage::Deliver, Decision::Drop(DropReason::NoSocket), &skb.packet).on(&dev.name).ends();
+    ctx.record(topo, at.ns, skb, step);
     if tcp.rst {
         return Next::Done;
     }

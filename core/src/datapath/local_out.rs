@@ -5,7 +5,7 @@
 use super::route::{OutRoute, Routed, lookup};
 use super::{Ctx, Next, Sender, hook};
 use crate::net::{NsId, Skb, Topology};
-use crate::trace::{Decision, Draft, DropReason, Hook, Stage};
+use crate::trace::{Decision, DropReason, Hook, Stage, Step};
 use crate::wire::Transport;
 
 pub(crate) fn local_out(topo: &mut Topology, ns_id: NsId, skb: Skb, sender: &Sender, ctx: &mut Ctx<'_>) -> Next {
@@ -20,11 +20,11 @@ pub(crate) fn local_out(topo: &mut Topology, ns_id: NsId, skb: Skb, sender: &Sen
     match sender {
         Sender::Program(by) => {
             let decision = Decision::Send { by: by.clone(), payload_len };
-            ctx.record(topo, ns_id, &skb, Draft::new(Stage::App, decision, &skb.packet).born());
+            ctx.record(topo, ns_id, &skb, Step::new(Stage::App, decision, &skb.packet).born());
         }
         Sender::Kernel => {
             let decision = Decision::KernelSend { payload_len };
-            ctx.record(topo, ns_id, &skb, Draft::new(Stage::App, decision, &skb.packet).born());
+            ctx.record(topo, ns_id, &skb, Step::new(Stage::App, decision, &skb.packet).born());
         }
         Sender::Tunnel => {}
     }
@@ -35,17 +35,17 @@ pub(crate) fn local_out(topo: &mut Topology, ns_id: NsId, skb: Skb, sender: &Sen
         Routed::Local => OutRoute { dev: ns.interface(1).dev.clone(), next_hop: ip.dst },
         Routed::None => {
             let reason = DropReason::IpOutnoroutes;
-            let draft = Draft::new(Stage::Route, Decision::Drop(reason), &skb.packet).consulted(decided.local).ends();
-            return ctx.drop_with(topo, ns_id, &skb, draft, reason);
+            let step = Step::new(Stage::Route, Decision::Drop(reason), &skb.packet).consulted(decided.local).ends();
+            return ctx.drop_with(topo, ns_id, &skb, step, reason);
         }
     };
     if let Some(next_hop) = decided.next_hop() {
         let decision = Decision::Route { dst: ip.dst, next_hop, chosen_src: Some(ip.src) };
-        let mut draft = Draft::new(Stage::Route, decision, &skb.packet).on(&out.dev.name).consulted(decided.local);
+        let mut step = Step::new(Stage::Route, decision, &skb.packet).on(&out.dev.name).consulted(decided.local);
         if let Some(main) = decided.main {
-            draft = draft.consulted(main);
+            step = step.consulted(main);
         }
-        ctx.record(topo, ns_id, &skb, draft);
+        ctx.record(topo, ns_id, &skb, step);
     }
     hook::pass(topo, ns_id, Hook::Output, &out.dev, &skb, ctx);
     Next::Output(ns_id, skb, out)

@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use crate::base::Instant;
 use crate::net::{At, DevRef, NsId, Skb, SocketLookup, Topology};
-use crate::trace::{Decision, Draft, DropReason, Recorder, Stage};
+use crate::trace::{Decision, DropReason, Recorder, Stage, Step};
 use crate::wire::IcmpError;
 
 pub(crate) use neighbour::{RETRANS_TIME, ask_again};
@@ -136,9 +136,9 @@ pub(crate) struct Ctx<'a> {
 
 impl Ctx<'_> {
     /// Records a step at `ns`.
-    pub(crate) fn record(&mut self, topo: &Topology, ns: NsId, skb: &Skb, mut draft: Draft) {
-        draft.outer = skb.outer;
-        self.recorder.step(self.now, &topo.ns(ns).place, skb.journey, draft);
+    pub(crate) fn record(&mut self, topo: &Topology, ns: NsId, skb: &Skb, mut step: Step) {
+        step.outer = skb.outer;
+        self.recorder.step(self.now, &topo.ns(ns).place, skb.journey, step);
     }
 
     /// Records that `skb` ends here, and tells the simulator.
@@ -151,29 +151,29 @@ impl Ctx<'_> {
         dev: &DevRef,
         reason: DropReason,
     ) -> Next {
-        let draft = Draft::new(stage, Decision::Drop(reason), &skb.packet).on(&dev.name).ends();
-        self.drop_with(topo, ns, skb, draft, reason)
+        let step = Step::new(stage, Decision::Drop(reason), &skb.packet).on(&dev.name).ends();
+        self.drop_with(topo, ns, skb, step, reason)
     }
 
-    /// Records `draft`, by which `skb` ends, and tells the simulator.
-    pub(crate) fn drop_with(&mut self, topo: &Topology, ns: NsId, skb: &Skb, draft: Draft, reason: DropReason) -> Next {
-        self.record(topo, ns, skb, draft);
+    /// Records `step`, by which `skb` ends, and tells the simulator.
+    pub(crate) fn drop_with(&mut self, topo: &Topology, ns: NsId, skb: &Skb, step: Step, reason: DropReason) -> Next {
+        self.record(topo, ns, skb, step);
         self.effects.push(Effect::Dropped { ns, reason });
         Next::Done
     }
 
-    /// Records `draft`, by which `skb` ends, and has its sender told.
+    /// Records `step`, by which `skb` ends, and has its sender told.
     pub(crate) fn complain(
         &mut self,
         topo: &Topology,
         ns: NsId,
         skb: Skb,
-        mut draft: Draft,
+        mut step: Step,
         reason: DropReason,
         error: IcmpError,
     ) -> Next {
-        draft.decision = Decision::Complain(reason, error);
-        self.drop_with(topo, ns, &skb, draft.ends(), reason);
+        step.decision = Decision::Complain(reason, error);
+        self.drop_with(topo, ns, &skb, step.ends(), reason);
         Next::IcmpSend(ns, skb, error)
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::{Ctx, Effect, Next, OutRoute};
 use crate::base::MacAddr;
 use crate::net::{At, DevRef, InterfaceKind, NsId, Skb, Topology};
-use crate::trace::{Decision, Draft, DropReason, Stage};
+use crate::trace::{Decision, DropReason, Stage, Step};
 use crate::wire::{self, ArpOp, ArpSpec, ETHERTYPE_IPV4, IcmpError};
 
 /// Broadcasts before giving up: `mcast_solicit`.
@@ -37,8 +37,8 @@ pub(crate) fn resolve(topo: &mut Topology, ns_id: NsId, skb: Skb, route: &OutRou
     let written = is_first.then(|| ns.neighbours.ask(next_hop, &route.dev));
     let crowded_out = ns.neighbours.wait(next_hop, &route.dev, skb.clone());
     let decision = if is_first { Decision::NeighbourAsk { next_hop } } else { Decision::NeighbourWait { next_hop } };
-    let draft = Draft::new(Stage::Neigh, decision, &skb.packet).on(&route.dev.name).consulted(lookup).wrote(written);
-    ctx.record(topo, ns_id, &skb, draft);
+    let step = Step::new(Stage::Neigh, decision, &skb.packet).on(&route.dev.name).consulted(lookup).wrote(written);
+    ctx.record(topo, ns_id, &skb, step);
     if let Some(oldest) = crowded_out {
         ctx.drop(topo, ns_id, &oldest, Stage::Neigh, &route.dev, DropReason::NeighFailed);
     }
@@ -74,9 +74,9 @@ pub(crate) fn ask_again(
     let told = waited.into_iter().map(|skb| {
         let lookup = topo.ns(ns).neighbours.lookup(ip, dev);
         let reason = DropReason::NeighFailed;
-        let draft = Draft::new(Stage::Neigh, Decision::Drop(reason), &skb.packet).on(&dev.name).consulted(lookup);
+        let step = Step::new(Stage::Neigh, Decision::Drop(reason), &skb.packet).on(&dev.name).consulted(lookup);
         // Models arp_error_report: ipv4_link_failure says host unreachable.
-        ctx.complain(topo, ns, skb, draft, reason, IcmpError::HostUnreach)
+        ctx.complain(topo, ns, skb, step, reason, IcmpError::HostUnreach)
     });
     Next::Many(told.collect())
 }
@@ -105,10 +105,10 @@ fn forward(
     ctx: &mut Ctx<'_>,
 ) -> Next {
     let dev = topo.ns(at.ns).interface(at.index).name();
-    let mut draft = Draft::new(Stage::Neigh, decision, &frame).from(&skb.packet).on(dev);
+    let mut step = Step::new(Stage::Neigh, decision, &frame).from(&skb.packet).on(dev);
     if let Some(lookup) = lookup {
-        draft = draft.consulted(lookup);
+        step = step.consulted(lookup);
     }
-    ctx.record(topo, at.ns, &skb, draft);
+    ctx.record(topo, at.ns, &skb, step);
     Next::LinkTx(at, Skb { packet: frame, ..skb })
 }

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use super::{Ctx, Next, Sender};
 use crate::net::{At, DevRef, FdbTarget, InterfaceKind, NetNs, Skb, Topology, Vxlan};
-use crate::trace::{Decision, Draft, DropReason, Stage};
+use crate::trace::{Decision, DropReason, Stage, Step};
 use crate::wire::{self, IpSpec, Packet, Transport, VXLAN_HEADER_LEN, VxlanHeader};
 
 /// Bytes of a UDP header.
@@ -34,9 +34,8 @@ pub(crate) fn encap(topo: &mut Topology, at: At, skb: &Skb, ctx: &mut Ctx<'_>) -
     let lookup = vxlan.fdb.lookup(ethernet.dst);
     let (Some(FdbTarget::Remote(IpAddr::V4(dst))), IpAddr::V4(src)) = (lookup.target().cloned(), vxlan.local) else {
         let reason = DropReason::VxlanNoRemote;
-        let draft =
-            Draft::new(Stage::Encap, Decision::Drop(reason), &skb.packet).on(&dev.name).consulted(lookup).ends();
-        return ctx.drop_with(topo, at.ns, skb, draft, reason);
+        let step = Step::new(Stage::Encap, Decision::Drop(reason), &skb.packet).on(&dev.name).consulted(lookup).ends();
+        return ctx.drop_with(topo, at.ns, skb, step, reason);
     };
     let mut payload = VxlanHeader { vni: vxlan.vni }.to_bytes().to_vec();
     payload.extend_from_slice(skb.packet.bytes());
@@ -44,8 +43,8 @@ pub(crate) fn encap(topo: &mut Topology, at: At, skb: &Skb, ctx: &mut Ctx<'_>) -
     let outer = IpSpec { src, dst, ttl: ns.sysctls.ip_default_ttl, df: false, id, tos: 0 };
     let packet = wire::udp(outer, source_port(&skb.packet), vxlan.port, &payload);
     let decision = Decision::Encapsulate { vni: vxlan.vni, remote: IpAddr::V4(dst) };
-    let draft = Draft::new(Stage::Encap, decision, &packet).from(&skb.packet).on(&dev.name).consulted(lookup);
-    ctx.record(topo, at.ns, skb, draft);
+    let step = Step::new(Stage::Encap, decision, &packet).from(&skb.packet).on(&dev.name).consulted(lookup);
+    ctx.record(topo, at.ns, skb, step);
     Next::LocalOut(at.ns, Skb { outer: true, ..Skb::new(packet, skb.journey) }, Sender::Tunnel)
 }
 
@@ -67,14 +66,15 @@ pub(crate) fn decap(topo: &mut Topology, at: At, skb: &Skb, ctx: &mut Ctx<'_>) -
     }
     let inner = Packet::frame(body[VXLAN_HEADER_LEN..].to_vec());
     let decision = Decision::Decapsulate { vni: header.vni, remote: ip.src };
-    let draft = Draft::new(Stage::Decap, decision, &inner).from(&skb.packet).on(&dev.name);
-    ctx.record(topo, at.ns, skb, draft);
+    let step = Step::new(Stage::Decap, decision, &inner).from(&skb.packet).on(&dev.name);
+    ctx.record(topo, at.ns, skb, step);
     Next::LinkRx(At { index: dev.index, ..at }, Skb::new(inner, skb.journey))
 }
 
 /// The outer source port: a hash of the inner flow, so that routers spread flows over equal paths.
 ///
-/// Models udp_flow_src_port; the kernel's hash is keyed at boot, so only the range can agree.
+/// Models udp_flow_src_port; the kernel's hash is keyed at boot, so only the range can agree. Of fragments it takes the
+/// addresses alone, the first one included, so that they stay together (net/core/flow_dissector.c).
 fn source_port(inner: &Packet) -> u16 {
     let mut hash = 0x811c_9dc5_u32;
     let mut mix = |bytes: &[u8]| {
@@ -91,7 +91,8 @@ fn source_port(inner: &Packet) -> u16 {
         }
         mix(&[ip.protocol]);
     }
-    match inner.transport() {
+    let is_whole = inner.ip_header().is_some_and(|ip| !ip.is_fragment());
+    match inner.transport().filter(|_| is_whole) {
         Some(Transport::Tcp(tcp)) => mix(&[tcp.sport.to_be_bytes(), tcp.dport.to_be_bytes()].concat()),
         Some(Transport::Udp(udp)) => mix(&[udp.sport.to_be_bytes(), udp.dport.to_be_bytes()].concat()),
         _ => {}

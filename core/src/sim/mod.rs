@@ -16,7 +16,7 @@ use crate::app::{self, Progress, Role, Segment, TcpEndpoint, TcpPlan};
 use crate::base::{Dice, Instant, Place};
 use crate::datapath::{self, Ctx, Effect, Next, Routed, Sender};
 use crate::net::{Listener, NsId, Skb, SocketLookup, SocketOwner, Topology, TransportProtocol};
-use crate::trace::{Decision, Disposition, Draft, DropReason, MtuCheck, Recorder, RejectReason, Stage, Trace};
+use crate::trace::{Decision, Disposition, DropReason, MtuCheck, Recorder, RejectReason, Stage, Step, Trace};
 use crate::wire::{self, Icmp, IpSpec, Packet, Transport};
 
 pub use exchange::{Exchange, Talk};
@@ -220,18 +220,16 @@ impl Simulator<'_> {
         let flow = self.exchange.talk.flow();
         let journey = self.recorder.journey(flow, if flow == "ping" || flow == "udp" { "request" } else { "syn" });
         let place = self.topo.ns(ns).place.clone();
-        let draft = Draft {
-            stage: Stage::App,
-            device: None,
-            decision: Decision::Refuse(reason),
-            before: too_big.map(|(packet, _)| packet.clone()),
-            after: None,
-            consulted: Vec::new(),
-            wrote: Vec::new(),
-            mtu: too_big.map(|(packet, mtu)| MtuCheck { device: self.way_out(ns), mtu, len: packet.network_len() }),
-            outer: false,
+        let step = match too_big {
+            Some((packet, mtu)) => Step::new(Stage::App, Decision::Refuse(reason), packet).mtu(MtuCheck {
+                device: self.way_out(ns),
+                mtu,
+                len: packet.network_len(),
+            }),
+            None => Step::without_packet(Stage::App, Decision::Refuse(reason)),
         };
-        self.recorder.step(self.now, &place, journey, draft);
+        let step = step.ends();
+        self.recorder.step(self.now, &place, journey, step);
         self.outcome.rejected = Some((reason, (*place).clone()));
     }
 

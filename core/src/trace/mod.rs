@@ -20,7 +20,7 @@ use crate::wire::{CapturedFrame, LinkType, Packet};
 pub use decision::{BridgeTarget, Decision, Hook, NextHop, Stage};
 pub use explain::{Explanation, explain};
 pub use reason::{Disposition, DropReason, RejectReason};
-pub use recorder::{Draft, Recorder};
+pub use recorder::Recorder;
 pub use render::{Detail, render};
 pub use table::{Consulted, Row, Why, Written};
 pub use validate::{ShapeError, validate};

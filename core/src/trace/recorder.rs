@@ -9,39 +9,25 @@ use super::{
 use crate::base::{Instant, Place};
 use crate::wire::{LinkType, Packet};
 
-/// A step as a kernel stage reports it; the recorder adds time and id.
-#[derive(Debug)]
-pub struct Draft {
-    /// Which part of the kernel.
-    pub stage: Stage,
-    /// The device concerned.
-    pub device: Option<Arc<str>>,
-    /// What was decided.
-    pub decision: Decision,
-    /// The packet as it came.
-    pub before: Option<Packet>,
-    /// The packet as it leaves.
-    pub after: Option<Packet>,
-    /// Tables read.
-    pub consulted: Vec<Arc<dyn Consulted>>,
-    /// Rows written.
-    pub wrote: Vec<Written>,
-    /// The limit held against.
-    pub mtu: Option<MtuCheck>,
-    /// Whether the packet is a tunnel's envelope.
-    pub outer: bool,
-}
-
-impl Draft {
+/// A step as a kernel stage reports it: the recorder adds time and id.
+impl Step {
     /// A step that leaves `packet` as it is.
     #[must_use]
     pub fn new(stage: Stage, decision: Decision, packet: &Packet) -> Self {
+        Self { before: Some(packet.clone()), after: Some(packet.clone()), ..Self::without_packet(stage, decision) }
+    }
+
+    /// A step that came before there was a packet.
+    #[must_use]
+    pub fn without_packet(stage: Stage, decision: Decision) -> Self {
         Self {
-            stage,
+            id: String::new(),
+            time: Instant::START,
             device: None,
+            stage,
             decision,
-            before: Some(packet.clone()),
-            after: Some(packet.clone()),
+            before: None,
+            after: None,
             consulted: Vec::new(),
             wrote: Vec::new(),
             mtu: None,
@@ -133,20 +119,8 @@ impl Recorder {
     }
 
     /// Adds a step. Steps of one packet at one place that follow each other are one hop.
-    pub fn step(&mut self, now: Instant, at: &Arc<Place>, journey: JourneyId, draft: Draft) {
-        let step = Step {
-            id: String::new(),
-            time: now,
-            device: draft.device,
-            stage: draft.stage,
-            decision: draft.decision,
-            before: draft.before,
-            after: draft.after,
-            consulted: draft.consulted,
-            wrote: draft.wrote,
-            mtu: draft.mtu,
-            outer: draft.outer,
-        };
+    pub fn step(&mut self, now: Instant, at: &Arc<Place>, journey: JourneyId, step: Step) {
+        let step = Step { time: now, ..step };
         self.n_steps += 1;
         match self.hops.last_mut() {
             Some(hop) if hop.journey == journey && hop.at == *at => hop.steps.push(step),
