@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 use kubehop_core::net::{InterfaceKind, Topology};
 use pcap_file::pcap::PcapReader;
 use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
 
+use crate::netns;
 use crate::realise::Realised;
 
 /// The frames of every device that carried one, in order: `REF:DEVICE` to bytes.
@@ -19,7 +21,7 @@ pub(crate) type Captured = BTreeMap<String, Vec<Vec<u8>>>;
 
 /// Captures that are running. Dropping them ends them.
 pub(crate) struct Capture {
-    folder: tempfile::TempDir,
+    folder: TempDir,
     listeners: Vec<Listener>,
 }
 
@@ -31,15 +33,16 @@ struct Listener {
 impl Capture {
     /// Starts to listen on every device of the lab, and returns when every listener listens.
     pub(crate) fn start(topo: &Topology, realised: &Realised) -> Self {
-        let mut capture = Self { folder: tempfile::tempdir().unwrap(), listeners: Vec::new() };
+        let mut capture = Self { folder: netns::folder(), listeners: Vec::new() };
         for (ns, kernel) in topo.namespaces().zip(&realised.places) {
             for interface in ns.interfaces() {
                 let n = capture.listeners.len();
                 let errors = File::create(capture.path(n, "log")).unwrap();
                 let mut tcpdump = Command::new("tcpdump");
                 // libpcap makes room for frames of the device's MTU where all offloads are off; a bridge carries larger
-                // ones, when its netfilter has put fragments together.
-                let snaplen = if matches!(interface.kind, InterfaceKind::Bridge { .. }) { "16384" } else { "0" };
+                // ones, when its netfilter has put fragments together, and needs room for as many of them.
+                let is_bridge = matches!(interface.kind, InterfaceKind::Bridge { .. });
+                let (snaplen, ring_kib) = if is_bridge { ("16384", "16384") } else { ("0", "2048") };
                 // It is root that may write into the folder, not the user that tcpdump likes to become.
                 tcpdump.args([
                     "-U",
@@ -47,6 +50,8 @@ impl Capture {
                     "-n",
                     "-s",
                     snaplen,
+                    "-B",
+                    ring_kib,
                     "-Z",
                     "root",
                     "-i",

@@ -235,7 +235,8 @@ fn wrong_quote(frame: &mut Frame) -> Option<Vec<String>> {
 }
 
 fn wrong_fragment(frame: &mut Frame) -> Option<Vec<String>> {
-    let (ip, prefix) = frame.ip().filter(|_| frame.whole_ip().is_none())?;
+    // The first piece shows what a later one does not.
+    let (ip, prefix) = frame.ip().filter(|(ip, _)| frame.bytes[ip + 6] & 0x1f != 0 || frame.bytes[ip + 7] != 0)?;
     frame.change(ip + 7, format!("{prefix}ip.offset"), |offset| offset ^ 1)
 }
 

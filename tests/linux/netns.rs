@@ -1,6 +1,7 @@
 //! Network namespaces that go away with their owner, and programs that run in them.
 //!
-//! A namespace is called `kubehop-PID-N`. Dropping it deletes it; what a killed run could not delete, the next run does.
+//! A namespace is called `kubehop-PID-N`, and so is a folder for captures. Dropping it deletes it; what a killed run could
+//! not delete, the next run does.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -13,11 +14,17 @@ use std::thread;
 
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use tempfile::TempDir;
 
 /// Where `ip netns` keeps the names.
 const NAMES: &str = "/run/netns";
-/// What every name begins with.
+/// What every name begins with; the process follows.
 const PREFIX: &str = "kubehop-";
+
+/// A folder that goes away with its owner.
+pub(crate) fn folder() -> TempDir {
+    tempfile::Builder::new().prefix(&format!("{PREFIX}{}-", std::process::id())).tempdir().unwrap()
+}
 
 /// A network namespace of the kernel.
 #[derive(Debug)]
@@ -75,10 +82,10 @@ impl KernelNs {
         }
     }
 
-    /// What a command prints here, what it complains of included.
+    /// What a command prints here; what it complains of, if it prints nothing.
     pub(crate) fn output(&self, command: &[&str]) -> String {
         let output = self.inside(|| Command::new(command[0]).args(&command[1..]).output()).unwrap();
-        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+        String::from_utf8_lossy(if output.stdout.is_empty() { &output.stderr } else { &output.stdout }).into_owned()
     }
 }
 
@@ -102,14 +109,9 @@ fn delete(name: &str) {
     let _ = Command::new("ip").args(["netns", "del", name]).stderr(Stdio::null()).status();
 }
 
-/// Deletes the namespaces of runs that were killed, and ends the programs that still sit in them.
+/// Deletes what runs that were killed have left, and ends the programs that still sit in their namespaces.
 fn sweep() {
-    let names = fs::read_dir(NAMES).into_iter().flatten().flatten().map(|entry| entry.file_name());
-    for name in names.filter_map(|name| name.into_string().ok()) {
-        let Some((pid, _)) = name.strip_prefix(PREFIX).and_then(|rest| rest.split_once('-')) else { continue };
-        if Path::new("/proc").join(pid).exists() {
-            continue;
-        }
+    for name in left_in(Path::new(NAMES)) {
         let pids = Command::new("ip").args(["netns", "pids", &name]).output().unwrap().stdout;
         let pids = String::from_utf8_lossy(&pids);
         for pid in pids.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)) {
@@ -118,4 +120,18 @@ fn sweep() {
         }
         delete(&name);
     }
+    let folders = std::env::temp_dir();
+    for name in left_in(&folders) {
+        let _ = fs::remove_dir_all(folders.join(name));
+    }
+}
+
+/// The names in a folder that belong to processes which are no more.
+fn left_in(folder: &Path) -> Vec<String> {
+    let names = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name());
+    let is_left = |name: &String| {
+        let pid = name.strip_prefix(PREFIX).and_then(|rest| rest.split_once('-')).map(|(pid, _)| pid);
+        pid.is_some_and(|pid| pid.parse::<u32>().is_ok() && !Path::new("/proc").join(pid).exists())
+    };
+    names.filter_map(|name| name.into_string().ok()).filter(is_left).collect()
 }

@@ -20,6 +20,8 @@ pub(super) struct Marks {
     nic: Mark,
     part: Option<Part>,
     words: Option<(String, String)>,
+    /// The program that the step names.
+    program: Option<String>,
     /// Width of the packet that rests in a pod or the host's box: 0 or 1.
     resting: Option<(usize, f64)>,
 }
@@ -50,6 +52,7 @@ impl Marks {
             overlay: mark(Station::Overlay(side)),
             nic: mark(Station::Nic(side)),
             part: (picture.now.0.side() == Some(side)).then_some(picture.now.1),
+            program: picture.program.clone(),
             words: picture.routes[usize::from(side == Side::Right)].clone(),
             resting: resting.map(|slot| (slot, width)),
         }
@@ -142,7 +145,7 @@ fn pod_box(pod: &PodView, rect: Rect, mark: Mark, slot: usize, marks: &Marks) ->
             <title>{ title }</title>
             <rect class="bx ns" x={px(rect.x)} y={px(rect.y)} width={px(rect.w)} height={px(rect.h)} rx="12" />
             { label(rect.x + 12.0, rect.y + 18.0, "nm", &text::fit(&pod.name, 112.0, text::BOLD)) }
-            { apps(&names, rect, resting(marks, slot)) }
+            { apps(&names, rect, resting(marks, slot), marks.program.as_deref()) }
             <g class="pause" transform={format!("translate({} {})", rect.x + 138.0, rect.y)}>
                 <circle r="9.5" /><path d={ANCHOR} />
             </g>
@@ -161,7 +164,7 @@ fn host_box(machine: &Cast, rect: Rect, marks: &Marks) -> Html {
             <rect class="bx" x={px(rect.x)} y={px(rect.y)} width={px(rect.w)} height={px(rect.h)} rx="7" />
             { label(rect.x + 12.0, rect.y + 18.0, "nm", &text::fit(&machine.node.name, 96.0, text::BOLD)) }
             { label(rect.x + 148.0, rect.y + 18.0, "dim end", "itself") }
-            { apps(&["program"], rect, resting(marks, 0)) }
+            { apps(&[machine.program.as_deref().unwrap_or("program")], rect, resting(marks, 0), None) }
             { label(rect.x + 12.0, rect.y + 63.0, "m", &machine.node.address) }
             { label(rect.x + 148.0, rect.y + 63.0, "dim end", "no netns") }
         </g>
@@ -173,7 +176,7 @@ fn resting(marks: &Marks, slot: usize) -> f64 {
 }
 
 /// The containers that run programs; they make room for a packet that rests in the pod.
-fn apps(names: &[&str], rect: Rect, resting: f64) -> Html {
+fn apps(names: &[&str], rect: Rect, resting: f64, talks: Option<&str>) -> Html {
     const LEAST: f64 = 34.0;
     let right = if resting > 0.0 { rect.right() - 6.0 - resting - 5.0 } else { rect.x + 104.0 };
     let room = right - (rect.x + 12.0);
@@ -187,13 +190,19 @@ fn apps(names: &[&str], rect: Rect, resting: f64) -> Html {
     };
     #[expect(clippy::cast_precision_loss, reason = "one or two")]
     let width = ((room - 4.0 * (n_shown.max(1) - 1) as f64) / n_shown.max(1) as f64).min(64.0);
-    let boxes = names.iter().take(n_shown).enumerate().map(|(idx, name)| {
+    // The one that talks comes first if there is room for one only; a tool that is no container is run in the first.
+    let talks = talks.filter(|talks| names.contains(talks)).or(names.first().copied());
+    let mut shown: Vec<&str> = names.to_vec();
+    if n_shown < names.len() {
+        shown.sort_by_key(|name| Some(*name) != talks);
+    }
+    let boxes = shown.iter().take(n_shown).enumerate().map(|(idx, name)| {
         #[expect(clippy::cast_precision_loss, reason = "0 or 1")]
         let x = rect.x + 12.0 + idx as f64 * (width + 4.0);
         html! {
             <>
-                <rect class="app" x={px(x)} y={px(rect.y + 26.0)} width={px(width)} height="19" rx="5" />
-                { label(x + width / 2.0, rect.y + 40.0, "t mid", &text::fit(name, width - 8.0, text::SANS)) }
+                <rect class={if Some(*name) == talks { "app talks" } else { "app" }} x={px(x)} y={px(rect.y + 26.0)} width={px(width)} height="19" rx="5" />
+                { label(x + width / 2.0, rect.y + 40.0, if Some(*name) == talks { "t mid talks" } else { "t mid" }, &text::fit(name, width - 8.0, text::SANS)) }
             </>
         }
     });
@@ -219,8 +228,7 @@ fn cable(machine: &Cast, side: Side, slot: usize, marks: &Marks) -> Html {
             { label(x + 14.0, 123.0, "m lab", &peer.unwrap_or_else(|| "eth0".to_owned())) }
             { label(x + 14.0, 139.0, "m lab", &text::fit(&pod.veth, if slot == 0 { 86.0 } else { 64.0 }, text::MONO)) }
             if let Some(n) = more {
-                { label(side.x() + 12.0, 123.0, "dim", &format!("+{n} more")) }
-                { label(side.x() + 12.0, 139.0, "dim", if n == 1 { "pod" } else { "pods" }) }
+                { label(side.x() + 12.0, 139.0, "dim", &format!("+{n} pod{}", if n == 1 { "" } else { "s" })) }
             }
         </g>
     }
@@ -229,11 +237,12 @@ fn cable(machine: &Cast, side: Side, slot: usize, marks: &Marks) -> Html {
 fn bridge(machine: &Cast, side: Side, marks: &Marks) -> Html {
     let rect = geometry::bridge(side, machine.has_host);
     let Some(bridge) = machine.bridge() else {
-        return absent(rect, "br", "no bridge: outside the cluster", "no bridge: this machine has no pods");
+        return absent(rect, "br", "no bridge", "no bridge: this machine has no pods");
     };
     let address = bridge.addresses.first().map_or("", String::as_str);
-    // Between the cables, and above the track.
-    let words = if machine.has_host { rect.x + 92.0 } else { side.x() + 104.0 };
+    // Between the cables, and above the track; the short one has room for its name alone.
+    let words = if machine.has_host { rect.x + 10.0 } else { side.x() + 104.0 };
+    let address = if machine.has_host { "" } else { address };
     html! {
         <g class="st br" data-state={state(marks.bridge)}>
             <title>{ device_title(bridge) }</title>
@@ -323,7 +332,7 @@ fn absent(rect: Rect, class: &str, short: &str, why: &str) -> Html {
         <g class={format!("st unused {class}")} data-state="ahead">
             <title>{ why.to_owned() }</title>
             <rect class="bx" x={px(rect.x)} y={px(rect.y)} width={px(rect.w)} height={px(rect.h)} rx="7" />
-            { label(rect.middle().x, rect.y + rect.h / 2.0 + 4.5, "dim mid", &text::fit(short, rect.w - 80.0, text::SANS)) }
+            { label(rect.middle().x, rect.y + rect.h / 2.0 + 4.5, "dim mid", &text::fit(short, rect.w - 16.0, text::SANS)) }
         </g>
     }
 }

@@ -1,5 +1,6 @@
 //! The MTU bar.
 
+use kubehop_core::api::Decision;
 use yew::{Html, Properties, classes, component, html};
 
 use super::Current;
@@ -20,11 +21,14 @@ pub(super) fn Mtu(props: &Props) -> Html {
     let side = current.picture.now.0.side().unwrap_or(Side::Left);
     let machine = walk.cast.machine(side).unwrap_or(&walk.cast.left);
     let bar = mtu_bar(&current.view, machine);
+    let steps = walk.reel.same_packet(&walk.trace, current.view.idx);
+    let is_cut = steps.iter().any(|idx| matches!(walk.reel.step(&walk.trace, *idx).1.decision, Decision::Fragment { .. }));
     let limit = |class: &'static str, (words, is_now): &(String, bool)| {
         html! { <span class={classes!("lim", class, is_now.then_some("now"))}><em>{ words.clone() }</em></span> }
     };
     let (verdict, class) = match bar.fits {
         Some(true) => ("✓ fits", "fit"),
+        Some(false) if is_cut => ("✕ too long: is cut", "fit bad"),
         Some(false) => ("✕ does not fit", "fit bad"),
         None => ("not measured here", "fit none"),
     };

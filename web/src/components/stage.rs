@@ -6,8 +6,8 @@ use super::Current;
 use super::machine::{Machine, Marks, label, px, state};
 use super::packet::Packet;
 use crate::hooks::Travel;
-use crate::scene::geometry::{CANVAS, FABRIC, ROUTER, Side};
-use crate::scene::{Mark, Station, text, travel};
+use crate::scene::geometry::{CANVAS, FABRIC, Point, ROUTER, Side};
+use crate::scene::{Mark, Station, rounded, text, travel};
 use crate::state::{Arrival, Shared, Walk};
 
 #[derive(PartialEq, Properties)]
@@ -42,10 +42,10 @@ pub(super) fn Stage(props: &Props) -> Html {
             <>
                 if let Some(rim) = &line.rim { <path class="tr rim" d={rim.clone()} /> }
                 <path class={format!("tr {class}")} d={line.d.clone()} />
-                if let Some((at, angle)) = line.arrow {
+                { for line.arrows.iter().map(|(at, angle)| html! {
                     <path class={format!("cv {class}")} d="M-3.5-4.5 3 0l-6.5 4.5"
                         transform={format!("translate({} {}) rotate({angle})", at.x, at.y)} />
-                }
+                }) }
             </>
         }
     });
@@ -54,7 +54,7 @@ pub(super) fn Stage(props: &Props) -> Html {
             { fabric(walk, current) }
             { for SPINE.iter().map(|(y, name)| label(400.0, *y, "spine", name)) }
             { for Side::BOTH.map(|side| html! { <Machine walk={walk.clone()} side={side} marks={Marks::new(picture, side)} /> }) }
-            <g>{ for lines }</g>
+            <g>{ for lines }{ for picture.loops.iter().map(|(station, mark)| loopback(walk, *station, *mark)) }</g>
             if let Some(dock) = &picture.dock {
                 <Packet dock={dock.clone()} change={picture.change.clone()} travel={(*motion).clone()} />
             }
@@ -85,6 +85,21 @@ fn motion(walk: &Walk, cursor: usize, arrival: Arrival, current: &Current) -> Tr
     Travel { to: cursor, points: points.unwrap_or_else(rests) }
 }
 
+/// The loopback device: out of a namespace and straight back in.
+fn loopback(walk: &Walk, station: Station, mark: Mark) -> Html {
+    let Some(rect) = station.rect(&walk.cast) else { return html! {} };
+    let (x, y) = (rect.x + 16.0, rect.bottom());
+    let class = if mark == Mark::Done { "done" } else { "ahead" };
+    let corners = [Point::new(x, y), Point::new(x, y + 20.0), Point::new(x + 24.0, y + 20.0), Point::new(x + 24.0, y)];
+    html! {
+        <g class="st" data-state={class}>
+            <title>{ "lo: whatever is handed to the loopback device comes back in by it" }</title>
+            <path class={format!("tr {class}")} d={rounded(&corners)} />
+            { label(x + 31.0, y + 15.0, "nm", "lo") }
+        </g>
+    }
+}
+
 fn describe(walk: &Walk) -> String {
     let names: Vec<&str> = Side::BOTH.iter().filter_map(|side| Some(walk.cast.machine(*side)?.node.name.as_str())).collect();
     format!(
@@ -100,13 +115,12 @@ fn fabric(walk: &Walk, current: &Current) -> Html {
     let machines = Side::BOTH.into_iter().filter_map(|side| walk.cast.machine(side)?.nic());
     let mut subnets: Vec<String> = machines.flat_map(|nic| nic.addresses.first()).map(|net| network(net)).collect();
     subnets.dedup();
-    let carried = if walk.cast.left.overlay().is_some() { "outer headers only" } else { "pod addresses as they are" };
-    let fits = |words: String| text::fit(&words, 290.0, text::MONO);
+    let carried = if walk.cast.left.overlay().is_some() { "outer headers only" } else { "addresses as they are" };
     let subnets = match subnets.as_slice() {
-        [one] => fits(format!("{one}, {carried}")),
-        [one, rest @ ..] => fits(format!("{one} + {}, {carried}", rest.len())),
-        [] => carried.to_owned(),
+        [one] => format!("{one}, {carried}"),
+        all => all.join(", "),
     };
+    let subnets = text::fit(&subnets, 264.0, text::MONO);
     let left = if more == 0 { "fabric".to_owned() } else { format!("fabric, +{more} more node{}", if more == 1 { "" } else { "s" }) };
     html! {
         <>

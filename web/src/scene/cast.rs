@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kubehop_core::api::{DeviceKind, DeviceView, NodeView, PodView, Run, Scene, Stage, Trace};
+use kubehop_core::api::{Decision, DeviceKind, DeviceView, NodeView, PodView, Run, Scene, Stage, Trace};
 
 use super::geometry::Side;
 
@@ -28,6 +28,8 @@ pub struct Machine {
     pub has_host: bool,
     /// The pods that are drawn, each at its place.
     pub pods: [Option<PodView>; 2],
+    /// The program of its own that talks.
+    pub program: Option<String>,
     /// Its pods that are not drawn.
     pub n_more_pods: usize,
 }
@@ -40,7 +42,7 @@ impl Machine {
         let n_drawn = pods.len().min(if has_host { 1 } else { 2 });
         let mut drawn = pods.iter().take(n_drawn).map(|pod| (*pod).clone());
         let pods_drawn = if has_host { [None, drawn.next()] } else { [drawn.next(), drawn.next()] };
-        Self { node: node.clone(), has_host, pods: pods_drawn, n_more_pods: pods.len() - n_drawn }
+        Self { node: node.clone(), has_host, program: None, pods: pods_drawn, n_more_pods: pods.len() - n_drawn }
     }
 
     /// Its device of a kind.
@@ -117,7 +119,10 @@ impl Cast {
             () if visited.contains(&pod.reference) => 2,
             () => 3,
         };
-        let drawn = |machine: &NodeView| Machine::new(machine, talks_itself(machine), &wanted);
+        let drawn = |machine: &NodeView| Machine {
+            program: program(trace, &machine.reference),
+            ..Machine::new(machine, talks_itself(machine), &wanted)
+        };
         let n_nodes_drawn = [Some(left), right].into_iter().flatten().filter(|it| it.reference.starts_with("node/"));
         Some(Self {
             left: drawn(left),
@@ -163,6 +168,15 @@ impl Cast {
     pub fn pod(&self, side: Side, slot: usize) -> Option<&PodView> {
         self.machine(side)?.pods.get(slot)?.as_ref()
     }
+}
+
+/// The first program that is named at a place.
+fn program(trace: &Trace, reference: &str) -> Option<String> {
+    trace.steps().filter(|(hop, _)| hop.at.to_string() == reference).find_map(|(_, step)| match &step.decision {
+        Decision::Send { by, .. } => Some(by.to_string()),
+        Decision::Deliver { to } => Some(to.to_string()),
+        _ => None,
+    })
 }
 
 /// The sender's reference, without the container that it may name, in full.

@@ -53,7 +53,8 @@ pub fn dock(cast: &Cast, station: Station, tag: &Tag) -> Dock {
         Station::Host(side) => in_box(geometry::pod(side, 0), tag),
         Station::Bridge(side) => {
             let bar = geometry::bridge(side, cast.has_host(side));
-            let x = side.x() + 56.0;
+            let most = side.x() + MACHINE_W - 12.0 - tag.w;
+            let x = (bar.x + 48.0).min(most.max(bar.x + 4.0));
             beside(side, tag, x, bar.bottom() + 5.0, Notch::Up(x + tag.w / 2.0))
         }
         Station::Hook(side, hook) => {

@@ -1,6 +1,8 @@
 //! The packet panel: one diff of a step, layer by layer, with the cause of every change and the bytes that changed.
 
-use kubehop_core::api::{Decision, Layer, LayerChange, Link, Role, Stage, StepView};
+use std::ops::Range;
+
+use kubehop_core::api::{Decision, Layer, LayerChange, Link, Role, Stage, StepView, dissect};
 
 use super::note::packet_title;
 
@@ -125,9 +127,17 @@ fn layer_row(view: &StepView, decision: &Decision, change: &LayerChange, all: bo
             LayerRow {
                 fields: rows,
                 hex: changed_bytes(view, layer),
-                ..row(LayerState::Changed, len.to_string(), String::new())
+                ..row(LayerState::Changed, len.to_string(), resized(view, layer))
             }
         }
+    }
+}
+
+/// What a payload was before it was cut, or put together.
+fn resized(view: &StepView, layer: &Layer) -> String {
+    match before_of(view, layer) {
+        Some(old) if layer.role == Role::Payload => format!("{} bytes before", old.range.len()),
+        _ => String::new(),
     }
 }
 
@@ -244,30 +254,40 @@ fn summary(layer: &Layer) -> String {
     if rest.is_empty() { "unchanged".to_owned() } else { format!("unchanged · {rest}") }
 }
 
-/// The rows of a layer in which a byte changed.
+/// The rows of a layer in which a byte changed. A payload that was cut or put together has another length, not other
+/// bytes.
 fn changed_bytes(view: &StepView, layer: &Layer) -> Vec<HexRow> {
-    let (Some(before), Some(after)) = (&view.before, &view.packet) else { return Vec::new() };
-    let (old, new) = (before.bytes(), after.bytes());
-    // Layers are matched from the end, so the old place of this one lies as far from the end as the new one.
-    let Some(shift) = old.len().checked_sub(new.len()).map(|shift| shift as isize).or(Some(-((new.len() - old.len().min(new.len())) as isize)))
-    else {
+    let (Some(before), Some(after), Some(old)) = (&view.before, &view.packet, before_of(view, layer)) else {
         return Vec::new();
     };
-    let old_at = |at: usize| at.checked_add_signed(shift).and_then(|at| old.get(at)).copied();
-    let starts = layer.range.clone().step_by(ROW);
-    starts
-        .map(|start| start..(start + ROW).min(layer.range.end))
-        .filter(|range| range.clone().any(|at| old_at(at) != Some(new[at])))
-        .map(|range| HexRow {
-            was: range.clone().map(|at| Cell { byte: old_at(at), is_changed: old_at(at) != Some(new[at]), role: None }).collect(),
-            now: range
-                .map(|at| {
-                    let is_changed = old_at(at) != Some(new[at]);
-                    Cell { byte: is_changed.then_some(new[at]), is_changed, role: None }
-                })
-                .collect(),
-        })
-        .collect()
+    if layer.role == Role::Payload {
+        return Vec::new();
+    }
+    let bytes = after.bytes();
+    let old_at = |at: usize| {
+        let at = old.range.start + (at - layer.range.start);
+        before.bytes().get(at).copied().filter(|_| old.range.contains(&at))
+    };
+    let cells = |range: Range<usize>| HexRow {
+        was: range.clone().map(|at| Cell { byte: old_at(at), is_changed: old_at(at) != Some(bytes[at]), role: None }).collect(),
+        now: range
+            .map(|at| {
+                let is_changed = old_at(at) != Some(bytes[at]);
+                Cell { byte: is_changed.then_some(bytes[at]), is_changed, role: None }
+            })
+            .collect(),
+    };
+    let rows = layer.range.clone().step_by(ROW).map(|start| start..(start + ROW).min(layer.range.end));
+    rows.filter(|range| range.clone().any(|at| old_at(at) != Some(bytes[at]))).map(cells).collect()
+}
+
+/// A layer as it was before the step: layers are matched from the payload outwards.
+fn before_of(view: &StepView, layer: &Layer) -> Option<Layer> {
+    let new = dissect(view.packet.as_ref()?);
+    let from_end = new.len() - new.iter().position(|other| other.range == layer.range)?;
+    let mut old = dissect(view.before.as_ref()?);
+    let at = old.len().checked_sub(from_end)?;
+    Some(old.swap_remove(at))
 }
 
 /// The first bytes of a new header, or all of them. An envelope shows the bytes of its two small headers together.

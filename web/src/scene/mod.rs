@@ -22,7 +22,7 @@ pub use dock::{Dock, Notch, Note};
 pub use inspect::{Cell, FieldRow, HexRow, LayerRow, LayerState, dump, inspect, packet_size, packet_where};
 pub use mtu::{MtuBar, MtuSegment, mtu_bar};
 pub use note::{Change, packet_title};
-pub use path::length;
+pub use path::{length, rounded};
 pub use picture::{Line, Mark, Picture, travel};
 pub use reel::Reel;
 pub use station::{Part, Station};

@@ -27,13 +27,12 @@ pub fn rounded(points: &[Point]) -> String {
     d
 }
 
-/// The middle of the longest straight piece and its direction in degrees, if it is long enough to carry an arrow.
+/// The middle of every straight piece that is long enough to carry an arrow, with its direction in degrees.
 #[must_use]
-pub fn arrow(points: &[Point], least: f64) -> Option<(Point, f64)> {
+pub fn arrows(points: &[Point], least: f64) -> Vec<(Point, f64)> {
     let pieces = points.windows(2).map(|pair| (distance(pair[0], pair[1]), pair[0], pair[1]));
-    let (length, a, b) = pieces.max_by(|a, b| a.0.total_cmp(&b.0))?;
-    let angle = (b.y - a.y).atan2(b.x - a.x).to_degrees();
-    (length >= least).then(|| (towards(a, b, length / 2.0), angle))
+    let long = pieces.filter(|(length, _, _)| *length >= least);
+    long.map(|(length, a, b)| (towards(a, b, length / 2.0), (b.y - a.y).atan2(b.x - a.x).to_degrees())).collect()
 }
 
 /// The same line without its first and last `by`.
@@ -68,7 +67,7 @@ fn towards(from: Point, to: Point, by: f64) -> Point {
 
 #[cfg(test)]
 mod tests {
-    use super::{arrow, length, rounded};
+    use super::{arrows, length, rounded, trimmed};
     use crate::scene::geometry::Point;
 
     #[test]
@@ -76,8 +75,9 @@ mod tests {
         let points = [Point::new(108.0, 106.0), Point::new(108.0, 164.0), Point::new(58.0, 164.0)];
         assert_eq!(rounded(&points), "M108 106L108 157Q108 164 101 164L58 164");
         assert_eq!(length(&points), 108.0);
-        assert_eq!(arrow(&points, 40.0), Some((Point::new(108.0, 135.0), 90.0)));
-        assert_eq!(arrow(&points, 60.0), None);
+        assert_eq!(arrows(&points, 55.0), [(Point::new(108.0, 135.0), 90.0)]);
+        assert_eq!(arrows(&points, 40.0).len(), 2);
+        assert_eq!(trimmed(&points, 6.0)[0], Point::new(108.0, 112.0));
     }
 
     #[test]

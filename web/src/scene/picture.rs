@@ -4,13 +4,13 @@ use kubehop_core::api::{BridgeTarget, Decision, Stage, StepView, Trace};
 
 use super::cast::Cast;
 use super::dock::{Dock, dock};
-use super::geometry::{Point, Side, cable_x};
+use super::geometry::{BRIDGE_TRACK_Y, Point, Side, cable_x};
 use super::note::{Change, route_on};
-use super::path::{arrow, rounded, trimmed};
+use super::path::{arrows, rounded, trimmed};
 use super::reel::Reel;
 use super::station::{Part, Station};
 use super::tag::Tag;
-use super::track::{Track, flood, track};
+use super::track::{FLOOD_END_Y, Track, flood, track};
 
 /// What a station or a track is to the step that is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,8 +34,8 @@ pub struct Line {
     pub mark: Mark,
     /// What it keeps free around it where it passes over other lines.
     pub rim: Option<String>,
-    /// Its arrow: where, and the angle in degrees.
-    pub arrow: Option<(Point, f64)>,
+    /// Its arrows: where, and the angle in degrees.
+    pub arrows: Vec<(Point, f64)>,
 }
 
 /// One step as a picture.
@@ -43,6 +43,8 @@ pub struct Line {
 pub struct Picture {
     /// Where the packet is, and which part of that place decides.
     pub now: (Station, Part),
+    /// The program that sends or receives.
+    pub program: Option<String>,
     /// Stations on the packet's way, each with its mark.
     marks: Vec<(Station, Mark)>,
     /// The lines between them.
@@ -53,6 +55,8 @@ pub struct Picture {
     pub dock: Option<Dock>,
     /// What changed.
     pub change: Option<Change>,
+    /// The loopback devices that the packet passes: whose, and whether it has.
+    pub loops: Vec<(Station, Mark)>,
     /// What the route boxes of both machines say.
     pub routes: [Option<(String, String)>; 2],
 }
@@ -60,7 +64,10 @@ pub struct Picture {
 /// A rim ends before the boxes at both ends of its line.
 const RIM_ENDS: f64 = 7.0;
 /// Pieces shorter than this carry no arrow.
-const LEAST_FOR_ARROW: f64 = 40.0;
+const LEAST_FOR_ARROW: f64 = 42.0;
+/// Where the cable leaves a pod, and where its arrow is.
+const PLUG_Y: f64 = 106.0;
+const CABLE_ARROW_Y: f64 = 126.0;
 
 impl Picture {
     /// Draws step `cursor`, which `view` describes.
@@ -81,12 +88,25 @@ impl Picture {
             *mark = Mark::Now;
         }
         let (lines, fabric) = lines(cast, reel, trace, steps, cursor);
+        let mut loops: Vec<(Station, Mark)> = Vec::new();
+        for idx in steps.iter().filter(|idx| reel.step(trace, **idx).1.device.as_deref() == Some("lo")) {
+            let mark = if *idx <= cursor { Mark::Done } else { Mark::Ahead };
+            if loops.iter().all(|(other, _)| *other != reel.station(*idx)) {
+                loops.push((reel.station(*idx), mark));
+            }
+        }
         let tag = view.packet.as_ref().map(Tag::new);
         Self {
-            now: (here, Part::of(step.stage)),
+            now: (here, Part::of(step)),
+            program: match &step.decision {
+                Decision::Send { by, .. } => Some(by.to_string()),
+                Decision::Deliver { to } => Some(to.to_string()),
+                _ => None,
+            },
             marks,
             lines,
             fabric,
+            loops,
             dock: tag.map(|tag| dock(cast, here, &tag)),
             change: Change::of(view, &step.decision),
             routes: Side::BOTH.map(|side| route_on(reel, trace, cursor, side)),
@@ -163,12 +183,22 @@ fn lines(cast: &Cast, reel: &Reel, trace: &Trace, steps: &[usize], cursor: usize
             d: rounded(&track.points),
             mark,
             rim: track.over.then(|| rounded(&trimmed(&track.points, RIM_ENDS))),
-            arrow: arrow(&track.points, LEAST_FOR_ARROW),
+            arrows: arrows_of(&track),
         })
         .collect();
     // What lies ahead is drawn below what is behind, and what passes over comes last.
     lines.sort_by_key(|line| (line.mark == Mark::Done, line.rim.is_some()));
     (lines, fabric)
+}
+
+/// On a cable the arrow stays clear of the plugs; a flooded copy has one on its cable alone.
+fn arrows_of(track: &Track) -> Vec<(Point, f64)> {
+    let found = arrows(&track.points, LEAST_FOR_ARROW).into_iter();
+    let is_flood = track.points.last().is_some_and(|last| last.y == FLOOD_END_Y);
+    found
+        .filter(|(_, angle)| !is_flood || *angle != 0.0 && *angle != 180.0)
+        .map(|(at, angle)| if (PLUG_Y..BRIDGE_TRACK_Y).contains(&at.y) { (Point { y: CABLE_ARROW_Y, ..at }, angle) } else { (at, angle) })
+        .collect()
 }
 
 fn crosses_fabric(from: Station, to: Station) -> bool {

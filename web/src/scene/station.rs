@@ -114,11 +114,12 @@ impl Station {
 }
 
 impl Part {
-    /// The part that decides at `stage`.
+    /// The part that decides at `step`. The loopback device is inside the kernel for the eye.
     #[must_use]
-    pub fn of(stage: Stage) -> Self {
-        match stage {
+    pub fn of(step: &Step) -> Self {
+        match step.stage {
             Stage::App | Stage::Deliver => Self::App,
+            _ if step.device.as_deref() == Some("lo") => Self::Kernel,
             Stage::Tx | Stage::Rx | Stage::Output | Stage::Neigh | Stage::Arp => Self::Port,
             _ => Self::Kernel,
         }

@@ -150,12 +150,15 @@ fn elbow(cast: &Cast, from: Station, to: Station) -> Vec<Point> {
     vec![a, Point::new(a.x, b.y), b]
 }
 
+/// A flooded copy ends under the pod that drops it.
+pub(super) const FLOOD_END_Y: f64 = 114.0;
+
 /// The stretch of cable that a flooded copy takes from the bridge to a pod that is not meant.
 #[must_use]
 pub fn flood(side: Side, slot: usize, arrived: Option<Point>) -> Track {
     let mut points = reversed(down_the_cable(side, slot));
     points.pop();
-    points.push(Point::new(geometry::cable_x(side, slot), 112.0));
+    points.push(Point::new(geometry::cable_x(side, slot), FLOOD_END_Y));
     if let Some(arrived) = arrived.filter(|arrived| arrived.y == BRIDGE_TRACK_Y && *arrived != points[0]) {
         points.insert(0, arrived);
     }
