@@ -12,9 +12,9 @@ use kubehop_core::base::Place;
 use kubehop_core::lab;
 use kubehop_core::net::{InterfaceKind, NetNs, Topology};
 
-use crate::compare::{Observed, compare, table};
+use crate::compare::Observed;
 use crate::realise::Realised;
-use crate::{Mode, labs, recorded};
+use crate::{Mode, agree, labs, recorded};
 
 /// Place, then command, then lines.
 pub(crate) type Tables = BTreeMap<String, BTreeMap<String, Vec<String>>>;
@@ -109,8 +109,10 @@ fn judge(name: &str, lab: &str, set: &[(&str, &str)]) {
     if mode == Mode::Record {
         recorded::write(name, &linux);
     }
-    let differences = compare(&linux, &simulated);
-    assert!(differences.is_empty(), "{name}:\n{}", table(&differences, "linux", "kubehop"));
+    agree(name, ("linux", &linux), ("kubehop", &simulated));
+    if mode == Mode::Live {
+        agree(name, ("recorded", &recorded::read(name)), ("live", &linux));
+    }
 }
 
 #[test]

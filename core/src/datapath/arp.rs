@@ -21,6 +21,7 @@ fn answer(topo: &mut Topology, at: At, skb: &Skb, arp: ArpSpec, ctx: &mut Ctx<'_
     if !topo.ns(at.ns).is_local(arp.target_ip) {
         return Next::Done;
     }
+    topo.finish(at.ns);
     let ns = topo.ns_mut(at.ns);
     let dev = ns.interface(at.index).dev.clone();
     let mac = ns.interface(at.index).mac;

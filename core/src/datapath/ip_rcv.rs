@@ -10,6 +10,7 @@ use crate::trace::{Decision, DropReason, Hook, Stage, Step};
 use crate::wire::IcmpError;
 
 pub(crate) fn ip_rcv(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>) -> Next {
+    topo.finish(at.ns);
     // nf_defrag_ipv4: connection tracking sees whole packets only.
     let skb = match topo.ns(at.ns).has_netfilter {
         true => match fragment::gather(topo, at, skb, ctx) {

@@ -10,64 +10,81 @@ use super::Lab;
 use crate::base::{Place, Writer};
 use crate::k8s::cni::{ClusterNet, NodeNet, flannel};
 use crate::k8s::kubelet;
-use crate::k8s::objects::Node;
-use crate::net::{At, DevRef, InterfaceKind, NetNs, NsId, Protocol, Route, RouteKind, Scope, SegmentId, Topology};
+use crate::k8s::objects::{Node, Pod};
+use crate::net::{
+    At, DevRef, InterfaceKind, NetNs, NsId, Protocol, Route, RouteKind, Scope, SegmentId, Topology, Unfinished,
+};
 
 /// MTU of machines outside the cluster, and of the router's side towards them, in bytes.
 const OUTSIDE_MTU: usize = 1500;
 
-/// Builds the lab. `seed` feeds what kernels draw at random.
+/// Builds the lab, every machine in it. `seed` feeds what kernels draw at random.
 #[must_use]
 pub fn build(lab: &Lab, seed: u64) -> Topology {
+    let mut topo = prepare(lab, seed);
+    topo.finish_all();
+    topo
+}
+
+/// Builds the fabric and every machine's place on it. A node's tables and pods follow when a packet or a reader first
+/// comes by, so that a cluster of thousands of nodes costs what is touched of it.
+#[must_use]
+pub(super) fn prepare(lab: &Lab, seed: u64) -> Topology {
     let mut topo = Topology::default();
-    let cluster = cluster_net(lab);
+    let nodes: Vec<(&Node, NodeNet)> =
+        lab.objects.nodes.iter().filter_map(|node| Some((node, node_net(lab, node)?))).collect();
     let mut fabric = Fabric::new(&mut topo, seed);
-    for node in &cluster.nodes {
-        fabric.subnet(&mut topo, node.subnet, lab.spec.mtu);
+    for (_, net) in &nodes {
+        fabric.subnet(&mut topo, net.subnet, lab.spec.mtu);
     }
     for host in &lab.spec.hosts {
         fabric.subnet(&mut topo, host.address.trunc(), OUTSIDE_MTU);
     }
-    let mut node_ids = BTreeMap::new();
-    for (object, node) in lab.objects.nodes.iter().zip(&cluster.nodes) {
-        let mut ns = NetNs::new((*node.place).clone(), seed);
+    let cluster = Arc::new(ClusterNet {
+        mode: lab.spec.cni,
+        bridge: lab.spec.bridge.clone(),
+        pod_cidr: lab.spec.pod_cidr,
+        nodes: nodes.iter().map(|(_, net)| net.clone()).collect(),
+    });
+    let mut pods: BTreeMap<&str, Vec<Pod>> = BTreeMap::new();
+    for pod in &lab.objects.pods {
+        pods.entry(&pod.node_name).or_default().push(pod.clone());
+    }
+    for (node, net) in nodes {
+        let mut ns = NetNs::new((*net.place).clone(), seed);
         ns.sysctls.ip_forward = true;
         ns.has_netfilter = true;
-        let addresses = object.addresses.iter().map(|address| IpNet::new_assert(*address, node.subnet.prefix_len()));
-        let (id, nic) = fabric.plug_in(&mut topo, ns, node.subnet, addresses, node.nic_mtu);
-        flannel::program_node(topo.ns_mut(id), node, &cluster, &nic);
-        node_ids.insert(object.meta.name.as_str(), (id, node));
+        let addresses = node.addresses.iter().map(|address| IpNet::new_assert(*address, net.subnet.prefix_len()));
+        let (id, nic) = fabric.plug_in(&mut topo, ns, net.subnet, addresses, net.nic_mtu);
+        let pods = pods.remove(node.meta.name.as_str()).unwrap_or_default();
+        let cluster = cluster.clone();
+        topo.defer(
+            id,
+            Unfinished::new(move |topo| {
+                flannel::program_node(topo.ns_mut(id), &net, &cluster, &nic);
+                for pod in &pods {
+                    kubelet::run_pod(topo, id, &net, &cluster, pod, seed);
+                }
+            }),
+        );
     }
     for host in &lab.spec.hosts {
         let ns = NetNs::new(Place::Host(host.name.clone()), seed);
         fabric.plug_in(&mut topo, ns, host.address.trunc(), [host.address].into_iter(), OUTSIDE_MTU);
     }
-    for pod in &lab.objects.pods {
-        if let Some((id, node)) = node_ids.get(pod.node_name.as_str()) {
-            kubelet::run_pod(&mut topo, *id, node, &cluster, pod, seed);
-        }
-    }
     topo
 }
 
-/// What the CNI plugin is told of the cluster.
-fn cluster_net(lab: &Lab) -> ClusterNet {
-    let node_net = |node: &Node| {
-        let address = *node.addresses.first()?;
-        Some(NodeNet {
-            place: Arc::new(Place::Node(node.meta.name.clone())),
-            address,
-            subnet: IpNet::new(address, 24).ok()?.trunc(),
-            pod_cidr: node.pod_cidr?,
-            nic_mtu: lab.spec.node_mtus.get(&node.meta.name).copied().unwrap_or(lab.spec.mtu),
-        })
-    };
-    ClusterNet {
-        mode: lab.spec.cni,
-        bridge: lab.spec.bridge.clone(),
-        pod_cidr: lab.spec.pod_cidr,
-        nodes: lab.objects.nodes.iter().filter_map(node_net).collect(),
-    }
+/// What the CNI plugin is told of a node.
+fn node_net(lab: &Lab, node: &Node) -> Option<NodeNet> {
+    let address = *node.addresses.first()?;
+    Some(NodeNet {
+        place: Arc::new(Place::Node(node.meta.name.clone())),
+        address,
+        subnet: IpNet::new(address, 24).ok()?.trunc(),
+        pod_cidr: node.pod_cidr?,
+        nic_mtu: lab.spec.node_mtus.get(&node.meta.name).copied().unwrap_or(lab.spec.mtu),
+    })
 }
 
 /// The router that joins all subnets, and a switch for each of them.

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use thiserror::Error;
 
-use super::{Lab, build};
+use super::Lab;
+use super::build::prepare;
 use crate::app;
 use crate::base::{Place, PlaceError};
 use crate::net::{NsId, Topology};
@@ -113,12 +114,12 @@ pub fn trace(lab: &Lab, run: &Run) -> Result<Trace, RunError> {
 /// # Errors
 /// If the client or the target does not exist or cannot be read.
 pub fn trace_to_end(lab: &Lab, run: &Run) -> Result<(Trace, Topology), RunError> {
-    let topo = build(lab, run.seed);
-    let exchange = exchange(lab, &topo, run)?;
+    let mut topo = prepare(lab, run.seed);
+    let exchange = exchange(lab, &mut topo, run)?;
     Ok(sim::run_to_end(topo, &exchange))
 }
 
-fn exchange(lab: &Lab, topo: &Topology, run: &Run) -> Result<Exchange, RunError> {
+fn exchange(lab: &Lab, topo: &mut Topology, run: &Run) -> Result<Exchange, RunError> {
     let (client, program) = resolve(lab, topo, &run.from, "--from")?;
     let target = Target::parse(lab, &run.to)?;
     let check = |option, found, what, max| {
@@ -161,17 +162,22 @@ fn exchange(lab: &Lab, topo: &Topology, run: &Run) -> Result<Exchange, RunError>
 /// If there is no such place; names the nearest that is.
 pub fn resolve(
     lab: &Lab,
-    topo: &Topology,
+    topo: &mut Topology,
     reference: &str,
     option: &'static str,
 ) -> Result<(NsId, Option<String>), RunError> {
     let (place, container) = Place::parse_with_container(reference)?;
     let pods = || lab.objects.pods.iter().filter(|pod| !pod.finished);
     let pod = pods().find(|pod| Place::pod(&pod.meta.namespace, &pod.meta.name) == place);
-    let ns = match pod {
-        Some(pod) if pod.host_network => topo.find(&Place::Node(pod.node_name.clone())),
-        _ => topo.find(&place),
+    // A pod's namespace is there once its node is finished.
+    let node = match pod {
+        Some(pod) => Place::Node(pod.node_name.clone()),
+        None => place.clone(),
     };
+    if let Some(node) = topo.find(&node) {
+        topo.finish(node);
+    }
+    let ns = topo.find(if pod.is_some_and(|pod| pod.host_network) { &node } else { &place });
     // Compared as it would stand in full: `pod/web` is `pod/default/web`.
     let full = container.as_ref().map_or_else(|| place.to_string(), |container| format!("{place}/{container}"));
     let missing = |names: Vec<String>| RunError::NoSuchPlace {
@@ -180,8 +186,9 @@ pub fn resolve(
         nearest: names.into_iter().min_by_key(|name| strsim::osa_distance(&full, name)),
     };
     let Some(ns) = ns else {
-        let hosted = pods().filter(|pod| pod.host_network).map(|pod| Place::pod(&pod.meta.namespace, &pod.meta.name));
-        let names = topo.namespaces().map(|ns| (*ns.place).clone()).chain(hosted).map(|place| place.to_string());
+        let pods = pods().map(|pod| Place::pod(&pod.meta.namespace, &pod.meta.name));
+        let machines = topo.namespaces().map(|ns| (*ns.place).clone());
+        let names = machines.chain(pods).map(|place| place.to_string());
         return Err(missing(names.collect()));
     };
     let first = pod.and_then(|pod| pod.containers.first()).map(|container| container.name.clone());

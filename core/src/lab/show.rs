@@ -5,8 +5,9 @@ use std::net::IpAddr;
 
 use thiserror::Error;
 
+use super::build::prepare;
 use super::run::{RunError, resolve, trace_to_end};
-use super::{Lab, Run, build};
+use super::{Lab, Run};
 use crate::datapath::{Routed, route_lookup, route_output};
 use crate::net::{FdbEntry, FdbTarget, Interface, InterfaceKind, NetNs, NsId, Route, RouteTable, Scope, Topology};
 use crate::trace::NextHop;
@@ -49,11 +50,11 @@ const COMMANDS: [&str; 7] = [
 /// # Errors
 /// If the place, the run or the command does not exist.
 pub fn show(lab: &Lab, at: &str, after: Option<&Run>, command: &[&str]) -> Result<String, ShowError> {
-    let topo = match after {
+    let mut topo = match after {
         Some(run) => trace_to_end(lab, run)?.1,
-        None => build(lab, 1),
+        None => prepare(lab, 1),
     };
-    let (id, _) = resolve(lab, &topo, at, "--at")?;
+    let (id, _) = resolve(lab, &mut topo, at, "--at")?;
     answer(&topo, id, command)
 }
 

@@ -21,4 +21,4 @@ pub use netns::{NetNs, Sysctls};
 pub use route::{FibLookup, Protocol, Route, RouteKind, RouteTable, Scope};
 pub use skb::Skb;
 pub use socket::{Listener, SocketLookup, SocketOwner, Sockets, TransportProtocol};
-pub use topology::{At, NsId, Segment, SegmentId, Topology};
+pub use topology::{At, NsId, Segment, SegmentId, Topology, Unfinished};

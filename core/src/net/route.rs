@@ -84,11 +84,17 @@ impl RouteTable {
         &self.rows
     }
 
-    /// Adds a route, in the order of the kernel's dump: by address, then the longer prefix first.
-    pub fn add(&mut self, route: Route) {
-        let key = |route: &Route| (route.dst.network(), u8::MAX - route.dst.prefix_len());
+    /// Adds many routes at once.
+    pub fn extend(&mut self, routes: impl IntoIterator<Item = Route>) {
         let rows = Arc::make_mut(&mut self.rows);
-        let idx = rows.partition_point(|row| key(row) <= key(&route));
+        rows.extend(routes);
+        rows.sort_by_key(dump_order);
+    }
+
+    /// Adds a route, in the order of the kernel's dump.
+    pub fn add(&mut self, route: Route) {
+        let rows = Arc::make_mut(&mut self.rows);
+        let idx = rows.partition_point(|row| dump_order(row) <= dump_order(&route));
         rows.insert(idx, route);
     }
 
@@ -100,6 +106,11 @@ impl RouteTable {
         let matched = matches.rev().max_by_key(|(_, row)| row.dst.prefix_len()).map(|(idx, _)| idx);
         FibLookup { table: self.clone(), dst, matched }
     }
+}
+
+/// The order of the kernel's dump: by address, then the longer prefix first.
+fn dump_order(route: &Route) -> (IpAddr, u8) {
+    (route.dst.network(), u8::MAX - route.dst.prefix_len())
 }
 
 impl fmt::Display for Route {

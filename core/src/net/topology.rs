@@ -1,6 +1,7 @@
 //! All namespaces of a lab and the wires between them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use super::NetNs;
@@ -44,12 +45,30 @@ impl Segment {
     }
 }
 
+/// What is left to do on a machine until somebody needs it: programming its tables, starting its pods.
+#[derive(Clone)]
+pub struct Unfinished(Arc<dyn Fn(&mut Topology) + Send + Sync>);
+
+impl Unfinished {
+    /// Work to be done later, once.
+    pub fn new(work: impl Fn(&mut Topology) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(work))
+    }
+}
+
+impl fmt::Debug for Unfinished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Unfinished")
+    }
+}
+
 /// Namespaces and segments.
 #[derive(Clone, Debug, Default)]
 pub struct Topology {
     namespaces: Vec<NetNs>,
     segments: Vec<Segment>,
     by_place: BTreeMap<Arc<Place>, NsId>,
+    unfinished: BTreeMap<NsId, Unfinished>,
 }
 
 impl Topology {
@@ -59,6 +78,25 @@ impl Topology {
         self.by_place.insert(ns.place.clone(), id);
         self.namespaces.push(ns);
         id
+    }
+
+    /// Leaves `work` on a machine until somebody needs it.
+    pub fn defer(&mut self, id: NsId, work: Unfinished) {
+        self.unfinished.insert(id, work);
+    }
+
+    /// Makes sure that a machine is finished: whoever reads its tables or hands it an IP packet calls this first.
+    pub fn finish(&mut self, id: NsId) {
+        if let Some(Unfinished(work)) = self.unfinished.remove(&id) {
+            work(self);
+        }
+    }
+
+    /// Finishes every machine.
+    pub fn finish_all(&mut self) {
+        while let Some((_, Unfinished(work))) = self.unfinished.pop_first() {
+            work(self);
+        }
     }
 
     /// Adds a segment.

@@ -7,8 +7,10 @@
 mod browser;
 mod complaint;
 mod keys;
+mod measure;
 mod page;
 
+pub use measure::{measure_next, median};
 pub use page::Page;
 
 use anyhow::{Context, Result};

@@ -1,4 +1,7 @@
 //! The built page in a real browser. `cargo xtask test e2e` builds the page first.
 
 mod driver;
+mod layout;
+mod links;
 mod loading;
+mod stepping;

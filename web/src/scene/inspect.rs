@@ -168,6 +168,7 @@ fn added(view: &StepView, decision: &Decision, layer: &Layer, all: bool) -> Vec<
         _ => &[],
     };
     let prefix = match layer.role {
+        _ if all => "",
         Role::OuterIp => "outer ",
         Role::InnerLink => "inner ",
         _ => "",

@@ -27,11 +27,13 @@ const VTEP: &str = "flannel.1";
 pub fn program_node(ns: &mut NetNs, node: &NodeNet, cluster: &ClusterNet, nic: &DevRef) {
     let pod_mtu = cluster.mode.pod_mtu(node.nic_mtu);
     let vtep = (cluster.mode == CniMode::FlannelVxlan).then(|| add_vtep(ns, node, nic, pod_mtu));
-    for peer in cluster.nodes.iter().filter(|peer| peer.place != node.place) {
-        match &vtep {
-            Some(vtep) => reach_by_vxlan(ns, peer, vtep),
-            None => reach_by_gateway(ns, node, peer, nic),
+    let peers = || cluster.nodes.iter().filter(|peer| peer.place != node.place);
+    match &vtep {
+        Some(vtep) => {
+            ns.main.extend(peers().map(|peer| route(peer.pod_cidr, Some(peer.pod_cidr.network()), vtep, true)));
+            peers().for_each(|peer| know_vtep(ns, peer, vtep));
         }
+        None => ns.main.extend(peers().filter_map(|peer| route_by_gateway(node, peer, nic))),
     }
     let bridge = ns.add_bridge(&cluster.bridge, pod_mtu, Writer::Cni);
     ns.add_address(bridge.index, IpNet::new_assert(host(node.pod_cidr, 1), node.pod_cidr.prefix_len()), Writer::Cni);
@@ -78,23 +80,19 @@ fn add_vtep(ns: &mut NetNs, node: &NodeNet, nic: &DevRef, mtu: usize) -> DevRef 
     vtep
 }
 
-/// Per remote node exactly three rows: a route, a neighbour, a forwarding entry.
-fn reach_by_vxlan(ns: &mut NetNs, peer: &NodeNet, vtep: &DevRef) {
-    let remote_vtep = peer.pod_cidr.network();
+/// Per remote node there are exactly three rows: its route, and these two.
+fn know_vtep(ns: &mut NetNs, peer: &NodeNet, vtep: &DevRef) {
     let mac = MacAddr::of(&format!("{}:{VTEP}", peer.place));
-    ns.main.add(route(peer.pod_cidr, Some(remote_vtep), vtep, true));
-    ns.neighbours.add_permanent(remote_vtep, vtep.clone(), mac, Writer::Cni);
+    ns.neighbours.add_permanent(peer.pod_cidr.network(), vtep.clone(), mac, Writer::Cni);
     if let Some(fdb) = ns.fdb_mut(vtep.index) {
         fdb.add(FdbEntry { mac, target: FdbTarget::Remote(peer.address), writer: Writer::Cni });
     }
 }
 
-fn reach_by_gateway(ns: &mut NetNs, node: &NodeNet, peer: &NodeNet, nic: &DevRef) {
+fn route_by_gateway(node: &NodeNet, peer: &NodeNet, nic: &DevRef) -> Option<Route> {
     // The kernel refuses a gateway that is on no segment of the node ("Nexthop has invalid gateway"): host-gw needs
     // neighbouring nodes, and flanneld only logs the failure.
-    if node.subnet.contains(&peer.address) {
-        ns.main.add(route(peer.pod_cidr, Some(peer.address), nic, false));
-    }
+    node.subnet.contains(&peer.address).then(|| route(peer.pod_cidr, Some(peer.address), nic, false))
 }
 
 fn route(dst: IpNet, gateway: Option<IpAddr>, dev: &DevRef, onlink: bool) -> Route {
