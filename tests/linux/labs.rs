@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use kubehop_core::api::{Lab, Source, parse};
 use kubehop_core::lab;
 use kubehop_core::net::{NsId, Topology};
+use kubehop_core::trace::Trace;
 
 use crate::cases::Case;
 
@@ -32,7 +33,14 @@ pub(crate) fn topology(case: &Case) -> Topology {
 }
 
 /// Where the client is.
-pub(crate) fn client(case: &Case, topo: &Topology) -> NsId {
+pub(crate) fn client(case: &Case, topo: &mut Topology) -> NsId {
     let lab = lab(case);
     lab::resolve(&lab, topo, &case.run().from, "--from").unwrap().0
+}
+
+/// Runs a case in the simulator, and returns all machines as it leaves them, those included that it never came by.
+pub(crate) fn simulate(case: &Case) -> (Trace, Topology) {
+    let (trace, mut topo) = lab::trace_to_end(&lab(case), &case.run()).unwrap();
+    topo.finish_all();
+    (trace, topo)
 }

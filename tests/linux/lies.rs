@@ -3,8 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kubehop_core::lab::trace_to_end;
-
 use crate::cases::CASES;
 use crate::compare::{Difference, Observed, compare, table};
 use crate::decode::Fields;
@@ -345,7 +343,7 @@ const GRATUITOUS_ARP: &[u8; 42] =
 fn every_lie_about_every_device_of_every_case_is_caught() {
     let mut told = BTreeSet::new();
     for (n_case, (name, case)) in CASES.iter().enumerate() {
-        let (trace, topo) = trace_to_end(&labs::lab(case), &case.run()).unwrap();
+        let (trace, topo) = labs::simulate(case);
         let naming = simulator::naming(&topo, &Talk::of(&case.run()));
         let linux = recorded::read(name);
         for (n_device, (device, frames)) in simulator::captured(&trace).iter().enumerate() {

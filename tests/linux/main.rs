@@ -21,7 +21,8 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use kubehop_core::net::Topology;
+use kubehop_core::api::Run;
+use kubehop_core::net::{NsId, Topology};
 
 use crate::capture::Capture;
 use crate::cases::Case;
@@ -81,19 +82,18 @@ fn ask_kernel(name: &str, case: &Case) -> Observed {
     let slot = cases::CASES.iter().position(|(other, _)| *other == name).unwrap_or_default() % LABS.len();
     let _slot = LABS[slot].lock().unwrap_or_else(PoisonError::into_inner);
     let start = Instant::now();
-    let topo = labs::topology(case);
+    let mut topo = labs::topology(case);
+    let client = labs::client(case, &mut topo);
     let realised = Realised::new(&topo);
-    let observed = observe_kernel(case, &topo, &realised);
+    let observed = observe_kernel(&case.run(), client, &topo, &realised);
     println!("{name}: {:.1} s", start.elapsed().as_secs_f32());
     observed
 }
 
-fn observe_kernel(case: &Case, topo: &Topology, realised: &Realised) -> Observed {
-    let run = case.run();
-    let talk = Talk::of(&run);
+fn observe_kernel(run: &Run, client: NsId, topo: &Topology, realised: &Realised) -> Observed {
+    let talk = Talk::of(run);
     let servers = Servers::start(topo, realised, &talk);
     let capture = Capture::start(topo, realised);
-    let client = labs::client(case, topo);
     let outcome = traffic::talk(realised, client, &talk).to_owned();
     thread::sleep(traffic::SETTLE);
     let tables = tables::of_kernel(topo, realised, &AFTER);

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kubehop_core::lab::trace_to_end;
 use kubehop_core::net::Topology;
 use kubehop_core::trace::Trace;
 
@@ -16,11 +15,10 @@ use crate::{AFTER, labs, tables};
 
 /// What the simulator says of a case.
 pub(crate) fn observe(case: &Case) -> Observed {
-    let run = case.run();
-    let (trace, topo) = trace_to_end(&labs::lab(case), &run).unwrap();
+    let (trace, topo) = labs::simulate(case);
     Observed {
         outcome: trace.disposition.kind().to_owned(),
-        devices: normalised(&captured(&trace), &naming(&topo, &Talk::of(&run))),
+        devices: normalised(&captured(&trace), &naming(&topo, &Talk::of(&case.run()))),
         tables: tables::of_simulator(&topo, &AFTER),
     }
 }

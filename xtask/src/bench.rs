@@ -1,16 +1,33 @@
 //! `cargo xtask bench`: the figures of docs/PERFORMANCE.md, as markdown tables.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use crate::program::{command, run};
+use crate::setup::{Need, prepare};
+use crate::tools::WASM_PACK;
+use crate::{groups, page, size};
 
-/// Runs the native benchmarks and prints a table of them.
-///
-/// The browser's figures (the same trace in WebAssembly, the time from a click to the next frame) belong here too, once
-/// there is a page to measure.
+/// What the browser's figures need, besides what builds the page.
+const BROWSER_NEEDS: &[Need] =
+    &[Need::WasmOpt, Need::Tool(&WASM_PACK), Need::Program("chromedriver"), Need::Program("chromium")];
+
+/// Runs the benchmarks, natively and in the browser, and prints a table of each.
 pub fn bench() -> Result<()> {
     let output = run(command("cargo", ["bench", "--package", "kubehop-tests", "--bench", "trace"]))?;
-    print!("{}", markdown(&output));
+    println!("{}", markdown(&output));
+    let needs = [page::NEEDS, BROWSER_NEEDS].concat();
+    if let Some(reason) = prepare(needs.iter().copied()).reason(&needs) {
+        bail!("the browser's figures {reason}");
+    }
+    let core = run(groups::wasm_pack_test(&["--release", "--", "--test", "bench"])?)?;
+    page::build(true)?;
+    let page =
+        run(command("cargo", ["test", "--quiet", "--package", "kubehop-e2e", "--test", "bench", "--", "--nocapture"]))?;
+    println!("| in Chromium | fastest | median |\n|---|---:|---:|");
+    for figure in core.lines().chain(page.lines()).filter_map(|line| line.split_once("figure: ")) {
+        println!("| {} |", figure.1.trim());
+    }
+    println!("\n{}", size::measure()?);
     Ok(())
 }
 

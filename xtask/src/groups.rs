@@ -1,6 +1,7 @@
 //! The groups of checks, in the order in which they run.
 
 use std::cell::OnceCell;
+use std::process::Command;
 
 use anyhow::{Context, Result, anyhow};
 
@@ -114,9 +115,14 @@ fn cargo(args: &str) -> Result<String> {
 }
 
 fn wasm_pack() -> Result<String> {
+    run(wasm_pack_test(&[])?)?;
+    Ok(String::new())
+}
+
+/// `wasm-pack test` on the tests that run in a browser, with further arguments.
+pub(crate) fn wasm_pack_test(arguments: &[&str]) -> Result<Command> {
     let driver = find("chromedriver").context("chromedriver is not installed")?;
     let mut tests = command("wasm-pack", ["test", "--headless", "--chrome", "--mode", "no-install", "--chromedriver"]);
-    tests.arg(&driver).arg("tests/browser").env("CHROMEDRIVER", &driver);
-    run(tests)?;
-    Ok(String::new())
+    tests.arg(&driver).arg("tests/browser").args(arguments).env("CHROMEDRIVER", &driver);
+    Ok(tests)
 }
