@@ -13,7 +13,7 @@ const RUNS: [(&str, &str, &str, usize, u64); 8] = [
     ("pod/client", "http://10.244.1.2:8080/", "vxlan", 4000, 7),
     ("pod/client", "tcp://10.244.1.2:8080", "host-gw", 100, 1),
     ("pod/client", "http://10.244.0.3:8080/", "vxlan", 100, 1),
-    ("pod/duo/main", "http://127.0.0.1:9090/", "vxlan", 100, 1),
+    ("pod/default/duo/main", "http://127.0.0.1:9090/", "vxlan", 100, 1),
     ("pod/client", "udp://10.244.1.3:8125", "vxlan", 30, 1),
     ("pod/client", "ping://10.244.1.2", "vxlan", 2000, 1),
     ("node/node-a", "ping://10.244.1.2", "vxlan", 56, u64::MAX),

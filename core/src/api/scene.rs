@@ -1,7 +1,5 @@
 //! A lab as plain values for drawing: machines, pods, devices, and what this mode lacks.
 
-use std::collections::BTreeSet;
-
 use crate::base::Place;
 use crate::k8s::objects::Pod;
 use crate::lab::{CniMode, Lab, build};
@@ -190,9 +188,7 @@ fn pod_view(topo: &Topology, node: &NetNs, pod: &Pod) -> Option<PodView> {
         ports: container
             .ports
             .iter()
-            .map(|port| format!("{}/{:?}", port.container_port, port.protocol).to_uppercase())
-            .collect::<BTreeSet<_>>()
-            .into_iter()
+            .map(|port| format!("{}/{:?}", port.container_port, port.protocol).to_ascii_uppercase())
             .collect(),
     });
     Some(PodView {

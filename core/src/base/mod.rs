@@ -3,6 +3,7 @@
 mod dice;
 mod mac;
 mod place;
+mod set;
 mod span;
 mod time;
 mod writer;
@@ -10,6 +11,7 @@ mod writer;
 pub use dice::Dice;
 pub use mac::MacAddr;
 pub use place::{Place, PlaceError};
+pub use set::{map_of, set_of};
 pub use span::Span;
 pub use time::Instant;
 pub use writer::Writer;

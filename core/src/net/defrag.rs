@@ -33,9 +33,9 @@ impl Defrag {
         });
         let pieces = &mut self.queues[idx].1;
         if pieces.iter().all(|(other, _)| other.offset != ip.offset) {
-            pieces.push((ip, skb));
+            let idx = pieces.partition_point(|(piece, _)| piece.offset < ip.offset);
+            pieces.insert(idx, (ip, skb));
         }
-        pieces.sort_by_key(|(piece, _)| piece.offset);
         if !is_complete(pieces) {
             return None;
         }

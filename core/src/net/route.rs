@@ -84,11 +84,11 @@ impl RouteTable {
         &self.rows
     }
 
-    /// Adds many routes at once.
+    /// Adds routes.
     pub fn extend(&mut self, routes: impl IntoIterator<Item = Route>) {
-        let rows = Arc::make_mut(&mut self.rows);
-        rows.extend(routes);
-        rows.sort_by_key(dump_order);
+        for route in routes {
+            self.add(route);
+        }
     }
 
     /// Adds a route, in the order of the kernel's dump.

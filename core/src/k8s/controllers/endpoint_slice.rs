@@ -14,7 +14,7 @@ const MAX_ENDPOINTS: usize = 100;
 /// of their pods. Models pkg/controller/endpointslice without topology hints.
 pub fn endpoint_slices(objects: &mut Objects) {
     let key = |slice: &EndpointSlice| (slice.meta.namespace.clone(), slice.service_name.clone());
-    let stated: BTreeSet<(String, String)> = objects.endpoint_slices.iter().map(key).collect();
+    let stated: BTreeSet<(String, String)> = crate::base::set_of(objects.endpoint_slices.iter().map(key));
     let wants = |service: &&Service| {
         let name = (service.meta.namespace.clone(), service.meta.name.clone());
         !service.selector.is_empty() && service.kind != ServiceType::ExternalName && !stated.contains(&name)

@@ -29,7 +29,7 @@ pub(super) fn complete(mut draft: Draft<'_>, mut spec: LabSpec, spec_fields: &Fi
 
     let unsure = unsure(&draft.nodes);
     let mut objects = Objects { nodes: objects_of(draft.nodes), ..Objects::default() };
-    let taken: BTreeSet<IpAddr> = spec.hosts.iter().map(|host| host.address.addr()).collect();
+    let taken: BTreeSet<IpAddr> = crate::base::set_of(spec.hosts.iter().map(|host| host.address.addr()));
     report(controllers::node_addresses(&mut objects.nodes, &taken), problems);
     report(controllers::pod_cidrs(&mut objects.nodes, spec.pod_cidr), problems);
     objects.nodes.retain(|node| !node.addresses.is_empty() && node.pod_cidr.is_some());
@@ -86,12 +86,13 @@ fn slices(
 ) -> Vec<EndpointSlice> {
     let mut slices = objects_of(stated);
     let key = |slice: &EndpointSlice| (slice.meta.namespace.clone(), slice.service_name.clone());
-    let with_slice: BTreeSet<(String, String)> = slices.iter().map(key).collect();
+    let with_slice: BTreeSet<(String, String)> = crate::base::set_of(slices.iter().map(key));
     let without_selector = services.iter().filter(|stated| stated.object.selector.is_empty());
-    let readers: BTreeSet<(String, String)> = without_selector
-        .map(|stated| (stated.object.meta.namespace.clone(), stated.object.meta.name.clone()))
-        .filter(|name| !with_slice.contains(name))
-        .collect();
+    let readers: BTreeSet<(String, String)> = crate::base::set_of(
+        without_selector
+            .map(|stated| (stated.object.meta.namespace.clone(), stated.object.meta.name.clone()))
+            .filter(|name| !with_slice.contains(name)),
+    );
     let mirrored = objects_of(endpoints).into_iter().flat_map(|endpoints| endpoints.slices);
     slices.extend(mirrored.filter(|slice| readers.contains(&key(slice))));
     slices

@@ -31,7 +31,7 @@ pub(super) fn merge<'a>(mut entries: Vec<Entry<'a>>, merged: Vec<Node<'a>>) -> R
     if merged.is_empty() {
         return Ok(entries);
     }
-    let mut keys: BTreeSet<Cow<'a, str>> = entries.iter().map(|entry| entry.key.clone()).collect();
+    let mut keys: BTreeSet<Cow<'a, str>> = crate::base::set_of(entries.iter().map(|entry| entry.key.clone()));
     for node in merged {
         let sources = match node.value {
             Value::Sequence(items) => items,

@@ -1,5 +1,6 @@
 //! JSON text to the events that YAML text gives, without holding more than one token.
 
+use super::resolve::is_decimal;
 use std::borrow::Cow;
 
 use saphyr_parser::{Event, ScalarStyle};
@@ -187,7 +188,7 @@ impl<'a> Json<'a> {
         let rest = &self.text[self.at..];
         let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '+' | '.');
         let word = &rest[..rest.find(|c| !is_part(c)).unwrap_or(rest.len())];
-        let is_number = word.starts_with(|c: char| c == '-' || c.is_ascii_digit()) && word.parse::<f64>().is_ok();
+        let is_number = word.starts_with(|c: char| c == '-' || c.is_ascii_digit()) && is_decimal(word);
         if !is_number && !matches!(word, "true" | "false" | "null") {
             return Err(self.expected("a value"));
         }

@@ -66,8 +66,19 @@ fn number(text: &str) -> Resolved {
 /// `[0-9.]` with an exponent at most, or one of the words for what is not finite.
 fn is_float(digits: &str) -> bool {
     let starts_like_one = digits.trim_start_matches('.').starts_with(|first: char| first.is_ascii_digit());
-    matches!(digits, ".inf" | ".Inf" | ".INF" | ".nan" | ".NaN" | ".NAN")
-        || (starts_like_one && digits.parse::<f64>().is_ok())
+    matches!(digits, ".inf" | ".Inf" | ".INF" | ".nan" | ".NaN" | ".NAN") || (starts_like_one && is_decimal(digits))
+}
+
+/// Digits with a point among them and an exponent behind, both optional. Its value is nobody's concern, so the tables that
+/// reading it takes need not be in the page.
+pub(super) fn is_decimal(number: &str) -> bool {
+    let unsigned = |text: &str| text.strip_prefix(['-', '+']).unwrap_or(text).to_owned();
+    let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = unsigned(number);
+    let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((&number, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let exponent = unsigned(exponent);
+    whole.len() + fraction.len() > 0 && !exponent.is_empty() && [whole, fraction, &exponent].into_iter().all(all_digits)
 }
 
 /// At most forty characters of what was found: errors are one line.
