@@ -31,7 +31,8 @@ pub fn digests() -> String {
         let parsed = parse(&[Source { name: "two-nodes.yaml", text: TWO_NODES.as_bytes() }], &sets);
         let run = Run { size, seed, ..Run::new(from, to) };
         let trace = trace(&parsed.lab, &run).expect("every run of the list can be made");
-        let digest = |bytes: &[u8]| Sha256::digest(bytes).iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+        let digest =
+            |bytes: &[u8]| Sha256::digest(bytes).iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         let (capture, json, text) = (trace.to_pcapng(), to_json(&trace), render(&trace, Detail::Full));
         // Writing to a String cannot fail.
         let _ = writeln!(

@@ -19,7 +19,7 @@ pub fn bench() -> Result<()> {
     if let Some(reason) = prepare(needs.iter().copied()).reason(&needs) {
         bail!("the browser's figures {reason}");
     }
-    let core = run(groups::wasm_pack_test(&["--release", "--test", "bench"])?)?;
+    let core = run(groups::wasm_pack_test(&["--release", "--test", "bench", "--", "--nocapture"])?)?;
     page::build(true)?;
     let page =
         run(command("cargo", ["test", "--quiet", "--package", "kubehop-e2e", "--test", "bench", "--", "--nocapture"]))?;

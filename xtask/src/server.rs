@@ -1,20 +1,22 @@
 //! A server of static files that answers as a careful host of the page would.
 
-use std::fs::File;
-use std::io;
-use std::net::SocketAddr;
+use std::fs;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-
-use tiny_http::{Header, Method, Request, Response};
+use std::time::Duration;
 
 /// What the page is developed and tested under: it brings all its files, and talks to nobody.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
                                            img-src 'self' data:; connect-src 'self'";
 
-/// A browser asks for several files at once, and keeps its connections.
-const THREADS: usize = 4;
+/// Longer heads are no browser's.
+const MAX_HEAD_BYTES: u64 = 64 << 10;
+/// A connection on which nothing is asked, as browsers open some in advance, is closed after this time.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A folder to serve, and how.
 #[derive(Clone, Debug)]
@@ -35,33 +37,69 @@ impl Site {
     }
 
     /// Starts serving on 127.0.0.1; port 0 lets the system choose one.
+    ///
+    /// Each connection has a thread of its own and is closed after one answer: a browser opens several at once, some of
+    /// them only to have them, and none may wait for another.
     pub fn serve(self, port: u16) -> io::Result<Server> {
-        let http = Arc::new(tiny_http::Server::http(("127.0.0.1", port)).map_err(io::Error::other)?);
-        let address = http.server_addr().to_ip().ok_or_else(|| io::Error::other("not an IP socket"))?;
+        let listener = TcpListener::bind(("127.0.0.1", port))?;
+        let address = listener.local_addr()?;
         let url = format!("http://{address}{}", self.under);
         let site = Arc::new(self);
-        let threads = (0..THREADS).map(|_| {
-            let (http, site) = (Arc::clone(&http), Arc::clone(&site));
-            thread::spawn(move || {
-                while let Ok(request) = http.recv() {
-                    // A browser that hangs up before it has everything is not this side's problem.
-                    let _ = site.answer(request);
+        let is_stopped = Arc::new(AtomicBool::new(false));
+        let stop = Arc::clone(&is_stopped);
+        let thread = thread::spawn(move || {
+            for stream in listener.incoming() {
+                if stop.load(Ordering::SeqCst) {
+                    return;
                 }
-            })
+                let (Ok(stream), site) = (stream, Arc::clone(&site)) else { continue };
+                // A browser that hangs up before it has everything is not this side's problem.
+                thread::spawn(move || site.answer(&stream));
+            }
         });
-        Ok(Server { threads: threads.collect(), http, address, url })
+        Ok(Server { thread: Some(thread), is_stopped, address, url })
     }
 
-    fn answer(&self, request: Request) -> io::Result<()> {
-        if !matches!(request.method(), Method::Get | Method::Head) {
-            return request.respond(self.with_headers(Response::from_string("only GET\n").with_status_code(405)));
+    fn answer(&self, stream: &TcpStream) -> io::Result<()> {
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let mut lines = BufReader::new(stream.take(MAX_HEAD_BYTES)).lines();
+        let first = lines.next().transpose()?.unwrap_or_default();
+        // What is not read before closing would make the system reset the connection.
+        while lines.next().transpose()?.is_some_and(|line| !line.is_empty()) {}
+        let mut words = first.split(' ');
+        let (method, address) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        match (method, self.file_for(address)) {
+            ("GET" | "HEAD", Some(path)) => {
+                let body = fs::read(&path)?;
+                self.respond(stream, "200 OK", media_type(&path), &body, method == "GET")
+            }
+            ("GET" | "HEAD", None) => {
+                self.respond(stream, "404 Not Found", media_type("a.txt".as_ref()), b"not found\n", true)
+            }
+            _ => self.respond(stream, "405 Method Not Allowed", media_type("a.txt".as_ref()), b"only GET\n", true),
         }
-        let Some(path) = self.file_for(request.url()) else {
-            return request.respond(self.with_headers(Response::from_string("not found\n").with_status_code(404)));
-        };
-        // A length instead of chunks lets a browser show how far it is.
-        let response = Response::from_file(File::open(&path)?).with_chunked_threshold(usize::MAX);
-        request.respond(self.with_headers(response.with_header(header("Content-Type", media_type(&path)))))
+    }
+
+    fn respond(
+        &self,
+        mut stream: &TcpStream,
+        status: &str,
+        media_type: &str,
+        body: &[u8],
+        with_body: bool,
+    ) -> io::Result<()> {
+        let origin = if self.cross_origin { "Access-Control-Allow-Origin: *\r\n" } else { "" };
+        let head = format!(
+            "HTTP/1.1 {status}\r\nContent-Type: {media_type}\r\nContent-Length: {}\r\n\
+             Content-Security-Policy: {CONTENT_SECURITY_POLICY}\r\nCache-Control: no-cache\r\n\
+             X-Content-Type-Options: nosniff\r\n{origin}Connection: close\r\n\r\n",
+            body.len()
+        );
+        stream.write_all(head.as_bytes())?;
+        if with_body {
+            stream.write_all(body)?;
+        }
+        stream.flush()
     }
 
     /// The file that an address names, if there is one inside the folder.
@@ -77,20 +115,12 @@ impl Site {
         }
         file.is_file().then_some(file)
     }
-
-    fn with_headers<R: io::Read>(&self, response: Response<R>) -> Response<R> {
-        let response = response
-            .with_header(header("Content-Security-Policy", CONTENT_SECURITY_POLICY))
-            .with_header(header("Cache-Control", "no-cache"))
-            .with_header(header("X-Content-Type-Options", "nosniff"));
-        if self.cross_origin { response.with_header(header("Access-Control-Allow-Origin", "*")) } else { response }
-    }
 }
 
 /// A running server; dropping it stops it.
 pub struct Server {
-    http: Arc<tiny_http::Server>,
-    threads: Vec<JoinHandle<()>>,
+    thread: Option<JoinHandle<()>>,
+    is_stopped: Arc<AtomicBool>,
     address: SocketAddr,
     url: String,
 }
@@ -110,7 +140,7 @@ impl Server {
 
     /// Serves until the process ends.
     pub fn wait(mut self) {
-        for thread in self.threads.drain(..) {
+        if let Some(thread) = self.thread.take() {
             // A thread only ends by a panic, which it has reported.
             let _ = thread.join();
         }
@@ -119,14 +149,14 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        for _ in &self.threads {
-            self.http.unblock();
+        self.is_stopped.store(true, Ordering::SeqCst);
+        // It waits for a connection, and looks whether it should stop when there is one.
+        if TcpStream::connect(self.address).is_ok()
+            && let Some(thread) = self.thread.take()
+        {
+            let _ = thread.join();
         }
     }
-}
-
-fn header(name: &str, value: &str) -> Header {
-    Header::from_bytes(name, value).expect("our headers are ASCII")
 }
 
 fn media_type(path: &Path) -> &'static str {

@@ -184,7 +184,9 @@ async fn a_narrow_page_has_a_tab_for_every_panel() {
     let page = Page::mount(360).await;
     for panel in ["Topology", "Explanation", "Packet", "Tables", "MTU"] {
         let tabs = page.root.query_selector_all(".ptabs [role=tab]").unwrap();
-        let tab = (0..tabs.length()).map(|idx| tabs.get(idx).unwrap()).find(|tab| tab.text_content().as_deref() == Some(panel));
+        let tab = (0..tabs.length())
+            .map(|idx| tabs.get(idx).unwrap())
+            .find(|tab| tab.text_content().as_deref() == Some(panel));
         tab.unwrap().unchecked_into::<HtmlElement>().click();
         page.settle().await;
         assert!(page.find(&format!("section[aria-label={panel}]")).is_some(), "{panel}");

@@ -48,8 +48,7 @@ fn nothing_overflows_at_any_size_in_light_and_dark() {
         for (width, height) in SIZES {
             page.resize(width, height).unwrap();
             for step in STEPS {
-                page.navigate("about:blank").unwrap();
-                page.navigate(&format!("{}#step={step}", server.url())).unwrap();
+                page.navigate(&format!("{}?{width}{theme}{step}#step={step}", server.url())).unwrap();
                 page.wait_until("document.querySelector('[aria-label=\"Next step\"]')").unwrap();
                 page.eval("new Promise(done => setTimeout(done, 250))").unwrap();
                 let faults = page.eval(FAULTS).unwrap();
@@ -71,9 +70,13 @@ fn the_full_page_does_not_scroll() {
     page.navigate(server.url()).unwrap();
     page.wait_until("document.querySelector('section[aria-label=Topology] svg')").unwrap();
     let root = "document.documentElement";
-    assert_eq!(page.eval(&format!("{root}.scrollHeight <= innerHeight && {root}.scrollWidth <= innerWidth")).unwrap(), true);
+    assert_eq!(
+        page.eval(&format!("{root}.scrollHeight <= innerHeight && {root}.scrollWidth <= innerWidth")).unwrap(),
+        true
+    );
     for region in ["Topology", "Packet", "Tables", "MTU", "Explanation"] {
-        let shown = format!("document.querySelector('section[aria-label={region}]').getBoundingClientRect().height > 30");
+        let shown =
+            format!("document.querySelector('section[aria-label={region}]').getBoundingClientRect().height > 30");
         assert_eq!(page.eval(&shown).unwrap(), true, "{region}");
     }
 }
@@ -84,8 +87,7 @@ fn narrow_pages_show_every_panel_without_overflow() {
     let mut page = Page::blank().unwrap();
     for (width, height) in [(700, 450), (360, 740), (320, 568)] {
         page.resize(width, height).unwrap();
-        page.navigate("about:blank").unwrap();
-        page.navigate(&format!("{}#step=http.syn.node-a.encap", server.url())).unwrap();
+        page.navigate(&format!("{}?{width}#step=http.syn.node-a.encap", server.url())).unwrap();
         page.wait_until("document.querySelector('.ptabs')").unwrap();
         let n_tabs = page.eval("document.querySelectorAll('.ptabs [role=tab]').length").unwrap().as_u64().unwrap();
         for tab in 0..n_tabs {

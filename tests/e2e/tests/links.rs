@@ -5,9 +5,12 @@ use kubehop_e2e::{Page, serve_dist};
 const STEP: &str = "document.querySelector('input[type=range]').value";
 const NOTICE: &str = "document.querySelector('[role=alert]')?.textContent ?? ''";
 
+/// Loads the page anew: another query string makes another document of it, which another fragment alone does not.
 fn open(page: &mut Page, url: &str) {
-    page.navigate("about:blank").unwrap();
-    page.navigate(url).unwrap();
+    let loads = page.eval("Number(new URLSearchParams(location.search).get('load')) + 1").unwrap();
+    let (path, fragment) = url.split_once('#').unwrap_or((url, ""));
+    let path = path.split('?').next().unwrap();
+    page.navigate(&format!("{path}?load={loads}#{fragment}")).unwrap();
     page.wait_until("document.querySelector('[aria-label=\"Next step\"]')").unwrap();
 }
 
@@ -65,9 +68,11 @@ fn back_and_a_changed_address_are_followed() {
     page.click("[aria-label='CNI mode'] button:last-child").unwrap();
     page.wait_until("location.hash.includes('host-gw')").unwrap();
     page.eval("history.back()").unwrap();
-    page.wait_until(&format!("document.querySelector('input[type=range]').max === '{}'", n_steps.as_str().unwrap())).unwrap();
+    page.wait_until(&format!("document.querySelector('input[type=range]').max === '{}'", n_steps.as_str().unwrap()))
+        .unwrap();
     page.eval("location.hash = '#step=http.syn.node-a.route'").unwrap();
-    page.wait_until("document.querySelector('input[type=range]').getAttribute('aria-valuetext').includes('node-a')").unwrap();
+    page.wait_until("document.querySelector('input[type=range]').getAttribute('aria-valuetext').includes('node-a')")
+        .unwrap();
     assert_eq!(page.complaints().unwrap(), Vec::<String>::new());
 }
 

@@ -4,20 +4,25 @@ use gloo::events::EventListener;
 use gloo::utils::window;
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlInputElement};
-use yew::{Callback, Html, KeyboardEvent, TargetCast as _, component, html, use_effect_with, use_memo, use_node_ref, use_reducer, use_state_eq};
+use yew::{
+    Callback, Html, KeyboardEvent, NodeRef, TargetCast as _, component, html, use_effect_with, use_memo, use_node_ref,
+    use_reducer, use_state_eq,
+};
 
-use super::caption::Caption;
-use super::help::Help;
+use super::caption::caption;
+use super::controls::{icon_button, on};
+use super::help::help;
 use super::icons::{CLOSE, icon};
-use super::inspector::Inspector;
+use super::inspector::inspector;
 use super::keys::{Focus, action};
-use super::mtu::Mtu;
+use super::mtu::mtu;
+use super::scrubber::Ticks;
 use super::stage::Stage;
 use super::steps::Steps;
-use super::tables::Tables;
-use super::tabs::{ALONE, BESIDE, Tabs, name};
-use super::top_bar::TopBar;
-use super::transport::Transport;
+use super::tables::tables;
+use super::tabs::{ALONE, BESIDE, name, tabs};
+use super::top_bar::top_bar;
+use super::transport::transport;
 use super::{Act, Current};
 use crate::hooks::{Layout, fragment, query, use_address, use_layout, use_player};
 use crate::scene::Picture;
@@ -44,43 +49,42 @@ pub(crate) fn App() -> Html {
     };
     let on_key = {
         let act = act.clone();
-        let is_help_open = state.is_help_open;
+        let open = match (state.is_help_open, state.is_settings_open) {
+            (true, _) => Some(Action::Help(false)),
+            (false, true) => Some(Action::Settings(false)),
+            (false, false) => None,
+        };
         Callback::from(move |event: KeyboardEvent| {
             if event.ctrl_key() || event.alt_key() || event.meta_key() {
                 return;
             }
-            if event.key() == "Escape" && is_help_open {
-                act.dispatch(Action::Help(false));
-                return;
-            }
-            if let Some(action) = action(&event.key(), focus(&event)) {
+            let key = event.key();
+            let close = open.clone().filter(|_| key == "Escape");
+            if let Some(action) = close.or_else(|| action(&key, focus(&event))) {
                 event.prevent_default();
                 act.dispatch(action);
             }
         })
     };
-    let headline = current.view.explanation.headline.clone();
+    let ticks = use_memo(state.walk.clone(), |walk| Ticks::new(walk));
+    let command = use_node_ref();
+    let headline = &current.view.explanation.headline;
     let spoken = match state.arrival {
         Arrival::Stepped(_) => headline.clone(),
         Arrival::Played(_) | Arrival::Opened => String::new(),
     };
-    let dismiss = {
-        let act = act.clone();
-        Callback::from(move |_| act.dispatch(Action::Dismiss))
-    };
     html! {
         <div class={format!("kh {}", layout.class())} data-theme={theme} ref={root} tabindex="-1" onkeydown={on_key}>
-            <header class="top">
-                <TopBar walk={state.walk.clone()} scenario={state.scenario.clone()} theme={state.theme} is_dark={theme == "dark"} layout={layout} act={act.clone()} />
-            </header>
-            { regions(&state, layout, &current, &act) }
-            <footer class="bar" role="toolbar" aria-label="Playback">
-                <Transport walk={state.walk.clone()} cursor={state.cursor} headline={headline} is_playing={state.is_playing} speed={state.speed} act={act.clone()} />
-            </footer>
+            <header class="top">{ top_bar(&state, theme == "dark", layout, &act) }</header>
+            { regions(&state, layout, &current, &command, &act) }
+            <footer class="bar" role="toolbar" aria-label="Playback">{ transport(&state, &ticks, headline, &act) }</footer>
             if let Some(notice) = &state.notice {
-                <div class="notice" role="alert"><p>{ notice.clone() }</p><button class="icon" aria-label="Close notice" onclick={dismiss}>{ icon(CLOSE) }</button></div>
+                <div class="notice" role="alert">
+                    <p>{ notice.clone() }</p>
+                    { icon_button("icon", "Close notice", on(&act, Action::Dismiss), icon(CLOSE)) }
+                </div>
             }
-            if state.is_help_open { <Help act={act.clone()} /> }
+            if state.is_help_open { { help(&act) } }
             <div class="spoken" aria-live="polite">{ spoken }</div>
         </div>
     }
@@ -100,53 +104,48 @@ fn focus(event: &KeyboardEvent) -> Focus {
     Focus::of(&element.tag_name(), &input_type)
 }
 
-fn regions(state: &State, layout: Layout, current: &Shared<Current>, act: &Act) -> Html {
-    match layout {
-        Layout::Full | Layout::Tight => {
-            let all = [Panel::Topology, Panel::Explanation, Panel::Packet, Panel::Tables, Panel::Mtu];
-            html! { { for all.map(|panel| region(state, panel, false, current, act)) } }
-        }
-        Layout::Rail => {
-            // The list stands beside the panels, so it is never the one that is open.
-            let open = if state.panel == Panel::Topology { Panel::Explanation } else { state.panel };
-            html! {
-                <>
-                    { region(state, Panel::Topology, true, current, act) }
-                    <Tabs panels={BESIDE} open={open} act={act.clone()} />
-                    <div class="panel" role="tabpanel" aria-label={name(open)}>{ region(state, open, true, current, act) }</div>
-                </>
-            }
-        }
-        Layout::Line | Layout::Slim => html! {
-            <>
-                <Tabs panels={ALONE} open={state.panel} act={act.clone()} />
-                <div class="panel" role="tabpanel" aria-label={name(state.panel)}>{ region(state, state.panel, true, current, act) }</div>
-            </>
-        },
+/// The regions of a layout: all at once, or a list of steps and one panel.
+fn regions(state: &State, layout: Layout, current: &Shared<Current>, command: &NodeRef, act: &Act) -> Html {
+    let region = |panel: Panel, is_narrow: bool| region(state, panel, is_narrow, current, command, act);
+    if layout.is_full() {
+        let all = [Panel::Topology, Panel::Explanation, Panel::Packet, Panel::Tables, Panel::Mtu];
+        return html! { <>{ for all.map(|panel| region(panel, false)) }</> };
+    }
+    // Where the list stands beside the panels, it is never the one that is open.
+    let (panels, open) = match (layout, state.panel) {
+        (Layout::Rail, Panel::Topology) => (BESIDE, Panel::Explanation),
+        (Layout::Rail, panel) => (BESIDE, panel),
+        (_, panel) => (ALONE, panel),
+    };
+    html! {
+        <>
+            if layout == Layout::Rail { { region(Panel::Topology, true) } }
+            { tabs(panels, open, act) }
+            <div class="panel" role="tabpanel" aria-label={name(open)}>{ region(open, true) }</div>
+        </>
     }
 }
 
-fn region(state: &State, panel: Panel, is_narrow: bool, current: &Shared<Current>, act: &Act) -> Html {
-    let walk = state.walk.clone();
+fn region(
+    state: &State,
+    panel: Panel,
+    is_narrow: bool,
+    current: &Shared<Current>,
+    command: &NodeRef,
+    act: &Act,
+) -> Html {
+    let (walk, cursor) = (state.walk.clone(), state.cursor);
     let (class, content) = match panel {
-        Panel::Topology if is_narrow => (
-            "stage",
-            html! { <Steps walk={walk} current={current.clone()} cursor={state.cursor} act={act.clone()} /> },
-        ),
-        Panel::Topology => (
-            "stage",
-            html! { <Stage walk={walk} current={current.clone()} cursor={state.cursor} arrival={state.arrival} /> },
-        ),
-        Panel::Explanation => ("cap", html! { <Caption words={current.view.explanation.clone()} /> }),
-        Panel::Packet => (
-            "ins",
-            html! { <Inspector current={current.clone()} shows_all={state.shows_all_fields} act={act.clone()} /> },
-        ),
-        Panel::Tables => (
-            "tab",
-            html! { <Tables walk={walk} current={current.clone()} kind={state.table} act={act.clone()} /> },
-        ),
-        Panel::Mtu => ("mtu", html! { <Mtu walk={walk} current={current.clone()} /> }),
+        Panel::Topology if is_narrow => {
+            ("stage", html! { <Steps walk={walk} current={current.clone()} cursor={cursor} act={act.clone()} /> })
+        }
+        Panel::Topology => {
+            ("stage", html! { <Stage walk={walk} current={current.clone()} cursor={cursor} arrival={state.arrival} /> })
+        }
+        Panel::Explanation => ("cap", caption(&current.view.explanation, command, state.copied, act)),
+        Panel::Packet => ("ins", inspector(current, state.shows_all_fields, act)),
+        Panel::Tables => ("tab", tables(state, current, act)),
+        Panel::Mtu => ("mtu", mtu(&walk, current)),
     };
     html! { <section class={class} aria-label={name(panel)}>{ content }</section> }
 }

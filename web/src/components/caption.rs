@@ -1,58 +1,55 @@
 //! What happened, why one cares, and the command that shows it on a real machine.
 
 use kubehop_core::api::Explanation;
-use yew::{Callback, Html, Properties, component, html, use_effect_with, use_node_ref, use_state_eq};
+use yew::{Callback, Html, NodeRef, html};
 
+use super::Act;
+use super::controls::icon_button;
 use super::icons::{COPY, icon};
+use super::shapes::text;
 use crate::hooks::copy_or_select;
+use crate::state::Action;
 
-#[derive(PartialEq, Properties)]
-pub(super) struct Props {
-    pub words: Explanation,
-}
-
-/// The explanation of a step.
-#[component]
-pub(super) fn Caption(props: &Props) -> Html {
-    let Explanation { headline, what, why, command } = &props.words;
+/// The explanation of a step. `command` is where its command stands, `copied` whether it was copied.
+pub(super) fn caption(words: &Explanation, command: &NodeRef, copied: Option<bool>, act: &Act) -> Html {
+    let titled = |class: &'static str, title: &'static str, what: Html| {
+        html! { <div class={class}><h4>{ title }</h4>{ what }</div> }
+    };
     html! {
         <div class="capgrid">
-            <div class="what"><h3>{ headline }</h3><p>{ what }</p></div>
-            if !why.is_empty() {
-                <div class="care"><h4>{ "Why you care" }</h4><p>{ why }</p></div>
+            <div class="what"><h3>{ text(&words.headline) }</h3><p>{ text(&words.what) }</p></div>
+            if !words.why.is_empty() {
+                { titled("care", "Why you care", html! { <p>{ text(&words.why) }</p> }) }
             }
-            if let Some(command) = command {
-                <div class="cmd"><h4>{ "See it on a real machine" }</h4><Command text={command.clone()} /></div>
+            if let Some(line) = &words.command {
+                { titled("cmd", "See it on a real machine", command_box(line, command, copied, act)) }
             }
         </div>
     }
 }
 
-#[derive(PartialEq, Properties)]
-struct CommandProps {
-    text: String,
-}
-
-/// A command with a button that copies it.
-#[component]
-fn Command(props: &CommandProps) -> Html {
-    let node = use_node_ref();
-    let answer = use_state_eq(|| "");
-    let reset = answer.setter();
-    use_effect_with(props.text.clone(), move |_| reset.set(""));
+fn command_box(line: &str, node: &NodeRef, copied: Option<bool>, act: &Act) -> Html {
     let on_copy = {
-        let (text, node, answer) = (props.text.clone(), node.clone(), answer.setter());
+        let (line, node, act) = (line.to_owned(), node.clone(), act.clone());
         Callback::from(move |_| {
-            let answer = answer.clone();
-            let done = Callback::from(move |copied| answer.set(if copied { "Copied." } else { "Selected: press Ctrl+C." }));
-            copy_or_select(&text, node.clone(), done);
+            let act = act.clone();
+            copy_or_select(
+                &line,
+                node.clone(),
+                Callback::from(move |is_copied| act.dispatch(Action::Copied(is_copied))),
+            );
         })
+    };
+    let answer = match copied {
+        None => "",
+        Some(true) => "Copied.",
+        Some(false) => "Selected: press Ctrl+C.",
     };
     html! {
         <div class="cmdbox">
-            <code><span class="dol">{ "$ " }</span><span ref={node}>{ &props.text }</span></code>
-            <button class="icon" aria-label="Copy command" title={"Copy command"} onclick={on_copy}>{ icon(COPY) }</button>
-            <span class="copied" role="status">{ *answer }</span>
+            <code><span class="dol">{ "$ " }</span><span ref={node.clone()}>{ text(line) }</span></code>
+            { icon_button("icon", "Copy command", on_copy, icon(COPY)) }
+            <span class="copied" role="status">{ answer }</span>
         </div>
     }
 }

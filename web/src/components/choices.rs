@@ -91,7 +91,11 @@ pub(super) fn senders(scene: &Scene) -> Vec<Group> {
         .filter(|node| !node.pods.is_empty())
         .map(|node| Group {
             label: format!("pods of {}", node.name),
-            places: node.pods.iter().map(|pod| Place { value: pod.reference.clone(), label: pod_label(&pod.namespace, &pod.name) }).collect(),
+            places: node
+                .pods
+                .iter()
+                .map(|pod| Place { value: pod.reference.clone(), label: pod_label(&pod.namespace, &pod.name) })
+                .collect(),
         })
         .collect();
     let machines = |label: &str, nodes: &[kubehop_core::api::NodeView]| Group {
@@ -117,11 +121,13 @@ pub(super) fn receivers(scene: &Scene, scheme: Scheme, from: &str) -> Vec<Group>
                 continue;
             }
             let ports = pod.containers.iter().flat_map(|container| &container.ports);
-            let ports = ports.filter_map(|port| port.split_once('/')).filter(|(_, transport)| *transport == scheme.transport());
+            let ports =
+                ports.filter_map(|port| port.split_once('/')).filter(|(_, transport)| *transport == scheme.transport());
             for (port, _) in ports {
                 places.push(Place { value: format!("{}:{port}", pod.ip), label: format!("{label} :{port}") });
                 if from == pod.reference || from.starts_with(&format!("{}/", pod.reference)) {
-                    places.push(Place { value: format!("127.0.0.1:{port}"), label: format!("itself, 127.0.0.1:{port}") });
+                    places
+                        .push(Place { value: format!("127.0.0.1:{port}"), label: format!("itself, 127.0.0.1:{port}") });
                 }
             }
         }
@@ -133,7 +139,8 @@ pub(super) fn receivers(scene: &Scene, scheme: Scheme, from: &str) -> Vec<Group>
             .iter()
             .map(|node| {
                 let port = scheme.own_port();
-                let value = if scheme == Scheme::Ping { node.address.clone() } else { format!("{}:{port}", node.address) };
+                let value =
+                    if scheme == Scheme::Ping { node.address.clone() } else { format!("{}:{port}", node.address) };
                 let label = if scheme == Scheme::Ping { node.name.clone() } else { format!("{} :{port}", node.name) };
                 Place { value, label }
             })
@@ -151,7 +158,9 @@ pub(super) fn with_scheme(scene: &Scene, target: &Target, scheme: Scheme, from: 
     let places = || groups.iter().flat_map(|group| &group.places);
     let host_of = |value: &str| value.split(':').next().unwrap_or_default().to_owned();
     let own = target.value();
-    let same = places().find(|place| place.value == own).or_else(|| places().find(|place| host_of(&place.value) == target.host));
+    let same = places()
+        .find(|place| place.value == own)
+        .or_else(|| places().find(|place| host_of(&place.value) == target.host));
     let value = same.or_else(|| places().next()).map_or(own, |place| place.value.clone());
     format!("{}://{value}", scheme.name())
 }
@@ -172,10 +181,15 @@ mod tests {
     #[test]
     fn everyone_can_send_and_whoever_listens_can_receive() {
         let scene = walk().scene;
-        let labels: Vec<String> = senders(&scene).into_iter().flat_map(|group| group.places).map(|place| place.label).collect();
+        let labels: Vec<String> =
+            senders(&scene).into_iter().flat_map(|group| group.places).map(|place| place.label).collect();
         assert_eq!(labels, ["client", "web-0", "web-1", "duo", "node-a", "node-b", "laptop"]);
         let values = |scheme| -> Vec<String> {
-            receivers(&scene, scheme, "pod/default/duo").into_iter().flat_map(|group| group.places).map(|place| place.value).collect()
+            receivers(&scene, scheme, "pod/default/duo")
+                .into_iter()
+                .flat_map(|group| group.places)
+                .map(|place| place.value)
+                .collect()
         };
         assert!(values(Scheme::Http).contains(&"127.0.0.1:9090".to_owned()));
         assert_eq!(values(Scheme::Udp)[..2], ["10.244.1.3:8125", "127.0.0.1:8125"]);

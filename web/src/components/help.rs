@@ -1,16 +1,14 @@
 //! The help.
 
-use yew::{Callback, Html, Properties, component, html, use_effect_with, use_node_ref};
+use yew::{Html, html};
 
 use super::Act;
+use super::controls::{icon_button, on};
 use super::icons::{CLOSE, icon};
+use super::shapes::text;
 use crate::state::Action;
 
-#[derive(PartialEq, Properties)]
-pub(super) struct Props {
-    pub act: Act,
-}
-
+/// Keys, and what they do.
 const KEYS: [(&str, &str); 6] = [
     ("← →", "one step back, one step on"),
     ("PgUp PgDn", "previous place, next place"),
@@ -20,6 +18,7 @@ const KEYS: [(&str, &str); 6] = [
     ("? Esc", "open and close this help"),
 ];
 
+/// What the picture's lines and boxes mean; the class draws an example.
 const LOOKS: [(&str, &str); 6] = [
     ("lk-now", "where the packet is now"),
     ("lk-done", "where it has been"),
@@ -30,26 +29,17 @@ const LOOKS: [(&str, &str); 6] = [
 ];
 
 /// Keys and what the picture's lines mean.
-#[component]
-pub(super) fn Help(props: &Props) -> Html {
-    let close = {
-        let act = props.act.clone();
-        Callback::from(move |_| act.dispatch(Action::Help(false)))
-    };
-    let button = use_node_ref();
-    let focused = button.clone();
-    use_effect_with((), move |()| {
-        if let Some(button) = focused.cast::<web_sys::HtmlElement>() {
-            let _ = button.focus();
-        }
-    });
+pub(super) fn help(act: &Act) -> Html {
+    let keys = KEYS.iter().map(|(keys, what)| html! { <><dt><kbd>{ *keys }</kbd></dt><dd>{ text(what) }</dd></> });
+    let looks =
+        LOOKS.iter().map(|(class, what)| html! { <><dt><span class={*class}></span></dt><dd>{ text(what) }</dd></> });
     html! {
         <div class="sheet help" role="dialog" aria-label="Help">
-            <header><h2>{ "How to read and to walk" }</h2><button ref={button} class="icon" aria-label="Close help" onclick={close}>{ icon(CLOSE) }</button></header>
-            <div class="cols">
-                <dl>{ for KEYS.iter().map(|(keys, what)| html! { <><dt><kbd>{ *keys }</kbd></dt><dd>{ *what }</dd></> }) }</dl>
-                <dl>{ for LOOKS.iter().map(|(class, what)| html! { <><dt><span class={*class}></span></dt><dd>{ *what }</dd></> }) }</dl>
-            </div>
+            <header>
+                <h2>{ "How to read and to walk" }</h2>
+                { icon_button("icon", "Close help", on(act, Action::Help(false)), icon(CLOSE)) }
+            </header>
+            <div class="cols"><dl>{ for keys }</dl><dl>{ for looks }</dl></div>
             <p>{ "Everything is computed on this page by a simulation of the Linux network stack; no packet and no cluster leaves your browser." }</p>
         </div>
     }

@@ -72,7 +72,8 @@ mod tests {
     #[test]
     fn steps_and_hops_have_keys() {
         let keys = ["ArrowLeft", "ArrowRight", "Home", "End", "PageUp", "PageDown"];
-        let actions = [Action::Previous, Action::Next, Action::First, Action::Last, Action::PreviousHop, Action::NextHop];
+        let actions =
+            [Action::Previous, Action::Next, Action::First, Action::Last, Action::PreviousHop, Action::NextHop];
         for (key, expected) in keys.into_iter().zip(actions) {
             assert_eq!(action(key, Focus::Slider), Some(expected.clone()));
             assert_eq!(action(key, Focus::Button), Some(expected));

@@ -4,8 +4,10 @@ use kubehop_core::api::{DeviceKind, DeviceView, Hook, PodView};
 use yew::{Html, Properties, component, html};
 
 use super::icons::ANCHOR;
+use super::shapes::{group, label, label_with, path, rect, state, text};
 use crate::scene::geometry::{self, LABEL_X, Rect, Side};
-use crate::scene::{Machine as Cast, Mark, Part, Picture, Station, text};
+use crate::scene::text::{BOLD, MONO, SANS, fit};
+use crate::scene::{Machine as Cast, Mark, Part, Picture, Station};
 use crate::state::{Shared, Walk};
 
 /// What a step makes of a machine.
@@ -52,10 +54,15 @@ impl Marks {
             overlay: mark(Station::Overlay(side)),
             nic: mark(Station::Nic(side)),
             part: (picture.now.0.side() == Some(side)).then_some(picture.now.1),
-            program: picture.program.clone(),
             words: picture.routes[usize::from(side == Side::Right)].clone(),
+            program: picture.program.clone(),
             resting: resting.map(|slot| (slot, width)),
         }
+    }
+
+    /// Width of the packet that rests in a box.
+    fn resting(&self, slot: usize) -> f64 {
+        self.resting.filter(|(at, _)| *at == slot).map_or(0.0, |(_, width)| width)
     }
 }
 
@@ -73,296 +80,225 @@ pub(super) fn Machine(props: &Props) -> Html {
     let side = *side;
     let frame = geometry::machine(side);
     let Some(machine) = walk.cast.machine(side) else {
-        return html! {
-            <>
-                <rect class="node absent" x={px(frame.x)} y={px(frame.y)} width={px(frame.w)} height={px(frame.h)} rx="16" />
-                { label(frame.x + frame.w / 2.0, 210.0, "dim mid", "no second machine in this cluster") }
-            </>
-        };
+        let words = label(frame.middle().x, 210.0, "dim mid", "no second machine in this cluster");
+        return group("", "ahead", "", vec![rect("node absent", frame, 16.0), words]);
     };
-    html! {
-        <>
-            <rect class="node" x={px(frame.x)} y={px(frame.y)} width={px(frame.w)} height={px(frame.h)} rx="16" />
-            { head(machine, side) }
-            { for (0..2).map(|slot| slot_of(machine, side, slot, marks)) }
-            { bridge(machine, side, marks) }
-            { for (0..2).map(|slot| cable(machine, side, slot, marks)) }
-            { for HOOKS.iter().zip(marks.hooks).map(|((hook, name), mark)| hook_box(geometry::hook(side, *hook), name, *hook, mark)) }
-            { route(side, marks) }
-            { conntrack(side) }
-            { overlay(machine, side, marks) }
-            { nic(machine, side, marks) }
-        </>
-    }
+    let mut shapes = vec![rect("node", frame, 16.0), head(machine, side)];
+    shapes.extend((0..2).map(|slot| slot_of(machine, side, slot, marks)));
+    shapes.push(bridge(machine, side, marks));
+    shapes.extend((0..2).filter_map(|slot| cable(machine, side, slot, marks)));
+    shapes.extend(HOOKS.iter().zip(marks.hooks).map(|((hook, name), mark)| hook_box(side, *hook, name, mark)));
+    shapes.push(route(side, marks));
+    shapes.push(conntrack(side));
+    shapes.push(overlay(machine, side, marks));
+    shapes.push(nic(machine, side, marks));
+    html! { <>{ shapes }</> }
 }
 
 fn head(machine: &Cast, side: Side) -> Html {
-    let x = side.x() + 14.0;
     let node = &machine.node;
-    let right = match (node.pod_cidr.as_str(), node.reference.split('/').next()) {
-        ("", Some("host")) => "outside the cluster",
-        (cidr, _) => cidr,
-    };
-    let room = geometry::MACHINE_W - 44.0 - text_width(right.len() + node.address.len());
-    html! {
-        <g>
-            <title>{ format!("{} {} {right}", node.name, node.address) }</title>
-            <text class="nodename" x={px(x)} y="22">
-                { text::fit(&node.name, room, text::BOLD + 1.6) }<tspan class="m dim" dx="7">{ node.address.clone() }</tspan>
-            </text>
-            { label(side.x() + geometry::MACHINE_W - 14.0, 22.0, "m dim end", right) }
-        </g>
-    }
-}
-
-fn text_width(letters: usize) -> f64 {
+    let right = if node.pod_cidr.is_empty() { "outside the cluster" } else { &node.pod_cidr };
     #[expect(clippy::cast_precision_loss, reason = "a label is short")]
-    let letters = letters as f64;
-    letters * text::MONO
+    let taken = (right.len() + node.address.len()) as f64 * MONO + 44.0;
+    let name = fit(&node.name, geometry::MACHINE_W - taken, BOLD + 1.6);
+    let title = format!("{} {} {right}", node.name, node.address);
+    let words = label_with(side.x() + 14.0, 22.0, "nodename", &name, ("m dim", &node.address));
+    group("", "", &title, vec![words, label(side.x() + geometry::MACHINE_W - 14.0, 22.0, "m dim end", right)])
 }
 
 fn slot_of(machine: &Cast, side: Side, slot: usize, marks: &Marks) -> Html {
-    let rect = geometry::pod(side, slot);
+    let at = geometry::pod(side, slot);
     if slot == 0 && machine.has_host {
-        return host_box(machine, rect, marks);
+        return host_box(machine, at, marks);
     }
     match &machine.pods[slot] {
-        Some(pod) => pod_box(pod, rect, marks.pods[slot].0, slot, marks),
-        None => html! {
-            <g class="st pod" data-state="ahead">
-                <rect class="bx absent" x={px(rect.x)} y={px(rect.y)} width={px(rect.w)} height={px(rect.h)} rx="12" />
-                { label(rect.x + rect.w / 2.0, rect.y + 40.0, "dim mid", if machine.node.reference.starts_with("host/") { "no pods here" } else { "no other pod" }) }
-            </g>
-        },
+        Some(pod) => pod_box(pod, at, slot, marks),
+        None => {
+            let words = if machine.bridge().is_none() { "no pods here" } else { "no other pod" };
+            let shapes = vec![rect("bx absent", at, 12.0), label(at.middle().x, at.y + 40.0, "dim mid", words)];
+            group("st pod", "ahead", words, shapes)
+        }
     }
 }
 
-fn pod_box(pod: &PodView, rect: Rect, mark: Mark, slot: usize, marks: &Marks) -> Html {
+/// A pod: its border is the network namespace, which the pause container holds open.
+fn pod_box(pod: &PodView, at: Rect, slot: usize, marks: &Marks) -> Html {
     let names: Vec<&str> = pod.containers.iter().map(|container| container.name.as_str()).collect();
-    let title = format!("pod {}/{}: containers {}; its border is a network namespace", pod.namespace, pod.name, names.join(", "));
-    html! {
-        <g class={format!("st pod {}", part_class(mark, marks.part))} data-state={state(mark)}>
-            <title>{ title }</title>
-            <rect class="bx ns" x={px(rect.x)} y={px(rect.y)} width={px(rect.w)} height={px(rect.h)} rx="12" />
-            { label(rect.x + 12.0, rect.y + 18.0, "nm", &text::fit(&pod.name, 112.0, text::BOLD)) }
-            { apps(&names, rect, resting(marks, slot), marks.program.as_deref()) }
-            <g class="pause" transform={format!("translate({} {})", rect.x + 138.0, rect.y)}>
-                <circle r="9.5" /><path d={ANCHOR} />
-            </g>
-            { label(rect.x + 148.0, rect.y + 25.0, "dim end", "pause") }
-            { label(rect.x + 12.0, rect.y + 63.0, "m", &pod.ip) }
-            { label(rect.x + 148.0, rect.y + 63.0, "dim end", "netns") }
-        </g>
-    }
+    let title = format!(
+        "pod {}/{}: containers {}; its border is a network namespace",
+        pod.namespace,
+        pod.name,
+        names.join(", ")
+    );
+    let mark = marks.pods[slot].0;
+    let anchor = html! { <circle cx="0" cy="0" r="9.5" /> };
+    let mut shapes = vec![
+        rect("bx ns", at, 12.0),
+        label(at.x + 12.0, at.y + 18.0, "nm", &fit(&pod.name, 112.0, BOLD)),
+        pause(anchor, at),
+        label(at.x + 148.0, at.y + 25.0, "dim end", "pause"),
+        label(at.x + 12.0, at.y + 63.0, "m", &pod.ip),
+        label(at.x + 148.0, at.y + 63.0, "dim end", "netns"),
+    ];
+    apps(&names, at, marks.resting(slot), marks.program.as_deref(), &mut shapes);
+    group(pod_class(mark, marks.part), state(mark), &title, shapes)
+}
+
+fn pause(circle: Html, at: Rect) -> Html {
+    let transform = format!("translate({} {})", geometry::Tenths(at.x + 138.0), geometry::Tenths(at.y));
+    html! { <g class="pause" transform={transform}>{ circle }<path d={ANCHOR} /></g> }
 }
 
 /// The host's own programs, in the first pod's stead: no network namespace of their own.
-fn host_box(machine: &Cast, rect: Rect, marks: &Marks) -> Html {
-    html! {
-        <g class={format!("st pod host {}", part_class(marks.host, marks.part))} data-state={state(marks.host)}>
-            <title>{ format!("programs of {} itself, in its own network namespace", machine.node.name) }</title>
-            <rect class="bx" x={px(rect.x)} y={px(rect.y)} width={px(rect.w)} height={px(rect.h)} rx="7" />
-            { label(rect.x + 12.0, rect.y + 18.0, "nm", &text::fit(&machine.node.name, 96.0, text::BOLD)) }
-            { label(rect.x + 148.0, rect.y + 18.0, "dim end", "itself") }
-            { apps(&[machine.program.as_deref().unwrap_or("program")], rect, resting(marks, 0), None) }
-            { label(rect.x + 12.0, rect.y + 63.0, "m", &machine.node.address) }
-            { label(rect.x + 148.0, rect.y + 63.0, "dim end", "no netns") }
-        </g>
-    }
-}
-
-fn resting(marks: &Marks, slot: usize) -> f64 {
-    marks.resting.filter(|(at, _)| *at == slot).map_or(0.0, |(_, width)| width)
+fn host_box(machine: &Cast, at: Rect, marks: &Marks) -> Html {
+    let title = format!("programs of {} itself, in its own network namespace", machine.node.name);
+    let mut shapes = vec![
+        rect("bx", at, 7.0),
+        label(at.x + 12.0, at.y + 18.0, "nm", &fit(&machine.node.name, 96.0, BOLD)),
+        label(at.x + 148.0, at.y + 18.0, "dim end", "itself"),
+        label(at.x + 12.0, at.y + 63.0, "m", &machine.node.address),
+        label(at.x + 148.0, at.y + 63.0, "dim end", "no netns"),
+    ];
+    let program = machine.program.as_deref().unwrap_or("program");
+    apps(&[program], at, marks.resting(0), None, &mut shapes);
+    group(host_class(marks.host, marks.part), state(marks.host), &title, shapes)
 }
 
 /// The containers that run programs; they make room for a packet that rests in the pod.
-fn apps(names: &[&str], rect: Rect, resting: f64, talks: Option<&str>) -> Html {
+fn apps(names: &[&str], at: Rect, resting: f64, talks: Option<&str>, shapes: &mut Vec<Html>) {
     const LEAST: f64 = 34.0;
-    let right = if resting > 0.0 { rect.right() - 6.0 - resting - 5.0 } else { rect.x + 104.0 };
-    let room = right - (rect.x + 12.0);
-    if room < LEAST {
-        return html! {};
-    }
-    let n_shown = match names.len() {
-        0 | 1 => names.len(),
-        _ if room >= 2.0 * LEAST + 4.0 => 2,
-        _ => 1,
-    };
-    #[expect(clippy::cast_precision_loss, reason = "one or two")]
-    let width = ((room - 4.0 * (n_shown.max(1) - 1) as f64) / n_shown.max(1) as f64).min(64.0);
+    let left = at.x + 12.0;
+    let right = if resting > 0.0 { at.right() - 11.0 - resting } else { at.x + 104.0 };
+    let room = right - left;
     // The one that talks comes first if there is room for one only; a tool that is no container is run in the first.
     let talks = talks.filter(|talks| names.contains(talks)).or(names.first().copied());
-    let mut shown: Vec<&str> = names.to_vec();
-    if n_shown < names.len() {
-        shown.sort_by_key(|name| Some(*name) != talks);
+    let one = || talks.into_iter().collect();
+    let shown: Vec<&str> = match room {
+        room if room < LEAST => Vec::new(),
+        room if room < 2.0 * LEAST + 4.0 => one(),
+        _ => names.iter().take(2).copied().collect(),
+    };
+    let width = if shown.len() == 2 { (room - 4.0) / 2.0 } else { room }.min(64.0);
+    let mut x = left;
+    for name in shown {
+        let (class, words) = if Some(name) == talks { ("app talks", "t mid talks") } else { ("app", "t mid") };
+        shapes.push(rect(class, Rect::new(x, at.y + 26.0, width, 19.0), 5.0));
+        shapes.push(label(x + width / 2.0, at.y + 40.0, words, &fit(name, width - 8.0, SANS)));
+        x += width + 4.0;
     }
-    let boxes = shown.iter().take(n_shown).enumerate().map(|(idx, name)| {
-        #[expect(clippy::cast_precision_loss, reason = "0 or 1")]
-        let x = rect.x + 12.0 + idx as f64 * (width + 4.0);
-        html! {
-            <>
-                <rect class={if Some(*name) == talks { "app talks" } else { "app" }} x={px(x)} y={px(rect.y + 26.0)} width={px(width)} height="19" rx="5" />
-                { label(x + width / 2.0, rect.y + 40.0, if Some(*name) == talks { "t mid talks" } else { "t mid" }, &text::fit(name, width - 8.0, text::SANS)) }
-            </>
-        }
-    });
-    html! { <g class="apps">{ for boxes }</g> }
 }
 
-fn cable(machine: &Cast, side: Side, slot: usize, marks: &Marks) -> Html {
-    let Some(pod) = &machine.pods[slot] else { return html! {} };
+/// One cable with a plug at each end, and both ends' names.
+fn cable(machine: &Cast, side: Side, slot: usize, marks: &Marks) -> Option<Html> {
+    let pod = machine.pods[slot].as_ref()?;
     let x = geometry::cable_x(side, slot);
-    let mark = marks.pods[slot].1;
     let peer = pod.devices.iter().find_map(|device| match device.kind {
         DeviceKind::Veth { peer_index, .. } => Some(format!("{}@if{peer_index}", device.name)),
         _ => None,
     });
-    let more = (slot == usize::from(machine.has_host) && machine.n_more_pods > 0).then(|| machine.n_more_pods);
-    let state = if mark == Mark::Unused { "ahead" } else { state(mark) };
-    html! {
-        <g class="st veth" data-state={state}>
-            <title>{ format!("one cable with two ends: eth0 in {}, {} on the node", pod.name, pod.veth) }</title>
-            <path class="cable" d={format!("M{x} 108V144")} />
-            <rect class="plug top" x={px(x - 8.0)} y="103" width="16" height="9" rx="2.5" />
-            <rect class="plug" x={px(x - 8.0)} y="140" width="16" height="9" rx="2.5" />
-            { label(x + 14.0, 123.0, "m lab", &peer.unwrap_or_else(|| "eth0".to_owned())) }
-            { label(x + 14.0, 139.0, "m lab", &text::fit(&pod.veth, if slot == 0 { 86.0 } else { 64.0 }, text::MONO)) }
-            if let Some(n) = more {
-                { label(side.x() + 12.0, 139.0, "dim", &format!("+{n} pod{}", if n == 1 { "" } else { "s" })) }
-            }
-        </g>
+    let room = if slot == 0 { 86.0 } else { 64.0 };
+    let mut shapes = vec![
+        path("cable", format!("M{} 108V144", geometry::Tenths(x))),
+        rect("plug top", Rect::new(x - 8.0, 103.0, 16.0, 9.0), 2.5),
+        rect("plug", Rect::new(x - 8.0, 140.0, 16.0, 9.0), 2.5),
+        label(x + 14.0, 123.0, "m lab", peer.as_deref().unwrap_or("eth0")),
+        label(x + 14.0, 139.0, "m lab", &fit(&pod.veth, room, MONO)),
+    ];
+    let n_more = machine.n_more_pods;
+    if n_more > 0 && slot == usize::from(machine.has_host) {
+        let more = if n_more == 1 { "+1 pod".to_owned() } else { format!("+{n_more} pods") };
+        shapes.push(label(side.x() + 12.0, 139.0, "dim", &more));
     }
+    let title = format!("one cable with two ends: eth0 in {}, {} on the node", pod.name, pod.veth);
+    Some(group("st veth", state(marks.pods[slot].1), &title, shapes))
 }
 
 fn bridge(machine: &Cast, side: Side, marks: &Marks) -> Html {
-    let rect = geometry::bridge(side, machine.has_host);
+    let at = geometry::bridge(side, machine.has_host);
     let Some(bridge) = machine.bridge() else {
-        return absent(rect, "br", "no bridge", "no bridge: this machine has no pods");
+        return absent(at, "no bridge", "no bridge: this machine has no pods");
     };
     let address = bridge.addresses.first().map_or("", String::as_str);
     // Between the cables, and above the track; the short one has room for its name alone.
-    let words = if machine.has_host { rect.x + 10.0 } else { side.x() + 104.0 };
-    let address = if machine.has_host { "" } else { address };
-    html! {
-        <g class="st br" data-state={state(marks.bridge)}>
-            <title>{ device_title(bridge) }</title>
-            <rect class="bx" x={px(rect.x)} y={px(rect.y)} width={px(rect.w)} height={px(rect.h)} rx="6" />
-            <text class="nm" x={px(words)} y="157">
-                { text::fit(&bridge.name, 56.0, text::BOLD) }<tspan class="m dim" dx="8">{ text::fit(address, 104.0, text::MONO) }</tspan>
-            </text>
-        </g>
-    }
+    let (x, address) = if machine.has_host { (at.x + 10.0, "") } else { (side.x() + 104.0, address) };
+    let words = label_with(x, 157.0, "nm", &fit(&bridge.name, 56.0, BOLD), ("m dim", &fit(address, 104.0, MONO)));
+    group("st br", state(marks.bridge), &device_title(bridge), vec![rect("bx", at, 6.0), words])
 }
 
-fn hook_box(rect: Rect, name: &str, hook: Hook, mark: Mark) -> Html {
-    html! {
-        <g class={if mark == Mark::Unused { "st hook unused" } else { "st hook" }} data-state={state(mark)}>
-            <title>{ format!("netfilter hook {}", hook.name()) }</title>
-            <rect class="bx" x={px(rect.x)} y={px(rect.y)} width={px(rect.w)} height={px(rect.h)} rx="7" />
-            { label(rect.x + 30.0, rect.y + 17.5, "t mid", name) }
-        </g>
-    }
+fn hook_box(side: Side, hook: Hook, name: &str, mark: Mark) -> Html {
+    let at = geometry::hook(side, hook);
+    let class = if mark == Mark::Unused { "st hook unused" } else { "st hook" };
+    let shapes = vec![rect("bx", at, 7.0), label(at.middle().x, at.y + 17.5, "t mid", name)];
+    group(class, state(mark), hook.name(), shapes)
 }
 
 fn route(side: Side, marks: &Marks) -> Html {
-    let rect = geometry::route(side);
-    let (dst, to) = marks.words.clone().unwrap_or_else(|| ("routes".to_owned(), String::new()));
-    html! {
-        <g class="st" data-state={state(marks.route)}>
-            <title>{ "routing decision: ip route" }</title>
-            <rect class="bx" x={px(rect.x)} y={px(rect.y)} width={px(rect.w)} height={px(rect.h)} rx="7" />
-            <text class="m mid" x={px(rect.middle().x)} y="275">
-                { dst }
-                if !to.is_empty() {
-                    <tspan class="ar">{ " → " }</tspan>{ text::fit(&to, 84.0, text::MONO) }
-                }
+    let at = geometry::route(side);
+    let words = match &marks.words {
+        None => label(at.middle().x, 275.0, "m mid", "routes"),
+        Some((dst, to)) => html! {
+            <text class="m mid" x={super::shapes::num(at.middle().x)} y="275">
+                { text(dst) }<tspan class="ar">{ " → " }</tspan>{ text(&fit(to, 84.0, MONO)) }
             </text>
-        </g>
-    }
+        },
+    };
+    group("st", state(marks.route), "routing decision: ip route", vec![rect("bx", at, 7.0), words])
 }
 
 /// Nothing is tracked yet: the place stays, and says so.
 fn conntrack(side: Side) -> Html {
-    let rect = geometry::conntrack(side);
-    html! {
-        <g class="st ct unused" data-state="ahead">
-            <title>{ "connection tracking: no rule here needs it yet" }</title>
-            <rect class="bx" x={px(rect.x)} y={px(rect.y)} width={px(rect.w)} height={px(rect.h)} rx="7" />
-            { label(rect.middle().x, 301.0, "dim mid", "not in use yet") }
-        </g>
-    }
+    absent(geometry::conntrack(side), "not in use yet", "connection tracking: no rule here needs it yet")
 }
 
 fn overlay(machine: &Cast, side: Side, marks: &Marks) -> Html {
-    let rect = geometry::overlay(side);
+    let at = geometry::overlay(side);
     let Some(device) = machine.overlay() else {
         let why = machine.no_overlay();
-        return absent(rect, "", why.split(':').next().unwrap_or(why), why);
+        return absent(at, why.split(':').next().unwrap_or(why), why);
     };
     let vni = match device.kind {
         DeviceKind::Vxlan { vni, .. } => format!("vni {vni}"),
         _ => String::new(),
     };
-    device_box(rect, side, device, &vni, marks.overlay)
+    device_box(at, side, device, &vni, marks.overlay)
 }
 
 fn nic(machine: &Cast, side: Side, marks: &Marks) -> Html {
-    let rect = geometry::nic(side);
-    let Some(device) = machine.nic() else { return absent(rect, "", "no NIC", "no NIC") };
+    let at = geometry::nic(side);
+    let Some(device) = machine.nic() else { return absent(at, "no NIC", "no NIC") };
     let address = device.addresses.first().and_then(|net| net.split('/').next()).unwrap_or_default();
-    device_box(rect, side, device, address, marks.nic)
+    device_box(at, side, device, address, marks.nic)
 }
 
-fn device_box(rect: Rect, side: Side, device: &DeviceView, detail: &str, mark: Mark) -> Html {
-    let y = rect.y + rect.h / 2.0 + 4.5;
-    html! {
-        <g class="st" data-state={state(mark)}>
-            <title>{ device_title(device) }</title>
-            <rect class="bx" x={px(rect.x)} y={px(rect.y)} width={px(rect.w)} height={px(rect.h)} rx="7" />
-            { label(side.x() + LABEL_X, y, "nm", &text::fit(&device.name, 74.0, text::BOLD)) }
-            { label(side.x() + 156.0, y, "m dim", &text::fit(detail, 94.0, text::MONO)) }
-            { label(side.x() + 311.0, y, "m end", &format!("mtu {}", device.mtu)) }
-        </g>
-    }
+fn device_box(at: Rect, side: Side, device: &DeviceView, detail: &str, mark: Mark) -> Html {
+    let y = at.middle().y + 4.5;
+    let shapes = vec![
+        rect("bx", at, 7.0),
+        label(side.x() + LABEL_X, y, "nm", &fit(&device.name, 74.0, BOLD)),
+        label(side.x() + 156.0, y, "m dim", &fit(detail, 94.0, MONO)),
+        label(side.x() + 311.0, y, "m end", &format!("mtu {}", device.mtu)),
+    ];
+    group("st", state(mark), &device_title(device), shapes)
 }
 
 /// A place that stays empty in this mode, and says why.
-fn absent(rect: Rect, class: &str, short: &str, why: &str) -> Html {
-    html! {
-        <g class={format!("st unused {class}")} data-state="ahead">
-            <title>{ why.to_owned() }</title>
-            <rect class="bx" x={px(rect.x)} y={px(rect.y)} width={px(rect.w)} height={px(rect.h)} rx="7" />
-            { label(rect.middle().x, rect.y + rect.h / 2.0 + 4.5, "dim mid", &text::fit(short, rect.w - 16.0, text::SANS)) }
-        </g>
-    }
+fn absent(at: Rect, short: &str, why: &str) -> Html {
+    let words = label(at.middle().x, at.middle().y + 4.5, "dim mid", &fit(short, at.w - 16.0, SANS));
+    group("st unused", "ahead", why, vec![rect("bx", at, 7.0), words])
 }
 
 fn device_title(device: &DeviceView) -> String {
     format!("{}: index {}, {}, mtu {}, made by {}", device.name, device.index, device.mac, device.mtu, device.writer)
 }
 
-pub(super) fn label(x: f64, y: f64, class: &'static str, words: &str) -> Html {
-    html! { <text class={class} x={px(x)} y={px(y)}>{ words.to_owned() }</text> }
-}
-
-pub(super) fn px(number: f64) -> String {
-    number.to_string()
-}
-
-/// The word of a mark in the style sheet; what is never reached looks like what is not reached yet.
-pub(super) fn state(mark: Mark) -> &'static str {
-    match mark {
-        Mark::Done => "done",
-        Mark::Now => "now",
-        Mark::Ahead | Mark::Unused => "ahead",
-    }
-}
-
-fn part_class(mark: Mark, part: Option<Part>) -> &'static str {
+fn pod_class(mark: Mark, part: Option<Part>) -> &'static str {
     match (mark, part) {
-        (Mark::Now, Some(Part::App)) => "at-app",
-        (Mark::Now, Some(Part::Port)) => "at-port",
-        (Mark::Now, _) => "at-kernel",
-        _ => "",
+        (Mark::Now, Some(Part::App)) => "st pod at-app",
+        (Mark::Now, Some(Part::Port)) => "st pod at-port",
+        _ => "st pod",
     }
+}
+
+fn host_class(mark: Mark, part: Option<Part>) -> &'static str {
+    if mark == Mark::Now && part == Some(Part::App) { "st pod host at-app" } else { "st pod host" }
 }

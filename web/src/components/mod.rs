@@ -1,8 +1,10 @@
-//! What is drawn. Components hold no state but how they are looked at; everything else comes from [`crate::state`].
+//! What is drawn. Everything comes from [`crate::state`]; a component of Yew is what keeps its own markup between two
+//! steps or needs an element of its own, the rest are functions.
 
 mod app;
 mod caption;
 mod choices;
+mod controls;
 mod help;
 mod icons;
 mod inspector;
@@ -11,6 +13,7 @@ mod machine;
 mod mtu;
 mod packet;
 mod scrubber;
+mod shapes;
 mod stage;
 mod steps;
 mod tables;
@@ -18,10 +21,8 @@ mod tabs;
 mod top_bar;
 mod transport;
 
-use kubehop_core::api::StepView;
-use web_sys::HtmlSelectElement;
-use wasm_bindgen::JsCast;
-use yew::{Event, TargetCast as _, UseReducerDispatcher};
+use kubehop_core::api::{Decision, StepView};
+use yew::UseReducerDispatcher;
 
 use crate::scene::Picture;
 use crate::state::State;
@@ -35,17 +36,6 @@ type Act = UseReducerDispatcher<State>;
 #[derive(Debug)]
 struct Current {
     view: StepView,
-    decision: kubehop_core::api::Decision,
+    decision: Decision,
     picture: Picture,
-}
-
-/// The value that was chosen in a `<select>`.
-fn chosen(event: &Event) -> String {
-    event.target_unchecked_into::<HtmlSelectElement>().value()
-}
-
-/// The number that was typed into an `<input>`, if it is one.
-fn typed<T: std::str::FromStr>(event: &Event) -> Option<T> {
-    let input: web_sys::HtmlInputElement = event.target()?.dyn_into().ok()?;
-    input.value().trim().parse().ok()
 }

@@ -1,56 +1,52 @@
 //! The MTU bar.
 
 use kubehop_core::api::Decision;
-use yew::{Html, Properties, classes, component, html};
+use yew::{Html, html};
 
 use super::Current;
+use super::shapes::{bit, span, text};
 use crate::scene::geometry::Side;
 use crate::scene::{MtuSegment, layer_class, mtu_bar};
-use crate::state::{Shared, Walk};
-
-#[derive(PartialEq, Properties)]
-pub(super) struct Props {
-    pub walk: Shared<Walk>,
-    pub current: Shared<Current>,
-}
+use crate::state::Walk;
 
 /// The packet against the next limit on its way, with the sum written out.
-#[component]
-pub(super) fn Mtu(props: &Props) -> Html {
-    let Props { walk, current } = props;
+pub(super) fn mtu(walk: &Walk, current: &Current) -> Html {
     let side = current.picture.now.0.side().unwrap_or(Side::Left);
     let machine = walk.cast.machine(side).unwrap_or(&walk.cast.left);
     let bar = mtu_bar(&current.view, machine);
     let steps = walk.reel.same_packet(&walk.trace, current.view.idx);
-    let is_cut = steps.iter().any(|idx| matches!(walk.reel.step(&walk.trace, *idx).1.decision, Decision::Fragment { .. }));
-    let limit = |class: &'static str, (words, is_now): &(String, bool)| {
-        html! { <span class={classes!("lim", class, is_now.then_some("now"))}><em>{ words.clone() }</em></span> }
-    };
+    let is_cut =
+        steps.iter().any(|idx| matches!(walk.reel.step(&walk.trace, *idx).1.decision, Decision::Fragment { .. }));
     let (verdict, class) = match bar.fits {
         Some(true) => ("✓ fits", "fit"),
         Some(false) if is_cut => ("✕ too long: is cut", "fit bad"),
         Some(false) => ("✕ does not fit", "fit bad"),
         None => ("not measured here", "fit none"),
     };
+    let inside = if bar.envelope.is_empty() { "inside" } else { "inside first" };
     let [terms, total, against] = &bar.sum;
     html! {
         <>
             <h2>{ "MTU" }</h2>
             <div class="mturow">
                 <div class="mbar" aria-hidden="true">
-                    <span class={classes!("inside", (!bar.envelope.is_empty()).then_some("first"))}>{ for bar.inside.iter().map(segment) }</span>
-                    if let Some(first) = &bar.first_limit { { limit("a", first) } }
+                    <span class={inside}>{ for bar.inside.iter().map(segment) }</span>
+                    if let Some((words, is_now)) = &bar.first_limit { { limit(if *is_now { "lim a now" } else { "lim a" }, words) } }
                     { for bar.envelope.iter().map(segment) }
-                    { limit("b", &bar.last_limit) }
+                    { limit(if bar.last_limit.1 { "lim b now" } else { "lim b" }, &bar.last_limit.0) }
                 </div>
                 <div class="msum">
-                    <span class={class}>{ verdict }</span>
-                    if !total.is_empty() { <span class="sum">{ terms.clone() }<b>{ total.clone() }</b>{ against.clone() }</span> }
-                    <span class="msx" title={bar.extra.clone()}>{ bar.extra.clone() }</span>
+                    { bit(class, verdict) }
+                    if !total.is_empty() { <span class="sum">{ text(terms) }<b>{ text(total) }</b>{ text(against) }</span> }
+                    { span("msx", &bar.extra) }
                 </div>
             </div>
         </>
     }
+}
+
+fn limit(class: &'static str, words: &str) -> Html {
+    html! { <span class={class}><em>{ text(words) }</em></span> }
 }
 
 fn segment(segment: &MtuSegment) -> Html {
@@ -67,9 +63,7 @@ fn segment(segment: &MtuSegment) -> Html {
         _ => "s10",
     };
     let layer = segment.role.map_or("ly-free", layer_class);
-    let is_cut = segment.share >= 4;
-    html! {
-        <span class={classes!("ms", layer, width, if segment.is_on { "on" } else { "gh" }, is_cut.then_some("cut"))}
-            title={segment.title.clone()}><span>{ segment.text.clone() }</span></span>
-    }
+    let is_on = if segment.is_on { "on" } else { "gh" };
+    let cut = if segment.share >= 4 { "cut" } else { "" };
+    html! { <span class={format!("ms {layer} {width} {is_on} {cut}")} title={segment.title.clone()}><span>{ text(&segment.text) }</span></span> }
 }

@@ -2,9 +2,11 @@
 
 use yew::{Html, Properties, component, html, use_node_ref};
 
-use super::machine::px;
+use super::shapes::{num, path, rect};
 use crate::hooks::{Travel, use_travel};
-use crate::scene::{Change, Dock, FRAME, Notch, Segment, layer_class};
+use crate::scene::geometry::{Rect, Tenths};
+use crate::scene::text::MONO;
+use crate::scene::{Change, Dock, FRAME, Notch, Note, layer_class};
 
 #[derive(PartialEq, Properties)]
 pub(super) struct Props {
@@ -18,54 +20,58 @@ pub(super) struct Props {
 pub(super) fn Packet(props: &Props) -> Html {
     let (packet, words) = (use_node_ref(), use_node_ref());
     use_travel(&packet, &words, props.travel.clone());
-    let Dock { tag, rect, notch, note } = &props.dock;
-    let inner_x = tag.inner.map_or(f64::INFINITY, |(x, _)| x);
-    let segment = |segment: &Segment| {
-        let rim = if segment.x > inner_x { 2.0 * FRAME } else { FRAME };
-        html! {
-            <g class={layer_class(segment.role)}>
-                <rect class="lf" x={px(segment.x)} y={px(rim)} width={px(segment.w)} height={px(tag.h - 2.0 * rim)} />
-                <text class="lt" x={px(segment.x + segment.w / 2.0)} y={px(tag.h / 2.0 + 4.3)}>{ segment.name }</text>
-            </g>
-        }
-    };
-    let point = match notch {
-        Notch::None => None,
-        Notch::Down(x) => Some(format!("M{} {}l5 5l5 -5", x - rect.x - 5.0, tag.h)),
-        Notch::Up(x) => Some(format!("M{} 0l5 -5l5 5", x - rect.x - 5.0)),
-    };
+    let at = props.dock.rect;
     html! {
         <g class="pkt">
             // The attribute places it, the animation moves what is inside.
-            <g transform={format!("translate({} {})", rect.x, rect.y)}>
-                <g class="tag" ref={packet}>
-                    <rect class="tagbox" width={px(tag.w)} height={px(tag.h)} rx="5" />
-                    if let Some(d) = point { <path class="notch" d={d} /> }
-                    { for tag.segments.iter().filter(|it| it.x <= inner_x).map(segment) }
-                    if let Some((x, w)) = tag.inner {
-                        <rect class="tagbox in" x={px(x)} y={px(FRAME)} width={px(w)} height={px(tag.h - 2.0 * FRAME)} rx="4" />
-                    }
-                    { for tag.segments.iter().filter(|it| it.x > inner_x).map(segment) }
-                </g>
+            <g transform={format!("translate({} {})", Tenths(at.x), Tenths(at.y))}>
+                <g class="tag" ref={packet}>{ tag(&props.dock) }</g>
             </g>
-            <g ref={words}>{ line(note.as_ref().zip(props.change.as_ref())) }</g>
+            <g ref={words}>{ line(props.dock.note.as_ref(), props.change.as_ref()) }</g>
         </g>
     }
 }
 
-fn line(line: Option<(&crate::scene::Note, &Change)>) -> Html {
-    let Some((note, change)) = line else { return html! {} };
-    let all = format!("{} {}", change.before, change.after);
-    // What does not fit loses its beginning, then is left out: the inspector has it all.
-    let letters = |words: &str| crate::scene::text::MONO * f64::from(u32::try_from(words.chars().count()).unwrap_or(u32::MAX));
-    let before = if letters(&all) <= note.w { change.before.clone() } else { String::new() };
-    if letters(&change.after) > note.w {
+fn tag(dock: &Dock) -> Vec<Html> {
+    let Dock { tag, rect: at, notch, .. } = dock;
+    let mut shapes = vec![rect("tagbox", Rect::new(0.0, 0.0, tag.w, tag.h), 5.0)];
+    match notch {
+        Notch::None => {}
+        Notch::Down(x) => shapes.push(path("notch", format!("M{} {}l5 5l5 -5", Tenths(x - at.x - 5.0), Tenths(tag.h)))),
+        Notch::Up(x) => shapes.push(path("notch", format!("M{} 0l5 -5l5 5", Tenths(x - at.x - 5.0)))),
+    }
+    let mut rim = FRAME;
+    for segment in &tag.segments {
+        if let Some((x, w)) = tag.inner
+            && rim == FRAME
+            && segment.x > x
+        {
+            shapes.push(rect("tagbox in", Rect::new(x, FRAME, w, tag.h - 2.0 * FRAME), 4.0));
+            rim = 2.0 * FRAME;
+        }
+        shapes.push(html! {
+            <g class={layer_class(segment.role)}>
+                { rect("lf", Rect::new(segment.x, rim, segment.w, tag.h - 2.0 * rim), 0.0) }
+                <text class="lt" x={num(segment.x + segment.w / 2.0)} y={num(tag.h / 2.0 + 4.3)}>{ segment.name }</text>
+            </g>
+        });
+    }
+    shapes
+}
+
+/// What changed, as far as there is room: what does not fit loses its beginning, then is left out. The inspector has
+/// it all.
+fn line(note: Option<&Note>, change: Option<&Change>) -> Html {
+    let (Some(note), Some(change)) = (note, change) else { return html! {} };
+    let width = |words: &str| f64::from(u32::try_from(words.chars().count()).unwrap_or(u32::MAX)) * MONO;
+    if width(&change.after) > note.w {
         return html! {};
     }
+    let fits = width(&change.before) + MONO + width(&change.after) <= note.w;
+    let before = if fits && !change.before.is_empty() { format!("{} ", change.before) } else { String::new() };
     html! {
-        <text class={if note.is_end { "m delta end" } else { "m delta" }} x={px(note.x)} y={px(note.y)}>
-            if !before.is_empty() { { format!("{before} ") } }
-            <tspan class="b">{ change.after.clone() }</tspan>
+        <text class={if note.is_end { "m delta end" } else { "m delta" }} x={num(note.x)} y={num(note.y)}>
+            { before }<tspan class="b">{ change.after.clone() }</tspan>
         </text>
     }
 }

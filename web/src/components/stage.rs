@@ -3,11 +3,13 @@
 use yew::{Html, Properties, component, html, use_memo};
 
 use super::Current;
-use super::machine::{Machine, Marks, label, px, state};
+use super::machine::{Machine, Marks};
 use super::packet::Packet;
+use super::shapes::{group, label, path, path_at, rect, state};
 use crate::hooks::Travel;
-use crate::scene::geometry::{CANVAS, FABRIC, Point, ROUTER, Side};
-use crate::scene::{Mark, Station, rounded, text, travel};
+use crate::scene::geometry::{FABRIC, Point, ROUTER, Side};
+use crate::scene::text::{MONO, fit};
+use crate::scene::{Line, Mark, Picture, Station, rounded, travel};
 use crate::state::{Arrival, Shared, Walk};
 
 #[derive(PartialEq, Properties)]
@@ -35,30 +37,34 @@ const SPINE: [(f64, &str); 8] = [
 pub(super) fn Stage(props: &Props) -> Html {
     let Props { walk, current, cursor, arrival } = props;
     let picture = &current.picture;
-    let motion = use_memo((walk.clone(), *cursor, *arrival), |(walk, cursor, arrival)| motion(walk, *cursor, *arrival, current));
-    let lines = picture.lines.iter().map(|line| {
-        let class = if line.mark == Mark::Done { "done" } else { "ahead" };
-        html! {
-            <>
-                if let Some(rim) = &line.rim { <path class="tr rim" d={rim.clone()} /> }
-                <path class={format!("tr {class}")} d={line.d.clone()} />
-                { for line.arrows.iter().map(|(at, angle)| html! {
-                    <path class={format!("cv {class}")} d="M-3.5-4.5 3 0l-6.5 4.5"
-                        transform={format!("translate({} {}) rotate({angle})", at.x, at.y)} />
-                }) }
-            </>
-        }
-    });
+    let motion =
+        use_memo((walk.clone(), *cursor, *arrival), |(walk, cursor, arrival)| motion(walk, *cursor, *arrival, current));
+    let mut lines = Vec::new();
+    for line in &picture.lines {
+        draw(line, &mut lines);
+    }
+    lines.extend(picture.loops.iter().filter_map(|(station, mark)| loopback(walk, *station, *mark)));
     html! {
-        <svg class="canvas" viewBox={format!("0 0 {} {}", CANVAS.0, CANVAS.1)} role="img" aria-label={describe(walk)}>
+        <svg class="canvas" viewBox="0 0 800 464" role="img" aria-label={describe(walk)}>
             { fabric(walk, current) }
             { for SPINE.iter().map(|(y, name)| label(400.0, *y, "spine", name)) }
             { for Side::BOTH.map(|side| html! { <Machine walk={walk.clone()} side={side} marks={Marks::new(picture, side)} /> }) }
-            <g>{ for lines }{ for picture.loops.iter().map(|(station, mark)| loopback(walk, *station, *mark)) }</g>
+            <g>{ lines }</g>
             if let Some(dock) = &picture.dock {
                 <Packet dock={dock.clone()} change={picture.change.clone()} travel={(*motion).clone()} />
             }
         </svg>
+    }
+}
+
+fn draw(line: &Line, shapes: &mut Vec<Html>) {
+    let (track, arrow) = if line.mark == Mark::Done { ("tr done", "cv done") } else { ("tr ahead", "cv ahead") };
+    if let Some(rim) = &line.rim {
+        shapes.push(path("tr rim", rim.clone()));
+    }
+    shapes.push(path(track, line.d.clone()));
+    for (at, degrees) in &line.arrows {
+        shapes.push(path_at(arrow, "M-3.5-4.5 3 0l-6.5 4.5", at.x, at.y, *degrees));
     }
 }
 
@@ -68,10 +74,11 @@ fn motion(walk: &Walk, cursor: usize, arrival: Arrival, current: &Current) -> Tr
         Arrival::Stepped(from) | Arrival::Played(from) if from.abs_diff(cursor) == 1 => Some(from),
         _ => None,
     };
-    let same_packet = |from: &usize| walk.reel.same_packet(&walk.trace, *from) == walk.reel.same_packet(&walk.trace, cursor);
+    let same_packet =
+        |from: &usize| walk.reel.same_packet(&walk.trace, *from) == walk.reel.same_packet(&walk.trace, cursor);
     let points = from.filter(same_packet).and_then(|from| {
         let view = walk.view(from)?;
-        let before = crate::scene::Picture::new(&walk.cast, &walk.reel, &walk.trace, from, &view);
+        let before = Picture::new(&walk.cast, &walk.reel, &walk.trace, from, &view);
         Some(if from < cursor {
             travel(&walk.cast, &before, &current.picture)
         } else {
@@ -86,22 +93,18 @@ fn motion(walk: &Walk, cursor: usize, arrival: Arrival, current: &Current) -> Tr
 }
 
 /// The loopback device: out of a namespace and straight back in.
-fn loopback(walk: &Walk, station: Station, mark: Mark) -> Html {
-    let Some(rect) = station.rect(&walk.cast) else { return html! {} };
-    let (x, y) = (rect.x + 16.0, rect.bottom());
-    let class = if mark == Mark::Done { "done" } else { "ahead" };
+fn loopback(walk: &Walk, station: Station, mark: Mark) -> Option<Html> {
+    let at = station.rect(&walk.cast)?;
+    let (x, y) = (at.x + 16.0, at.bottom());
+    let (class, word) = if mark == Mark::Done { ("tr done", "done") } else { ("tr ahead", "ahead") };
     let corners = [Point::new(x, y), Point::new(x, y + 20.0), Point::new(x + 24.0, y + 20.0), Point::new(x + 24.0, y)];
-    html! {
-        <g class="st" data-state={class}>
-            <title>{ "lo: whatever is handed to the loopback device comes back in by it" }</title>
-            <path class={format!("tr {class}")} d={rounded(&corners)} />
-            { label(x + 31.0, y + 15.0, "nm", "lo") }
-        </g>
-    }
+    let shapes = vec![path(class, rounded(&corners)), label(x + 31.0, y + 15.0, "nm", "lo")];
+    Some(group("st", word, "lo: whatever is handed to the loopback device comes back in by it", shapes))
 }
 
 fn describe(walk: &Walk) -> String {
-    let names: Vec<&str> = Side::BOTH.iter().filter_map(|side| Some(walk.cast.machine(*side)?.node.name.as_str())).collect();
+    let names: Vec<&str> =
+        Side::BOTH.iter().filter_map(|side| Some(walk.cast.machine(*side)?.node.name.as_str())).collect();
     format!(
         "{}. Height is the layer: pods, veth, bridge, netfilter hooks, route, connection tracking, overlay, NIC, fabric.",
         names.join(" on the left, ") + if names.len() > 1 { " on the right" } else { "" }
@@ -110,31 +113,39 @@ fn describe(walk: &Walk) -> String {
 
 fn fabric(walk: &Walk, current: &Current) -> Html {
     let picture = &current.picture;
-    let router = picture.mark(Station::Router);
-    let more = walk.cast.n_more_nodes;
+    let left = match walk.cast.n_more_nodes {
+        0 => "fabric".to_owned(),
+        1 => "fabric, +1 more node".to_owned(),
+        more => format!("fabric, +{more} more nodes"),
+    };
+    let shapes = vec![
+        rect("bx", FABRIC, 10.0),
+        label(76.0, 437.0, "nm", &left),
+        label(742.0, 437.0, "m dim end", &fit(&subnets(walk), 264.0, MONO)),
+    ];
+    let (class, why) = if walk.cast.uses_router {
+        ("st", "the fabric's router joins the subnets")
+    } else {
+        ("st unused", "the fabric's router: nothing on this walk passes it")
+    };
+    let router = vec![rect("bx", ROUTER, 6.0), label(ROUTER.middle().x, ROUTER.y + 14.5, "t mid", "router")];
+    html! {
+        <>
+            { group("st fab", state(picture.fabric), "the network between the machines", shapes) }
+            { group(class, state(picture.mark(Station::Router)), why, router) }
+        </>
+    }
+}
+
+/// The drawn machines' subnets, and what the fabric sees of a packet.
+fn subnets(walk: &Walk) -> String {
     let machines = Side::BOTH.into_iter().filter_map(|side| walk.cast.machine(side)?.nic());
     let mut subnets: Vec<String> = machines.flat_map(|nic| nic.addresses.first()).map(|net| network(net)).collect();
     subnets.dedup();
     let carried = if walk.cast.left.overlay().is_some() { "outer headers only" } else { "addresses as they are" };
-    let subnets = match subnets.as_slice() {
+    match subnets.as_slice() {
         [one] => format!("{one}, {carried}"),
         all => all.join(", "),
-    };
-    let subnets = text::fit(&subnets, 264.0, text::MONO);
-    let left = if more == 0 { "fabric".to_owned() } else { format!("fabric, +{more} more node{}", if more == 1 { "" } else { "s" }) };
-    html! {
-        <>
-            <g class="st fab" data-state={state(picture.fabric)}>
-                <rect class="bx" x={px(FABRIC.x)} y={px(FABRIC.y)} width={px(FABRIC.w)} height={px(FABRIC.h)} rx="10" />
-                { label(76.0, 437.0, "nm", &left) }
-                { label(742.0, 437.0, "m dim end", &subnets) }
-            </g>
-            <g class={if walk.cast.uses_router { "st" } else { "st unused" }} data-state={state(router)}>
-                <title>{ if walk.cast.uses_router { "the fabric's router joins the subnets" } else { "the fabric's router: both machines are in one subnet, so nothing passes it" } }</title>
-                <rect class="bx" x={px(ROUTER.x)} y={px(ROUTER.y)} width={px(ROUTER.w)} height={px(ROUTER.h)} rx="6" />
-                { label(400.0, ROUTER.y + 14.5, "t mid", "router") }
-            </g>
-        </>
     }
 }
 

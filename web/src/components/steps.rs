@@ -1,8 +1,10 @@
 //! The list of steps that a narrow page shows in place of the canvas.
 
 use web_sys::HtmlElement;
-use yew::{Callback, Html, Properties, component, html, use_effect_with, use_node_ref};
+use yew::{Html, Properties, component, html, use_effect_with, use_node_ref};
 
+use super::controls::on;
+use super::shapes::{bit, text};
 use super::{Act, Current};
 use crate::scene::{layer_class, packet_title};
 use crate::state::{Action, Shared, Walk};
@@ -45,19 +47,15 @@ pub(super) fn Steps(props: &Props) -> Html {
             std::cmp::Ordering::Equal => "now",
             std::cmp::Ordering::Greater => "ahead",
         };
-        let on_click = {
-            let act = act.clone();
-            Callback::from(move |_| act.dispatch(Action::Go(idx)))
-        };
         html! {
             <>
                 if is_new_place {
-                    <li class="lnode" key={format!("hop{idx}")}><b>{ hop.at.short().to_owned() }</b><span>{ packet_title(journey.flow, &journey.name) }</span></li>
+                    <li class="lnode" key={format!("hop{idx}")}><b>{ text(hop.at.short()) }</b>{ bit("", &packet_title(journey.flow, &journey.name)) }</li>
                 }
                 <li class="stop" data-state={state} key={idx}>
                     <span class="dotc"></span>
-                    <button class="ln" aria-current={(idx == *cursor).then_some("step")} onclick={on_click}>
-                        <b>{ step.stage.slug().trim_start_matches("ip-").to_owned() }</b><span>{ walk.headline(idx) }</span>
+                    <button class="ln" aria-current={(idx == *cursor).then_some("step")} onclick={on(act, Action::Go(idx))}>
+                        <b>{ text(step.stage.slug().trim_start_matches("ip-")) }</b>{ bit("", &walk.headline(idx)) }
                     </button>
                     if idx == *cursor { { card(current) } }
                 </li>
@@ -78,7 +76,7 @@ fn card(current: &Current) -> Html {
     let Some(dock) = &current.picture.dock else { return html! {} };
     html! {
         <div class="env" aria-hidden="true">
-            { for dock.tag.segments.iter().map(|segment| html! { <span class={layer_class(segment.role)}>{ segment.name }</span> }) }
+            { for dock.tag.segments.iter().map(|segment| bit(layer_class(segment.role), segment.name)) }
         </div>
     }
 }

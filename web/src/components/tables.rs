@@ -1,135 +1,89 @@
 //! The tables panel.
 
 use kubehop_core::api::Why;
-use yew::{Callback, Html, Properties, classes, component, html, use_state_eq};
+use yew::{Html, html};
 
+use super::controls::{on, tab, word_button};
+use super::shapes::{bit, span, text};
 use super::{Act, Current};
 use crate::scene::{Fold, Kind, RowView, TableSheet, Word, brief, kinds_of, sheets};
-use crate::state::{Action, Shared, Walk};
-
-#[derive(PartialEq, Properties)]
-pub(super) struct Props {
-    pub walk: Shared<Walk>,
-    pub current: Shared<Current>,
-    pub kind: Kind,
-    pub act: Act,
-}
+use crate::state::{Action, State};
 
 /// The tables of the place where the packet is.
-#[component]
-pub(super) fn Tables(props: &Props) -> Html {
-    let Props { walk, current, kind, act } = props;
-    let view = &current.view;
+pub(super) fn tables(state: &State, current: &Current, act: &Act) -> Html {
+    let (walk, view) = (&state.walk, &current.view);
     let read = kinds_of(view);
-    let tab = |tab: Kind| {
-        let act = act.clone();
-        let on_click = Callback::from(move |_| act.dispatch(Action::Table(tab)));
-        let is_read = read.contains(&tab);
-        html! {
-            <button role="tab" aria-selected={(tab == *kind).to_string()} class={classes!(is_read.then_some("read"))}
-                title={is_read.then_some("this step read or wrote it")} onclick={on_click}>{ tab.name() }</button>
-        }
-    };
-    let place = view.at.rsplit('/').next().unwrap_or_default().to_owned();
-    let sheets = sheets(&walk.reel, &walk.trace, view.idx, view, *kind);
+    let tabs = Kind::ALL.iter().map(|kind| {
+        let class = if read.contains(kind) { "read" } else { "" };
+        tab(class, kind.name(), *kind == state.table, on(act, Action::Table(*kind)))
+    });
+    let place = view.at.rsplit('/').next().unwrap_or_default();
+    let sheets = sheets(&walk.reel, &walk.trace, view.idx, view, state.table);
+    let mut content = Vec::new();
+    if sheets.is_empty() {
+        content.push(html! { <p class="none">{ format!("{place} reads no such table on this walk.") }</p> });
+    }
+    for (idx, sheet) in sheets.iter().enumerate() {
+        content.push(self::sheet(idx, sheet, state.unfolded, act));
+    }
     html! {
         <>
-            <div class="tabs" role="tablist" aria-label="Which table">
-                { for Kind::ALL.map(tab) }
-                <span class="sp"></span>
-                <span class="src" title={view.at.clone()}>{ place.clone() }</span>
-            </div>
-            <div class="rules" tabindex="0" role="tabpanel" aria-label={kind.name()}>
-                if sheets.is_empty() {
-                    <p class="none">{ format!("{place} reads no such table on this walk.") }</p>
-                }
-                { for sheets.iter().enumerate().map(|(idx, sheet)| html! {
-                    <Sheet key={format!("{}.{idx}", view.idx)} sheet={sheet.clone()} />
-                }) }
-            </div>
+            <div class="tabs" role="tablist" aria-label="Which table">{ for tabs }<span class="sp"></span>{ span("src", place) }</div>
+            <div class="rules" tabindex="0" role="tabpanel" aria-label={state.table.name()}>{ content }</div>
         </>
     }
 }
 
-#[derive(PartialEq, Properties)]
-struct SheetProps {
-    sheet: TableSheet,
-}
-
 /// One table.
-#[component]
-fn Sheet(props: &SheetProps) -> Html {
-    let sheet = &props.sheet;
+fn sheet(idx: usize, sheet: &TableSheet, unfolded: Option<(usize, usize)>, act: &Act) -> Html {
     let caption = match sheet.read_at {
         Some(step) => format!("as step {} read it", step + 1),
         None if !sheet.is_settled => format!("{}: no row", sheet.caption),
         None => sheet.caption.to_owned(),
     };
+    let mut rows = Vec::new();
+    for (place, fold) in sheet.folds.iter().enumerate() {
+        match fold {
+            Fold::Row(view) => rows.push(row(view)),
+            Fold::Misses(misses, _) if unfolded == Some((idx, place)) => rows.extend(misses.iter().map(row)),
+            Fold::Misses(misses, why) => rows.push(html! {
+                <li class="miss fold">
+                    { bit("n", "⋯") }
+                    { word_button("", "Show them", on(act, Action::Unfold(idx, place)), &format!("{} rows missed", misses.len())) }
+                    { bit("why", &format!("✕ {}", brief(why))) }
+                    { bit("by", "") }
+                </li>
+            }),
+        }
+    }
     html! {
         <>
-            <h5><code title={sheet.command.clone()}>{ sheet.command.clone() }</code><span>{ caption }</span></h5>
-            <ol>
-                { for sheet.folds.iter().map(|fold| match fold {
-                    Fold::Row(view) => row(view),
-                    Fold::Misses(rows, why) => html! { <Misses rows={rows.clone()} why={why.clone()} /> },
-                }) }
-            </ol>
+            <h5><code title={sheet.command.clone()}>{ text(&sheet.command) }</code>{ bit("", &caption) }</h5>
+            <ol>{ rows }</ol>
         </>
     }
 }
 
-#[derive(PartialEq, Properties)]
-struct MissesProps {
-    rows: Vec<RowView>,
-    why: String,
-}
-
-/// Rows that missed for the same reason: counted, and shown when asked for.
-#[component]
-fn Misses(props: &MissesProps) -> Html {
-    let is_open = use_state_eq(|| false);
-    if *is_open {
-        return html! { <>{ for props.rows.iter().map(row) }</> };
-    }
-    let open = {
-        let is_open = is_open.setter();
-        Callback::from(move |_| is_open.set(true))
-    };
-    let range = match (props.rows.first(), props.rows.last()) {
-        (Some(first), Some(last)) => format!("{}–{}", first.n, last.n),
-        _ => String::new(),
-    };
-    html! {
-        <li class="miss fold">
-            <span class="n">{ "⋯" }</span>
-            <button onclick={open} title={format!("rows {range}: show them")}>{ format!("{} rows missed", props.rows.len()) }</button>
-            <span class="why" title={props.why.clone()}>{ format!("✕ {}", brief(&props.why)) }</span>
-            <span class="by"></span>
-        </li>
-    }
-}
-
 fn row(row: &RowView) -> Html {
-    let (class, why, title) = match &row.why {
-        Some(Why::Matched(why)) => ("hit", format!("✓ {why}"), why.clone()),
-        Some(Why::Missed(why)) => ("miss", format!("✕ {}", brief(why)), why.clone()),
-        None => ("out", String::new(), String::new()),
+    let (class, why) = match &row.why {
+        _ if row.is_new => ("fresh", "new row".to_owned()),
+        Some(Why::Matched(why)) => ("hit", format!("✓ {why}")),
+        Some(Why::Missed(why)) => ("miss", format!("✕ {}", brief(why))),
+        None => ("out", String::new()),
     };
-    let why = if row.is_new { "new row".to_owned() } else { why };
     html! {
-        <li class={classes!(class, row.is_new.then_some("fresh"))}>
-            <span class="n">{ row.n }</span>
+        <li class={class}>
+            { bit("n", &row.n.to_string()) }
             <code title={row.text()}>{ for row.words.iter().map(word) }</code>
-            <span class="why" title={title}>{ why }</span>
-            <span class="by" title={format!("written by {}", row.writer)}>{ row.writer.clone() }</span>
+            { span("why", &why) }
+            { bit("by", &row.writer) }
         </li>
     }
 }
 
 fn word(word: &Word) -> Html {
     match word.class {
-        Some("dev") => html! { <b>{ word.text.clone() }</b> },
-        Some(class) => html! { <span class={classes!("k", class)}>{ word.text.clone() }</span> },
-        None => html! { { word.text.clone() } },
+        Some(class) => bit(class, &word.text),
+        None => text(&word.text),
     }
 }

@@ -1,16 +1,10 @@
 //! The tabs of a narrow page.
 
-use yew::{Callback, Html, Properties, component, html};
+use yew::{Html, html};
 
 use super::Act;
+use super::controls::{on, tab};
 use crate::state::{Action, Panel};
-
-#[derive(PartialEq, Properties)]
-pub(super) struct Props {
-    pub panels: &'static [Panel],
-    pub open: Panel,
-    pub act: Act,
-}
 
 /// The panels of a page that has room for a list beside one panel.
 pub(super) const BESIDE: &[Panel] = &[Panel::Explanation, Panel::Packet, Panel::Tables, Panel::Mtu];
@@ -29,12 +23,7 @@ pub(super) fn name(panel: Panel) -> &'static str {
 }
 
 /// One tab for each panel.
-#[component]
-pub(super) fn Tabs(props: &Props) -> Html {
-    let tab = |panel: &Panel| {
-        let (panel, act) = (*panel, props.act.clone());
-        let on_click = Callback::from(move |_| act.dispatch(Action::Panel(panel)));
-        html! { <button role="tab" aria-selected={(panel == props.open).to_string()} onclick={on_click}>{ name(panel) }</button> }
-    };
-    html! { <div class="ptabs" role="tablist" aria-label="Panels">{ for props.panels.iter().map(tab) }</div> }
+pub(super) fn tabs(panels: &[Panel], open: Panel, act: &Act) -> Html {
+    let tabs = panels.iter().map(|panel| tab("", name(*panel), *panel == open, on(act, Action::Panel(*panel))));
+    html! { <div class="ptabs" role="tablist" aria-label="Panels">{ for tabs }</div> }
 }

@@ -1,58 +1,45 @@
 //! The bar at the bottom: step, play, jump.
 
-use yew::{Callback, Html, MouseEvent, Properties, component, html};
+use yew::{AttrValue, Html, html};
 
 use super::Act;
+use super::controls::{bool_word, choice_button, icon_button, on};
 use super::icons::{FIRST, LAST, NEXT, PAUSE, PLAY, PREVIOUS, icon};
-use super::scrubber::Scrubber;
-use crate::state::{Action, Leg, Shared, Speed, Walk};
-
-#[derive(PartialEq, Properties)]
-pub(super) struct Props {
-    pub walk: Shared<Walk>,
-    pub cursor: usize,
-    pub headline: String,
-    pub is_playing: bool,
-    pub speed: Speed,
-    pub act: Act,
-}
+use super::scrubber::{Ticks, scrubber};
+use super::shapes::text;
+use crate::state::{Action, State};
 
 /// First, Previous, Next, Last, Play, the legs, the slider and the counter.
-#[component]
-pub(super) fn Transport(props: &Props) -> Html {
-    let Props { walk, cursor, headline, is_playing, speed, act } = props;
-    let on = |action: Action| -> Callback<MouseEvent> {
-        let act = act.clone();
-        Callback::from(move |_| act.dispatch(action.clone()))
-    };
-    let (is_first, is_last) = (*cursor == 0, *cursor + 1 == walk.n_steps());
+pub(super) fn transport(state: &State, ticks: &Ticks, headline: &str, act: &Act) -> Html {
+    let (walk, cursor) = (&state.walk, state.cursor);
+    let (is_first, is_last) = (cursor == 0, state.is_at_end());
     // A button at its end stays focusable: the next key must still find the page.
-    let step = |name: &'static str, class: &'static str, action: Action, d: &'static str, is_over: bool| {
+    let step = |class: &'static str, name: &'static str, action: Action, is_over: bool, content: Html| {
         html! {
-            <button class={class} aria-label={name} title={name} aria-disabled={is_over.to_string()} onclick={on(action)}>{ icon(d) }</button>
+            <button class={class} aria-label={name} title={name} aria-disabled={bool_word(is_over)} onclick={on(act, action)}>{ content }</button>
         }
     };
-    let leg = |leg: &Leg| {
-        let is_here = walk.kinds[*cursor] == leg.kind;
-        html! { <button aria-pressed={is_here.to_string()} onclick={on(Action::Go(leg.first))}>{ leg.kind.name() }</button> }
-    };
-    let play = if *is_playing { ("Pause", PAUSE) } else { ("Play", PLAY) };
+    let legs = walk
+        .legs
+        .iter()
+        .map(|leg| choice_button(leg.kind.name(), walk.kinds[cursor] == leg.kind, on(act, Action::Go(leg.first))));
+    let (play_class, play, play_icon) =
+        if state.is_playing { ("icon ply on", "Pause", PAUSE) } else { ("icon ply", "Play", PLAY) };
+    let speed = state.speed.label();
     html! {
         <>
             <div class="btns">
-                { step("First step", "icon", Action::First, FIRST, is_first) }
-                { step("Previous step", "icon", Action::Previous, PREVIOUS, is_first) }
-                <button class="next" aria-label="Next step" aria-disabled={is_last.to_string()} onclick={on(Action::Next)}>
-                    <span aria-hidden="true">{ "Next" }</span>{ icon(NEXT) }
-                </button>
-                { step("Last step", "icon", Action::Last, LAST, is_last) }
+                { step("icon", "First step", Action::First, is_first, icon(FIRST)) }
+                { step("icon", "Previous step", Action::Previous, is_first, icon(PREVIOUS)) }
+                { step("next", "Next step", Action::Next, is_last, html! { <><span aria-hidden="true">{ "Next" }</span>{ icon(NEXT) }</> }) }
+                { step("icon", "Last step", Action::Last, is_last, icon(LAST)) }
             </div>
             <div class="pl">
-                <button class={if *is_playing { "icon ply on" } else { "icon ply" }} aria-label={play.0} title={play.0} onclick={on(Action::TogglePlay)}>{ icon(play.1) }</button>
-                <button class="spd" aria-label={format!("Speed {}", speed.label())} title="Speed" onclick={on(Action::CycleSpeed)}>{ speed.label() }</button>
+                { icon_button(play_class, play, on(act, Action::TogglePlay), icon(play_icon)) }
+                <button class="spd" aria-label={AttrValue::from(format!("Speed {speed}"))} title="Speed" onclick={on(act, Action::CycleSpeed)}>{ text(speed) }</button>
             </div>
-            <div class="legs seg" role="group" aria-label="Leg">{ for walk.legs.iter().map(leg) }</div>
-            <Scrubber walk={walk.clone()} cursor={*cursor} headline={headline.clone()} act={act.clone()} />
+            <div class="legs seg" role="group" aria-label="Leg">{ for legs }</div>
+            { scrubber(state, ticks, headline, act) }
             <div class="cnt" aria-hidden="true"><b>{ cursor + 1 }</b><span>{ format!(" / {}", walk.n_steps()) }</span></div>
         </>
     }

@@ -30,7 +30,9 @@ pub(crate) fn fragment() -> String {
 pub(crate) fn query(key: &str) -> Option<String> {
     let search = window().location().search().ok()?;
     let pairs = search.strip_prefix('?')?.split('&').map(str::to_owned).collect::<Vec<_>>();
-    pairs.iter().find_map(|pair| pair.split_once('=').filter(|(found, _)| *found == key).map(|(_, value)| value.to_owned()))
+    pairs
+        .iter()
+        .find_map(|pair| pair.split_once('=').filter(|(found, _)| *found == key).map(|(_, value)| value.to_owned()))
 }
 
 /// Keeps the address as the state has it, and the state as the address is changed by others.
@@ -59,29 +61,32 @@ pub(crate) fn use_address(state: &UseReducerHandle<State>) {
         move || drop(listeners)
     });
 
-    use_effect_with((state.fragment(), state.n_chosen, state.notice.is_some()), move |(fragment, n_chosen, has_notice)| {
-        let mut this = pen.borrow_mut();
-        // An unreadable link stays where people can read and mend it, until something is done on the page.
-        let is_untouched = *has_notice && fragment.is_empty() && *n_chosen == this.n_chosen;
-        if this.written.as_deref() == Some(fragment) || is_untouched {
-            return;
-        }
-        if *n_chosen != this.n_chosen {
-            this.n_chosen = *n_chosen;
-            this.waiting = None;
-            write(&mut this, fragment, true);
-            return;
-        }
-        let wait = MIN_MILLIS_BETWEEN - (js_sys::Date::now() - this.at);
-        if wait <= 0.0 {
-            write(&mut this, fragment, false);
-            return;
-        }
-        let (later, fragment) = (pen.clone(), fragment.clone());
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 300")]
-        let timeout = Timeout::new(wait as u32, move || write(&mut later.borrow_mut(), &fragment, false));
-        this.waiting = Some(timeout);
-    });
+    use_effect_with(
+        (state.fragment(), state.n_chosen, state.notice.is_some()),
+        move |(fragment, n_chosen, has_notice)| {
+            let mut this = pen.borrow_mut();
+            // An unreadable link stays where people can read and mend it, until something is done on the page.
+            let is_untouched = *has_notice && fragment.is_empty() && *n_chosen == this.n_chosen;
+            if this.written.as_deref() == Some(fragment) || is_untouched {
+                return;
+            }
+            if *n_chosen != this.n_chosen {
+                this.n_chosen = *n_chosen;
+                this.waiting = None;
+                write(&mut this, fragment, true);
+                return;
+            }
+            let wait = MIN_MILLIS_BETWEEN - (js_sys::Date::now() - this.at);
+            if wait <= 0.0 {
+                write(&mut this, fragment, false);
+                return;
+            }
+            let (later, fragment) = (pen.clone(), fragment.clone());
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 300")]
+            let timeout = Timeout::new(wait as u32, move || write(&mut later.borrow_mut(), &fragment, false));
+            this.waiting = Some(timeout);
+        },
+    );
 }
 
 fn write(pen: &mut Pen, fragment: &str, is_new_place: bool) {

@@ -7,7 +7,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::Element;
 use yew::{NodeRef, hook, use_effect_with};
 
-use crate::scene::geometry::Point;
+use crate::scene::geometry::{Point, Tenths, within};
 use crate::scene::length;
 
 #[wasm_bindgen]
@@ -43,7 +43,7 @@ pub(crate) fn use_travel(packet: &NodeRef, words: &NodeRef, travel: Travel) {
         let Some(end) = travel.points.last() else { return };
         let reduced = prefers_reduced_motion();
         let way = length(&travel.points);
-        let millis = if reduced || way < 1.0 { 0.0 } else { (way * MILLIS_PER_UNIT).clamp(MILLIS.0, MILLIS.1) };
+        let millis = if reduced || way < 1.0 { 0.0 } else { within(way * MILLIS_PER_UNIT, MILLIS.0, MILLIS.1) };
         if let (Some(packet), true) = (element(&packet), millis > 0.0) {
             let frames = Array::new();
             let mut gone = 0.0;
@@ -51,7 +51,7 @@ pub(crate) fn use_travel(packet: &NodeRef, words: &NodeRef, travel: Travel) {
             for point in &travel.points {
                 gone += (point.x - last.x).hypot(point.y - last.y);
                 last = *point;
-                let transform = format!("translate({}px, {}px)", point.x - end.x, point.y - end.y);
+                let transform = format!("translate({}px, {}px)", Tenths(point.x - end.x), Tenths(point.y - end.y));
                 frames.push(&object(&[("transform", transform.into()), ("offset", (gone / way).min(1.0).into())]));
             }
             let _ = packet.animate(&frames, &object(&[("duration", millis.into()), ("easing", "ease-in-out".into())]));

@@ -36,13 +36,17 @@ pub struct Machine {
 
 impl Machine {
     fn new(node: &NodeView, has_host: bool, wanted: &dyn Fn(&PodView) -> u8) -> Self {
-        let mut pods: Vec<&PodView> = node.pods.iter().collect();
-        // A stable sort: pods that matter equally stay in file order.
-        pods.sort_by_key(|pod| wanted(pod));
-        let n_drawn = pods.len().min(if has_host { 1 } else { 2 });
-        let mut drawn = pods.iter().take(n_drawn).map(|pod| (*pod).clone());
+        // The first of the pods that matter most, then the next: only two are drawn, so nothing need be sorted.
+        let next = |other: Option<&PodView>| {
+            let others = node.pods.iter().filter(|pod| other.is_none_or(|other| other.reference != pod.reference));
+            others.min_by_key(|pod| wanted(pod))
+        };
+        let first = next(None);
+        let second = first.and_then(|first| next(Some(first)));
+        let n_drawn = node.pods.len().min(if has_host { 1 } else { 2 });
+        let mut drawn = [first, second].into_iter().flatten().take(n_drawn).cloned();
         let pods_drawn = if has_host { [None, drawn.next()] } else { [drawn.next(), drawn.next()] };
-        Self { node: node.clone(), has_host, program: None, pods: pods_drawn, n_more_pods: pods.len() - n_drawn }
+        Self { node: node.clone(), has_host, program: None, pods: pods_drawn, n_more_pods: node.pods.len() - n_drawn }
     }
 
     /// Its device of a kind.

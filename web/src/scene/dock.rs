@@ -1,7 +1,7 @@
 //! Docks: where the packet rests at each station, beside it and never upon its text.
 
 use super::cast::Cast;
-use super::geometry::{self, MACHINE_W, ROUTER, Rect, Side};
+use super::geometry::{self, MACHINE_W, ROUTER, Rect, Side, within};
 use super::station::Station;
 use super::tag::Tag;
 
@@ -61,7 +61,7 @@ pub fn dock(cast: &Cast, station: Station, tag: &Tag) -> Dock {
             let middle = geometry::hook(side, hook).middle().x;
             let least = side.x() + 12.0;
             let most = side.x() + MACHINE_W - 12.0 - tag.w;
-            let x = (middle - tag.w / 2.0).clamp(least, most.max(least));
+            let x = within(middle - tag.w / 2.0, least, most);
             beside(side, tag, x, 195.0 - tag.h, Notch::Down(middle))
         }
         Station::Route(side) => {

@@ -3,7 +3,34 @@
 //! Each machine is drawn the same way, 348 wide, and every place on it is an offset from the machine's left edge. What
 //! arrives from the fabric goes up on the left, what leaves goes down on the right, so that no track crosses a label.
 
+use std::fmt;
+
 use kubehop_core::api::Hook;
+
+/// A number with at most one decimal, as SVG reads it. Formatting any `f64` costs the page ten kilobytes of program.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Tenths(pub f64);
+
+impl fmt::Display for Tenths {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        #[expect(clippy::cast_possible_truncation, reason = "the canvas is 800 wide")]
+        let tenths = (self.0 * 10.0).round() as i32;
+        let (whole, rest) = (tenths / 10, (tenths % 10).abs());
+        if tenths < 0 && whole == 0 {
+            f.write_str("-")?;
+        }
+        if rest == 0 { write!(f, "{whole}") } else { write!(f, "{whole}.{rest}") }
+    }
+}
+
+/// `number`, but not below `least` nor above `most`; if these are the wrong way round, `least`.
+#[expect(
+    clippy::manual_clamp,
+    reason = "f64::clamp prints its limits when they are wrong, which is all that would print an f64"
+)]
+pub(crate) fn within(number: f64, least: f64, most: f64) -> f64 {
+    number.min(most).max(least)
+}
 
 /// A point of the canvas.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -201,3 +228,17 @@ pub fn nic(side: Side) -> Rect {
 pub const FABRIC: Rect = Rect::new(20.0, 420.0, 760.0, 38.0);
 /// The fabric's router.
 pub const ROUTER: Rect = Rect::new(368.0, 423.0, 64.0, 20.0);
+
+#[cfg(test)]
+mod tests {
+    use super::Tenths;
+
+    #[test]
+    fn numbers_are_short() {
+        for (number, text) in
+            [(58.0, "58"), (17.5, "17.5"), (-3.14, "-3.1"), (-0.5, "-0.5"), (0.04, "0"), (1000.0, "1000")]
+        {
+            assert_eq!(Tenths(number).to_string(), text);
+        }
+    }
+}

@@ -105,7 +105,11 @@ fn layer_row(view: &StepView, decision: &Decision, change: &LayerChange, all: bo
         LayerChange::Added(_) => LayerRow {
             fields: added(view, decision, layer, all),
             hex: new_bytes(view, layer, all),
-            ..row(LayerState::Added, if view.before.is_some() { format!("+{len}") } else { len.to_string() }, String::new())
+            ..row(
+                LayerState::Added,
+                if view.before.is_some() { format!("+{len}") } else { len.to_string() },
+                String::new(),
+            )
         },
         LayerChange::Changed { fields, .. } => {
             let mut rows: Vec<FieldRow> = fields
@@ -174,7 +178,14 @@ fn added(view: &StepView, decision: &Decision, layer: &Layer, all: bool) -> Vec<
         _ => "",
     };
     let value = |name: &str| layer.fields.iter().find(|field| field.name == name).map(|field| field.value.clone());
-    let row = |name: String, value: String, cause: String, is_bad: bool| FieldRow { name, old: None, value, is_new: true, is_bad, cause };
+    let row = |name: String, value: String, cause: String, is_bad: bool| FieldRow {
+        name,
+        old: None,
+        value,
+        is_new: true,
+        is_bad,
+        cause,
+    };
     let mut rows = Vec::new();
     if let (false, Some(sport), Some(dport)) = (all, value("sport"), value("dport")) {
         let cause = cause(view, decision, layer.role, "ports");
@@ -182,7 +193,12 @@ fn added(view: &StepView, decision: &Decision, layer: &Layer, all: bool) -> Vec<
     }
     let fields = layer.fields.iter().filter(|field| all || wanted.contains(&field.name));
     rows.extend(fields.map(|field| {
-        row(format!("{prefix}{}", field.name), field.value.clone(), cause(view, decision, layer.role, field.name), field.bad)
+        row(
+            format!("{prefix}{}", field.name),
+            field.value.clone(),
+            cause(view, decision, layer.role, field.name),
+            field.bad,
+        )
     }));
     rows
 }
@@ -203,7 +219,9 @@ fn cause(view: &StepView, decision: &Decision, role: Role, field: &str) -> Strin
             None => format!("dev {device}"),
         },
         (Role::Link | Role::InnerLink, _) => format!("dev {device}"),
-        (Role::OuterIp, "dst") => row_of("bridge fdb").map_or_else(|| "fdb".to_owned(), |row| format!("fdb, row {row}")),
+        (Role::OuterIp, "dst") => {
+            row_of("bridge fdb").map_or_else(|| "fdb".to_owned(), |row| format!("fdb, row {row}"))
+        }
         (Role::OuterIp, "src") => format!("local of {device}"),
         (Role::OuterUdp, "ports") => "inner flow hash".to_owned(),
         (Role::Tunnel, "vni") => format!("by {device}"),
@@ -235,7 +253,8 @@ fn gone(view: &StepView, layer: &Layer) -> String {
 
 /// A layer that stayed as it was, in a line.
 fn summary(layer: &Layer) -> String {
-    let value = |name: &str| layer.fields.iter().find(|field| field.name == name).map_or("", |field| field.value.as_str());
+    let value =
+        |name: &str| layer.fields.iter().find(|field| field.name == name).map_or("", |field| field.value.as_str());
     let rest = match layer.name {
         "ETH" => format!("to {}", value("dst")),
         "ARP" if value("op").starts_with('1') => format!("who has {}? tell {}", value("target ip"), value("sender ip")),
@@ -270,7 +289,10 @@ fn changed_bytes(view: &StepView, layer: &Layer) -> Vec<HexRow> {
         before.bytes().get(at).copied().filter(|_| old.range.contains(&at))
     };
     let cells = |range: Range<usize>| HexRow {
-        was: range.clone().map(|at| Cell { byte: old_at(at), is_changed: old_at(at) != Some(bytes[at]), role: None }).collect(),
+        was: range
+            .clone()
+            .map(|at| Cell { byte: old_at(at), is_changed: old_at(at) != Some(bytes[at]), role: None })
+            .collect(),
         now: range
             .map(|at| {
                 let is_changed = old_at(at) != Some(bytes[at]);
@@ -307,9 +329,8 @@ fn new_bytes(view: &StepView, layer: &Layer, all: bool) -> Vec<HexRow> {
     let udp = udp.filter(|_| layer.role == Role::Tunnel && is_envelope && !all);
     let range = udp.map_or(layer.range.start, |udp| udp.range.start)..layer.range.end;
     let role_at = |at: usize| if layer.range.contains(&at) { layer.role } else { Role::OuterUdp };
-    let cells: Vec<Cell> = range
-        .map(|at| Cell { byte: Some(packet.bytes()[at]), is_changed: true, role: Some(role_at(at)) })
-        .collect();
+    let cells: Vec<Cell> =
+        range.map(|at| Cell { byte: Some(packet.bytes()[at]), is_changed: true, role: Some(role_at(at)) }).collect();
     let n_rows = if all { 8 } else { 1 };
     cells.chunks(ROW).take(n_rows).map(|chunk| HexRow { was: Vec::new(), now: chunk.to_vec() }).collect()
 }
@@ -364,8 +385,12 @@ pub fn packet_size(view: &StepView) -> String {
     let title = packet_title(view.flow, &view.packet_name);
     let Some(packet) = &view.packet else { return title };
     let network = packet.network_len();
-    let layers: Vec<&Layer> =
-        view.changes.iter().filter(|change| !matches!(change, LayerChange::Removed(_))).map(LayerChange::layer).collect();
+    let layers: Vec<&Layer> = view
+        .changes
+        .iter()
+        .filter(|change| !matches!(change, LayerChange::Removed(_)))
+        .map(LayerChange::layer)
+        .collect();
     let tunnel = layers.iter().find(|layer| layer.role == Role::Tunnel);
     let unit = if view.flow == "arp" { "ARP" } else { "IP" };
     let above = match tunnel {

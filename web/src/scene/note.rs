@@ -94,7 +94,7 @@ pub fn packet_title(flow: &str, name: &str) -> String {
         ("arp", name) if name.contains("-reply") => "ARP reply".to_owned(),
         ("arp", _) => "ARP request".to_owned(),
         ("ping", name) => format!("echo {name}"),
-        (_, "syn" | "syn-ack" | "ack" | "fin" | "fin-ack" | "rst") => name.to_uppercase(),
+        (_, "syn" | "syn-ack" | "ack" | "fin" | "fin-ack" | "rst") => name.to_ascii_uppercase(),
         (_, name) => name.replace("-ack", " ACK").replace("last ACK", "last ACK"),
     }
 }

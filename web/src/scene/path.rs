@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::geometry::Point;
+use super::geometry::{Point, Tenths};
 
 /// Radius of a track's corners.
 const RADIUS: f64 = 7.0;
@@ -13,16 +13,17 @@ pub fn rounded(points: &[Point]) -> String {
     let mut d = String::new();
     let Some(first) = points.first() else { return d };
     // Writing to a String cannot fail.
-    let _ = write!(d, "M{} {}", first.x, first.y);
+    let _ = write!(d, "M{} {}", Tenths(first.x), Tenths(first.y));
     for idx in 1..points.len() {
         let (before, corner) = (points[idx - 1], points[idx]);
         let Some(after) = points.get(idx + 1) else {
-            let _ = write!(d, "L{} {}", corner.x, corner.y);
+            let _ = write!(d, "L{} {}", Tenths(corner.x), Tenths(corner.y));
             continue;
         };
         let radius = RADIUS.min(distance(before, corner) / 2.0).min(distance(corner, *after) / 2.0);
         let (start, end) = (towards(corner, before, radius), towards(corner, *after, radius));
-        let _ = write!(d, "L{} {}Q{} {} {} {}", start.x, start.y, corner.x, corner.y, end.x, end.y);
+        let _ = write!(d, "L{} {}", Tenths(start.x), Tenths(start.y));
+        let _ = write!(d, "Q{} {} {} {}", Tenths(corner.x), Tenths(corner.y), Tenths(end.x), Tenths(end.y));
     }
     d
 }

@@ -175,9 +175,13 @@ fn lines(cast: &Cast, reel: &Reel, trace: &Trace, steps: &[usize], cursor: usize
         && let Some(copies) = copies(reel, trace, *last)
     {
         let from = reel.station(*last);
-        joined.extend(copies_drawn(cast, from, from, &copies, None).into_iter().map(|(side, slot)| (flood(side, slot, None), Mark::Done)));
+        joined.extend(
+            copies_drawn(cast, from, from, &copies, None)
+                .into_iter()
+                .map(|(side, slot)| (flood(side, slot, None), Mark::Done)),
+        );
     }
-    let mut lines: Vec<Line> = joined
+    let lines: Vec<Line> = joined
         .into_iter()
         .map(|(track, mark)| Line {
             d: rounded(&track.points),
@@ -187,8 +191,9 @@ fn lines(cast: &Cast, reel: &Reel, trace: &Trace, steps: &[usize], cursor: usize
         })
         .collect();
     // What lies ahead is drawn below what is behind, and what passes over comes last.
-    lines.sort_by_key(|line| (line.mark == Mark::Done, line.rim.is_some()));
-    (lines, fabric)
+    let order = |line: &Line| usize::from(line.mark == Mark::Done) * 2 + usize::from(line.rim.is_some());
+    let in_order = (0..4).flat_map(|rank| lines.iter().filter(move |line| order(line) == rank)).cloned().collect();
+    (in_order, fabric)
 }
 
 /// On a cable the arrow stays clear of the plugs; a flooded copy has one on its cable alone.
@@ -197,7 +202,13 @@ fn arrows_of(track: &Track) -> Vec<(Point, f64)> {
     let is_flood = track.points.last().is_some_and(|last| last.y == FLOOD_END_Y);
     found
         .filter(|(_, angle)| !is_flood || *angle != 0.0 && *angle != 180.0)
-        .map(|(at, angle)| if (PLUG_Y..BRIDGE_TRACK_Y).contains(&at.y) { (Point { y: CABLE_ARROW_Y, ..at }, angle) } else { (at, angle) })
+        .map(|(at, angle)| {
+            if (PLUG_Y..BRIDGE_TRACK_Y).contains(&at.y) {
+                (Point { y: CABLE_ARROW_Y, ..at }, angle)
+            } else {
+                (at, angle)
+            }
+        })
         .collect()
 }
 
@@ -218,10 +229,16 @@ fn copies(reel: &Reel, trace: &Trace, idx: usize) -> Option<Vec<String>> {
 }
 
 /// The drawn pods that get a copy, and are neither the next station nor where the frame came from.
-fn copies_drawn(cast: &Cast, at: Station, next: Station, ports: &[String], arrived: Option<Point>) -> Vec<(Side, usize)> {
+fn copies_drawn(
+    cast: &Cast,
+    at: Station,
+    next: Station,
+    ports: &[String],
+    arrived: Option<Point>,
+) -> Vec<(Side, usize)> {
     let Some(side) = at.side() else { return Vec::new() };
     let is_copied = |slot: &usize| {
-        cast.pod(side, *slot).is_some_and(|pod| ports.contains(&pod.veth)) 
+        cast.pod(side, *slot).is_some_and(|pod| ports.contains(&pod.veth))
             && next != Station::Pod(side, *slot)
             && arrived.is_none_or(|arrived| arrived.x != cable_x(side, *slot))
     };

@@ -250,10 +250,10 @@ fn words(text: &str, is_hit: bool) -> Vec<Word> {
     let mut last = "";
     for (idx, word) in text.split(' ').enumerate() {
         let class = match last {
-            _ if Some(idx) == key && word.contains(':') => Some("ly-eth"),
-            _ if Some(idx) == key => Some("ly-ip"),
-            "lladdr" => Some("ly-eth"),
-            "dst" => Some("ly-oip"),
+            _ if Some(idx) == key && word.contains(':') => Some("k ly-eth"),
+            _ if Some(idx) == key => Some("k ly-ip"),
+            "lladdr" => Some("k ly-eth"),
+            "dst" => Some("k ly-oip"),
             "dev" => Some("dev"),
             _ => None,
         };
@@ -272,7 +272,13 @@ mod tests {
     use kubehop_core::api::Why;
 
     fn row(n: usize, why: Why) -> RowView {
-        RowView { n, words: words("10.244.0.0/24 dev cbr0", false), writer: "CNI".to_owned(), why: Some(why), is_new: false }
+        RowView {
+            n,
+            words: words("10.244.0.0/24 dev cbr0", false),
+            writer: "CNI".to_owned(),
+            why: Some(why),
+            is_new: false,
+        }
     }
 
     #[test]
@@ -293,12 +299,12 @@ mod tests {
             words(text, true).into_iter().filter_map(|word| Some((word.text, word.class?))).collect()
         };
         let found = classes("10.244.1.0/24 via 10.244.1.0 dev flannel.1 onlink");
-        assert_eq!(found, [("10.244.1.0/24".to_owned(), "ly-ip"), ("flannel.1".to_owned(), "dev")]);
+        assert_eq!(found, [("10.244.1.0/24".to_owned(), "k ly-ip"), ("flannel.1".to_owned(), "dev")]);
         let found = classes("local 172.18.0.3 dev eth0 proto kernel");
-        assert_eq!(found[0], ("172.18.0.3".to_owned(), "ly-ip"));
+        assert_eq!(found[0], ("172.18.0.3".to_owned(), "k ly-ip"));
         let found = classes("fe:20:82:33:4d:8d dev flannel.1 dst 172.18.0.3 self permanent");
-        assert_eq!(found[0].1, "ly-eth");
-        assert_eq!(found[2], ("172.18.0.3".to_owned(), "ly-oip"));
+        assert_eq!(found[0].1, "k ly-eth");
+        assert_eq!(found[2], ("172.18.0.3".to_owned(), "k ly-oip"));
     }
 
     #[test]

@@ -73,20 +73,13 @@ fn corners(cast: &Cast, from: Station, to: Station) -> Vec<Point> {
         (Route(side), Station::Hook(_, Output)) => up(side, lane::ROUTE_OUTPUT),
         (Station::Hook(side, Forward), Station::Hook(_, Postrouting)) => line(
             side,
-            &[
-                (lane::FORWARD_OUT, 226.0),
-                (lane::FORWARD_OUT, 240.0),
-                (lane::POST_IN, 240.0),
-                (lane::POST_IN, 226.0),
-            ],
+            &[(lane::FORWARD_OUT, 226.0), (lane::FORWARD_OUT, 240.0), (lane::POST_IN, 240.0), (lane::POST_IN, 226.0)],
         ),
         (Station::Hook(side, Output), Station::Hook(_, Postrouting)) => line(side, &[(272.0, 213.0), (280.0, 213.0)]),
         (Station::Hook(side, Postrouting), Overlay(_)) => {
             line(side, &[(lane::POST_TUNNEL, 226.0), (lane::POST_TUNNEL, 322.0)])
         }
-        (Station::Hook(side, Postrouting), Nic(_)) => {
-            line(side, &[(lane::NIC_DOWN, 226.0), (lane::NIC_DOWN, 380.0)])
-        }
+        (Station::Hook(side, Postrouting), Nic(_)) => line(side, &[(lane::NIC_DOWN, 226.0), (lane::NIC_DOWN, 380.0)]),
         (Overlay(side), Route(_)) => {
             line(side, &[(lane::TUNNEL_ROUTE, 322.0), (lane::TUNNEL_ROUTE, 270.0), (272.0, 270.0)])
         }
@@ -97,7 +90,9 @@ fn corners(cast: &Cast, from: Station, to: Station) -> Vec<Point> {
             line(side, &[(lane::TUNNEL_UP, 322.0), (lane::TUNNEL_UP, 226.0)])
         }
         (Nic(side), Station::Hook(_, Prerouting)) => line(side, &[(lane::NIC_UP, 380.0), (lane::NIC_UP, 226.0)]),
-        (Nic(side), Route(_)) => line(side, &[(lane::NIC_UP, 380.0), (lane::NIC_UP, 270.0), (geometry::LABEL_X, 270.0)]),
+        (Nic(side), Route(_)) => {
+            line(side, &[(lane::NIC_UP, 380.0), (lane::NIC_UP, 270.0), (geometry::LABEL_X, 270.0)])
+        }
         (Route(side), Nic(_)) => line(side, &[(272.0, 270.0), (lane::NIC_DOWN, 270.0), (lane::NIC_DOWN, 380.0)]),
         (Station::Hook(side, Input), Host(_)) => line(side, &[(lane::ROUTE_INPUT, 200.0), (lane::ROUTE_INPUT, 108.0)]),
         (Host(side), Route(_)) => line(side, &[(lane::HOST, 108.0), (lane::HOST, 258.0)]),

@@ -71,7 +71,6 @@ pub fn legs(kinds: &[LegKind]) -> Vec<Leg> {
 #[must_use]
 pub fn stretches(legs: &[Leg]) -> Vec<Leg> {
     let mut stretches: Vec<Leg> = legs.iter().filter(|leg| leg.kind != LegKind::Arp).copied().collect();
-    stretches.sort_by_key(|leg| leg.first);
     // A run always begins with its first stretch, also where ARP comes before any packet.
     if let Some(first) = stretches.first_mut() {
         first.first = 0;
@@ -112,7 +111,10 @@ mod tests {
     fn a_leg_is_named_once_and_arp_is_no_stretch() {
         use LegKind::{Arp, Connect, Request};
         let legs = legs(&[Arp, Connect, Arp, Connect, Request, Connect]);
-        assert_eq!(legs.iter().map(|leg| (leg.kind, leg.first)).collect::<Vec<_>>(), [(Arp, 0), (Connect, 1), (Request, 4)]);
+        assert_eq!(
+            legs.iter().map(|leg| (leg.kind, leg.first)).collect::<Vec<_>>(),
+            [(Arp, 0), (Connect, 1), (Request, 4)]
+        );
         let stretches = stretches(&legs);
         assert_eq!(stretches.iter().map(|leg| leg.first).collect::<Vec<_>>(), [0, 4]);
     }

@@ -38,7 +38,8 @@ impl Link {
         let mut link = Self::default();
         let text = fragment.strip_prefix('#').unwrap_or(fragment);
         for pair in text.split('&').filter(|pair| !pair.is_empty()) {
-            let (key, raw) = pair.split_once('=').ok_or_else(|| Unreadable(format!("{pair:?} is no key with a value")))?;
+            let (key, raw) =
+                pair.split_once('=').ok_or_else(|| Unreadable(format!("{pair:?} is no key with a value")))?;
             let value = decode(raw).ok_or_else(|| Unreadable(format!("{key}: {raw:?} is not encoded as a link is")))?;
             link.take(key, raw, value)?;
         }
@@ -132,7 +133,9 @@ fn encode(text: &str) -> String {
     for byte in text.bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => out.push(char::from(byte)),
-            b'-' | b'_' | b'.' | b'~' | b'/' | b':' | b'?' | b'@' | b'!' | b',' | b';' | b'*' => out.push(char::from(byte)),
+            b'-' | b'_' | b'.' | b'~' | b'/' | b':' | b'?' | b'@' | b'!' | b',' | b';' | b'*' => {
+                out.push(char::from(byte))
+            }
             _ => out.push_str(&format!("%{byte:02X}")),
         }
     }
@@ -189,7 +192,11 @@ mod tests {
                     df: has(3),
                 },
                 step: has(5).then(|| "http.syn.node-a.neigh-resume.2".to_owned()),
-                unknown: if has(7) { vec![("fault".to_owned(), "a%2Cb".to_owned()), ("x".to_owned(), String::new())] } else { Vec::new() },
+                unknown: if has(7) {
+                    vec![("fault".to_owned(), "a%2Cb".to_owned()), ("x".to_owned(), String::new())]
+                } else {
+                    Vec::new()
+                },
             };
             let fragment = link.to_fragment();
             assert_eq!(Link::parse(&fragment), Ok(link), "{fragment}");

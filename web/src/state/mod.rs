@@ -87,6 +87,12 @@ pub struct State {
     pub notice: Option<String>,
     /// Whether the help is open.
     pub is_help_open: bool,
+    /// Whether the settings are open.
+    pub is_settings_open: bool,
+    /// Whether the command was copied, or only selected because the clipboard is refused; `None` before.
+    pub copied: Option<bool>,
+    /// The rows that are shown although they are many: table and place in it.
+    pub unfolded: Option<(usize, usize)>,
     /// Keys of the link that this version does not know.
     pub unknown: Vec<(String, String)>,
     /// Number of scenarios that were chosen by hand: each is a place in the browser's history.
@@ -126,6 +132,12 @@ pub enum Action {
     ToggleAllFields,
     /// Open or close the help.
     Help(bool),
+    /// Open or close the settings.
+    Settings(bool),
+    /// The command was copied, or only selected.
+    Copied(bool),
+    /// Show rows that are folded: table and place in it.
+    Unfold(usize, usize),
     /// Close the notice.
     Dismiss,
     /// Something cannot be done: tell it.
@@ -203,6 +215,9 @@ impl State {
             shows_all_fields: false,
             notice,
             is_help_open: false,
+            is_settings_open: false,
+            copied: None,
+            unfolded: None,
             unknown: link.unknown,
             n_chosen: 0,
         };
@@ -231,6 +246,8 @@ impl State {
     fn move_to(&mut self, to: usize, arrival: Arrival) {
         self.cursor = to.min(self.walk.n_steps() - 1);
         self.arrival = arrival;
+        self.copied = None;
+        self.unfolded = None;
         self.follow_tables();
     }
 
@@ -284,7 +301,9 @@ fn changed(scenario: Scenario, choice: Choice, walk: &Walk) -> Scenario {
         Choice::Reply(reply) => Scenario { reply, ..scenario },
         Choice::Seed(seed) => Scenario { seed, ..scenario },
         Choice::Df(df) => Scenario { df, ..scenario },
-        Choice::Cluster(cluster) => Scenario { cluster, from: None, to: None, cni: None, mtu: None, walk: None, ..scenario },
+        Choice::Cluster(cluster) => {
+            Scenario { cluster, from: None, to: None, cni: None, mtu: None, walk: None, ..scenario }
+        }
     }
 }
 
@@ -315,10 +334,16 @@ impl Reducible for State {
             }
             Action::CycleSpeed => state.speed = state.speed.next(),
             Action::Theme(theme) => state.theme = theme,
-            Action::Table(kind) => state.table = kind,
+            Action::Table(kind) => {
+                state.table = kind;
+                state.unfolded = None;
+            }
             Action::Panel(panel) => state.panel = panel,
             Action::ToggleAllFields => state.shows_all_fields = !state.shows_all_fields,
             Action::Help(is_open) => state.is_help_open = is_open,
+            Action::Settings(is_open) => state.is_settings_open = is_open,
+            Action::Copied(is_copied) => state.copied = Some(is_copied),
+            Action::Unfold(table, place) => state.unfolded = Some((table, place)),
             Action::Dismiss => state.notice = None,
             Action::Tell(what) => state.notice = Some(what),
             Action::Choose(choice) => state.choose(choice),

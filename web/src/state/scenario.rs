@@ -108,7 +108,8 @@ impl Scenario {
 /// The first pod that serves nothing, or else the first pod, or else the first node.
 fn default_from(scene: &Scene) -> String {
     let pods = || scene.nodes.iter().flat_map(|node| &node.pods);
-    let is_client = |pod: &&kubehop_core::api::PodView| pod.containers.iter().all(|container| container.ports.is_empty());
+    let is_client =
+        |pod: &&kubehop_core::api::PodView| pod.containers.iter().all(|container| container.ports.is_empty());
     let pod = pods().find(is_client).or_else(|| pods().next()).map(|pod| pod.reference.clone());
     pod.or_else(|| scene.nodes.first().map(|node| node.reference.clone())).unwrap_or_default()
 }
