@@ -7,6 +7,7 @@ const NOTICE: &str = "document.querySelector('[role=alert]')?.textContent ?? ''"
 
 /// Loads the page anew: another query string makes another document of it, which another fragment alone does not.
 fn open(page: &mut Page, url: &str) {
+    page.resize(1280, 720).unwrap();
     let loads = page.eval("Number(new URLSearchParams(location.search).get('load')) + 1").unwrap();
     let (path, fragment) = url.split_once('#').unwrap_or((url, ""));
     let path = path.split('?').next().unwrap();

@@ -1,6 +1,6 @@
 //! The canvas.
 
-use yew::{Html, Properties, component, html, use_memo};
+use yew::{Html, Properties, component, html, use_memo, use_mut_ref};
 
 use super::Current;
 use super::machine::{Machine, Marks};
@@ -9,7 +9,7 @@ use super::shapes::{group, label, path, path_at, rect, state};
 use crate::hooks::Travel;
 use crate::scene::geometry::{FABRIC, Point, ROUTER, Side};
 use crate::scene::text::{MONO, fit};
-use crate::scene::{Line, Mark, Picture, Station, rounded, travel};
+use crate::scene::{Line, Mark, Station, rounded, travel};
 use crate::state::{Arrival, Shared, Walk};
 
 #[derive(PartialEq, Properties)]
@@ -37,8 +37,11 @@ const SPINE: [(f64, &str); 8] = [
 pub(super) fn Stage(props: &Props) -> Html {
     let Props { walk, current, cursor, arrival } = props;
     let picture = &current.picture;
-    let motion =
-        use_memo((walk.clone(), *cursor, *arrival), |(walk, cursor, arrival)| motion(walk, *cursor, *arrival, current));
+    let last = use_mut_ref(|| None::<Shared<Current>>);
+    let motion = use_memo((walk.clone(), *cursor, *arrival), |(walk, _, arrival)| {
+        let before = last.replace(Some(current.clone()));
+        motion(walk, *arrival, before.as_deref(), current)
+    });
     let mut lines = Vec::new();
     for line in &picture.lines {
         draw(line, &mut lines);
@@ -69,24 +72,22 @@ fn draw(line: &Line, shapes: &mut Vec<Html>) {
 }
 
 /// The way that the packet is seen to go: only from one step to its neighbour, and only for one and the same packet.
-fn motion(walk: &Walk, cursor: usize, arrival: Arrival, current: &Current) -> Travel {
+fn motion(walk: &Walk, arrival: Arrival, before: Option<&Current>, current: &Current) -> Travel {
+    let cursor = current.view.idx;
     let from = match arrival {
         Arrival::Stepped(from) | Arrival::Played(from) if from.abs_diff(cursor) == 1 => Some(from),
         _ => None,
     };
-    let same_packet =
-        |from: &usize| walk.reel.same_packet(&walk.trace, *from) == walk.reel.same_packet(&walk.trace, cursor);
-    let points = from.filter(same_packet).and_then(|from| {
-        let view = walk.view(from)?;
-        let before = Picture::new(&walk.cast, &walk.reel, &walk.trace, from, &view);
-        Some(if from < cursor {
-            travel(&walk.cast, &before, &current.picture)
-        } else {
-            // Back along the same track.
-            let mut points = travel(&walk.cast, &current.picture, &before);
-            points.reverse();
-            points
-        })
+    let packet = |idx| walk.reel.same_packet(&walk.trace, idx);
+    let is_neighbour = |before: &&Current| Some(before.view.idx) == from && packet(before.view.idx) == packet(cursor);
+    let points = before.filter(is_neighbour).map(|before| {
+        if before.view.idx < cursor {
+            return travel(&walk.cast, &before.picture, &current.picture);
+        }
+        // Back along the same track.
+        let mut points = travel(&walk.cast, &current.picture, &before.picture);
+        points.reverse();
+        points
     });
     let rests = || current.picture.dock.iter().map(|dock| dock.rect.middle()).collect();
     Travel { to: cursor, points: points.unwrap_or_else(rests) }

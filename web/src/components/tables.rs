@@ -12,7 +12,7 @@ use crate::state::{Action, State};
 /// The tables of the place where the packet is.
 pub(super) fn tables(state: &State, current: &Current, act: &Act) -> Html {
     let (walk, view) = (&state.walk, &current.view);
-    let read = kinds_of(view);
+    let read = kinds_of(walk.reel.step(&walk.trace, view.idx).1);
     let tabs = Kind::ALL.iter().map(|kind| {
         let class = if read.contains(kind) { "read" } else { "" };
         tab(class, kind.name(), *kind == state.table, on(act, Action::Table(*kind)))

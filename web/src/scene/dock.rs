@@ -47,7 +47,7 @@ const MIN_NOTE: f64 = 40.0;
 
 /// The dock of `tag` at `station`.
 #[must_use]
-pub fn dock(cast: &Cast, station: Station, tag: &Tag) -> Dock {
+pub(super) fn dock(cast: &Cast, station: Station, tag: &Tag) -> Dock {
     match station {
         Station::Pod(side, slot) => in_box(geometry::pod(side, slot), tag),
         Station::Host(side) => in_box(geometry::pod(side, 0), tag),

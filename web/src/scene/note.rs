@@ -57,7 +57,7 @@ fn growth(view: &StepView) -> Option<isize> {
 
 /// What a route decision reads in the route box: the row's destination, and where it leads.
 #[must_use]
-pub fn route_words(step: &Step) -> Option<(String, String)> {
+pub(super) fn route_words(step: &Step) -> Option<(String, String)> {
     let Decision::Route { dst, next_hop, .. } = &step.decision else { return None };
     let row = step.consulted.iter().rev().find_map(|table| Some(table.row(table.matched()?)));
     let key = row.filter(|row| matches!(row.why, Why::Matched(_))).map(|row| destination(&row.text));
@@ -76,7 +76,7 @@ fn destination(row: &str) -> String {
 
 /// The last route decision of a packet on one machine up to step `cursor`, or else the first one after it.
 #[must_use]
-pub fn route_on(reel: &Reel, trace: &Trace, cursor: usize, side: Side) -> Option<(String, String)> {
+pub(super) fn route_on(reel: &Reel, trace: &Trace, cursor: usize, side: Side) -> Option<(String, String)> {
     let is_route = |idx: &&usize| {
         reel.station(**idx) == Station::Route(side)
             && matches!(reel.step(trace, **idx).1.decision, Decision::Route { .. })
@@ -95,6 +95,6 @@ pub fn packet_title(flow: &str, name: &str) -> String {
         ("arp", _) => "ARP request".to_owned(),
         ("ping", name) => format!("echo {name}"),
         (_, "syn" | "syn-ack" | "ack" | "fin" | "fin-ack" | "rst") => name.to_ascii_uppercase(),
-        (_, name) => name.replace("-ack", " ACK").replace("last ACK", "last ACK"),
+        (_, name) => name.replace("-ack", " ACK"),
     }
 }

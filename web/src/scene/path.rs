@@ -30,7 +30,7 @@ pub fn rounded(points: &[Point]) -> String {
 
 /// The middle of every straight piece that is long enough to carry an arrow, with its direction in degrees.
 #[must_use]
-pub fn arrows(points: &[Point], least: f64) -> Vec<(Point, f64)> {
+pub(super) fn arrows(points: &[Point], least: f64) -> Vec<(Point, f64)> {
     let pieces = points.windows(2).map(|pair| (distance(pair[0], pair[1]), pair[0], pair[1]));
     let long = pieces.filter(|(length, _, _)| *length >= least);
     long.map(|(length, a, b)| (towards(a, b, length / 2.0), (b.y - a.y).atan2(b.x - a.x).to_degrees())).collect()
@@ -38,7 +38,7 @@ pub fn arrows(points: &[Point], least: f64) -> Vec<(Point, f64)> {
 
 /// The same line without its first and last `by`.
 #[must_use]
-pub fn trimmed(points: &[Point], by: f64) -> Vec<Point> {
+pub(super) fn trimmed(points: &[Point], by: f64) -> Vec<Point> {
     let mut points = points.to_vec();
     let last = points.len().saturating_sub(1);
     if last > 0 {

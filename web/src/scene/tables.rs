@@ -1,6 +1,6 @@
 //! The tables panel: what a step read, why the row that decided did, why the others did not, and what it wrote.
 
-use kubehop_core::api::{Row, StepView, TableView, Trace, Why, Written};
+use kubehop_core::api::{Row, Step, StepView, TableView, Trace, Why, Written};
 
 use super::reel::Reel;
 
@@ -107,9 +107,9 @@ impl Kind {
 
 /// The tables that a step read or wrote, the one that decided first.
 #[must_use]
-pub fn kinds_of(view: &StepView) -> Vec<Kind> {
-    let read = view.tables.iter().filter_map(|table| Kind::of(&table.command));
-    let wrote = view.wrote.iter().filter_map(|row| Kind::of(&row.command));
+pub fn kinds_of(step: &Step) -> Vec<Kind> {
+    let read = step.consulted.iter().rev().filter_map(|table| Kind::of(&table.command()));
+    let wrote = step.wrote.iter().filter_map(|row| Kind::of(&row.command));
     let mut kinds = Vec::new();
     for kind in read.chain(wrote) {
         if !kinds.contains(&kind) {

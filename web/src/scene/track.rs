@@ -4,29 +4,20 @@ use kubehop_core::api::Hook;
 
 use super::cast::Cast;
 use super::geometry::{self, BRIDGE_TRACK_Y, FABRIC_TRACK_Y, Point, ROUTER, Side, lane};
-use super::path::rounded;
 use super::station::Station;
 
 /// A line of the canvas.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Track {
+pub(super) struct Track {
     /// Its corners.
     pub points: Vec<Point>,
     /// Whether it passes over others: the drawing gives it a rim then.
     pub over: bool,
 }
 
-impl Track {
-    /// Its path data.
-    #[must_use]
-    pub fn d(&self) -> String {
-        rounded(&self.points)
-    }
-}
-
 /// The line from one station to the next. `arrived` is where the line before it ended.
 #[must_use]
-pub fn track(cast: &Cast, from: Station, to: Station, arrived: Option<Point>) -> Track {
+pub(super) fn track(cast: &Cast, from: Station, to: Station, arrived: Option<Point>) -> Track {
     let mut points = corners(cast, from, to);
     // Along the bridge from where the packet came in to where it goes out.
     if let (Station::Bridge(_), Some(arrived), Some(first)) = (from, arrived, points.first())
@@ -150,7 +141,7 @@ pub(super) const FLOOD_END_Y: f64 = 114.0;
 
 /// The stretch of cable that a flooded copy takes from the bridge to a pod that is not meant.
 #[must_use]
-pub fn flood(side: Side, slot: usize, arrived: Option<Point>) -> Track {
+pub(super) fn flood(side: Side, slot: usize, arrived: Option<Point>) -> Track {
     let mut points = reversed(down_the_cable(side, slot));
     points.pop();
     points.push(Point::new(geometry::cable_x(side, slot), FLOOD_END_Y));

@@ -57,7 +57,7 @@ impl LegKind {
 
 /// The legs of a run, in order of their first step. `kinds` has the leg of each step.
 #[must_use]
-pub fn legs(kinds: &[LegKind]) -> Vec<Leg> {
+pub(super) fn legs(kinds: &[LegKind]) -> Vec<Leg> {
     let mut legs: Vec<Leg> = Vec::new();
     for (first, kind) in kinds.iter().enumerate() {
         if legs.iter().all(|leg| leg.kind != *kind) {
@@ -69,7 +69,7 @@ pub fn legs(kinds: &[LegKind]) -> Vec<Leg> {
 
 /// Where each stretch of the slider begins: the legs without ARP, which happens in the middle of others.
 #[must_use]
-pub fn stretches(legs: &[Leg]) -> Vec<Leg> {
+pub(super) fn stretches(legs: &[Leg]) -> Vec<Leg> {
     let mut stretches: Vec<Leg> = legs.iter().filter(|leg| leg.kind != LegKind::Arp).copied().collect();
     // A run always begins with its first stretch, also where ARP comes before any packet.
     if let Some(first) = stretches.first_mut() {
@@ -80,7 +80,7 @@ pub fn stretches(legs: &[Leg]) -> Vec<Leg> {
 
 /// The leg of every step of `trace`.
 #[must_use]
-pub fn kinds(trace: &Trace) -> Vec<LegKind> {
+pub(super) fn kinds(trace: &Trace) -> Vec<LegKind> {
     let of_journey: Vec<LegKind> = trace.journeys.iter().map(LegKind::of).collect();
     trace.steps().map(|(hop, _)| of_journey[hop.journey.0]).collect()
 }

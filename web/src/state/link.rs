@@ -76,7 +76,7 @@ impl Link {
             "step" => self.step = Some(value),
             "z" => {
                 let cluster = unpack(&value).ok_or_else(|| Unreadable("z: it holds no cluster".to_owned()))?;
-                scenario.cluster = Some(cluster.into());
+                scenario.cluster = Some(cluster);
             }
             _ => self.unknown.push((key.to_owned(), raw.to_owned())),
         }
@@ -115,7 +115,7 @@ fn modes() -> String {
 
 /// Text as a cluster in a link: raw deflate, then base64 for URLs.
 #[must_use]
-pub fn pack(text: &str) -> String {
+pub(super) fn pack(text: &str) -> String {
     BASE64URL_NOPAD.encode(&miniz_oxide::deflate::compress_to_vec(text.as_bytes(), 8))
 }
 
@@ -134,7 +134,7 @@ fn encode(text: &str) -> String {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => out.push(char::from(byte)),
             b'-' | b'_' | b'.' | b'~' | b'/' | b':' | b'?' | b'@' | b'!' | b',' | b';' | b'*' => {
-                out.push(char::from(byte))
+                out.push(char::from(byte));
             }
             _ => out.push_str(&format!("%{byte:02X}")),
         }

@@ -253,8 +253,7 @@ impl State {
 
     /// Shows the table that the step read; keeps the shown one if it read none.
     fn follow_tables(&mut self) {
-        let Some(view) = self.walk.view(self.cursor) else { return };
-        let read = kinds_of(&view);
+        let read = kinds_of(self.walk.reel.step(&self.walk.trace, self.cursor).1);
         if let Some(first) = read.first()
             && !read.contains(&self.table)
         {
