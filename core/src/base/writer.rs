@@ -9,6 +9,10 @@ pub enum Writer {
     Kernel,
     /// The CNI plugin or its daemon.
     Cni,
+    /// kube-proxy.
+    KubeProxy,
+    /// The kubelet.
+    Kubelet,
     /// Whoever set the machine up: node addresses, default gateways, the fabric.
     Admin,
 }
@@ -18,6 +22,8 @@ impl fmt::Display for Writer {
         f.write_str(match self {
             Self::Kernel => "kernel",
             Self::Cni => "CNI",
+            Self::KubeProxy => "kube-proxy",
+            Self::Kubelet => "kubelet",
             Self::Admin => "admin",
         })
     }

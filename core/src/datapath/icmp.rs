@@ -39,6 +39,8 @@ pub(crate) fn icmp_send(topo: &mut Topology, ns: NsId, about: &Skb, error: IcmpE
         IcmpError::PortUnreach => "port-unreachable",
         IcmpError::FragNeeded { .. } => "frag-needed",
         IcmpError::ExcTtl => "time-exceeded",
+        IcmpError::ProtUnreach => "protocol-unreachable",
+        IcmpError::NetAno | IcmpError::HostAno | IcmpError::PktFiltered => "prohibited",
     };
     let flow = ctx.recorder.journey_of(about.journey).flow;
     let journey = ctx.recorder.journey(flow, name);

@@ -44,6 +44,14 @@ pub enum RejectReason {
     IcmpPortUnreach,
     /// ICMP time exceeded: the TTL ran out.
     IcmpExcTtl,
+    /// ICMP protocol unreachable.
+    IcmpProtUnreach,
+    /// ICMP net prohibited.
+    IcmpNetAno,
+    /// ICMP host prohibited.
+    IcmpHostAno,
+    /// ICMP communication prohibited by a filter.
+    IcmpPktFiltered,
 }
 
 /// Why a packet was dropped: the kernel's `skb_drop_reason` (Linux 6.18), and what no kernel names.
@@ -71,6 +79,22 @@ pub enum DropReason {
     IpOutnoroutes,
     /// A NIC or a switch of the fabric takes no frame of that size.
     FabricMtu,
+    /// A filter of the fabric.
+    FabricFiltered,
+    /// A rule of netfilter.
+    NetfilterDrop,
+    /// Source validation: the way back to the sender leads elsewhere, or nowhere.
+    IpRpfilter,
+    /// A source address that no packet may have.
+    IpInvalidSource,
+    /// A source address that is this machine's own.
+    IpLocalSource,
+    /// A destination that no packet from outside may have.
+    IpInvalidDest,
+    /// 127.0.0.0/8 from outside, where `route_localnet` is off.
+    IpLocalnet,
+    /// The device takes no such packet.
+    NoTxTarget,
 }
 
 impl Disposition {
@@ -114,6 +138,10 @@ impl RejectReason {
             Self::IcmpHostUnreach => "ICMP_HOST_UNREACH",
             Self::IcmpPortUnreach => "ICMP_PORT_UNREACH",
             Self::IcmpExcTtl => "ICMP_EXC_TTL",
+            Self::IcmpProtUnreach => "ICMP_PROT_UNREACH",
+            Self::IcmpNetAno => "ICMP_NET_ANO",
+            Self::IcmpHostAno => "ICMP_HOST_ANO",
+            Self::IcmpPktFiltered => "ICMP_PKT_FILTERED",
         }
     }
 }
@@ -126,6 +154,10 @@ impl From<IcmpError> for RejectReason {
             IcmpError::PortUnreach => Self::IcmpPortUnreach,
             IcmpError::FragNeeded { .. } => Self::IcmpFragNeeded,
             IcmpError::ExcTtl => Self::IcmpExcTtl,
+            IcmpError::ProtUnreach => Self::IcmpProtUnreach,
+            IcmpError::NetAno => Self::IcmpNetAno,
+            IcmpError::HostAno => Self::IcmpHostAno,
+            IcmpError::PktFiltered => Self::IcmpPktFiltered,
         }
     }
 }
@@ -146,6 +178,14 @@ impl DropReason {
             Self::DevReady => "DEV_READY",
             Self::IpOutnoroutes => "IP_OUTNOROUTES",
             Self::FabricMtu => "FABRIC_MTU",
+            Self::FabricFiltered => "FABRIC_FILTERED",
+            Self::NetfilterDrop => "NETFILTER_DROP",
+            Self::IpRpfilter => "IP_RPFILTER",
+            Self::IpInvalidSource => "IP_INVALID_SOURCE",
+            Self::IpLocalSource => "IP_LOCAL_SOURCE",
+            Self::IpInvalidDest => "IP_INVALID_DEST",
+            Self::IpLocalnet => "IP_LOCALNET",
+            Self::NoTxTarget => "NO_TX_TARGET",
         }
     }
 }

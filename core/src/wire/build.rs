@@ -157,6 +157,14 @@ pub enum IcmpError {
     },
     /// `ICMP_EXC_TTL`: the TTL ran out.
     ExcTtl,
+    /// `ICMP_PROT_UNREACH`: nobody speaks that protocol.
+    ProtUnreach,
+    /// `ICMP_NET_ANO`: that network may not be talked to.
+    NetAno,
+    /// `ICMP_HOST_ANO`: that host may not be talked to.
+    HostAno,
+    /// `ICMP_PKT_FILTERED`: an administrator forbids it.
+    PktFiltered,
 }
 
 impl IcmpError {
@@ -169,6 +177,10 @@ impl IcmpError {
             Self::PortUnreach => (3, 3),
             Self::FragNeeded { .. } => (3, 4),
             Self::ExcTtl => (11, 0),
+            Self::ProtUnreach => (3, 2),
+            Self::NetAno => (3, 9),
+            Self::HostAno => (3, 10),
+            Self::PktFiltered => (3, 13),
         }
     }
 
@@ -181,6 +193,10 @@ impl IcmpError {
             (3, 3) => Self::PortUnreach,
             (3, 4) => Self::FragNeeded { mtu },
             (11, 0) => Self::ExcTtl,
+            (3, 2) => Self::ProtUnreach,
+            (3, 9) => Self::NetAno,
+            (3, 10) => Self::HostAno,
+            (3, 13) => Self::PktFiltered,
             _ => return None,
         })
     }
@@ -194,6 +210,10 @@ impl IcmpError {
             Self::PortUnreach => "ICMP_PORT_UNREACH",
             Self::FragNeeded { .. } => "ICMP_FRAG_NEEDED",
             Self::ExcTtl => "ICMP_EXC_TTL",
+            Self::ProtUnreach => "ICMP_PROT_UNREACH",
+            Self::NetAno => "ICMP_NET_ANO",
+            Self::HostAno => "ICMP_HOST_ANO",
+            Self::PktFiltered => "ICMP_PKT_FILTERED",
         }
     }
 }

@@ -112,6 +112,10 @@ fn words(error: IcmpError) -> &'static str {
         IcmpError::PortUnreach => "port unreachable",
         IcmpError::FragNeeded { .. } => "unreachable - need to frag",
         IcmpError::ExcTtl => "time exceeded in-transit",
+        IcmpError::ProtUnreach => "protocol unreachable",
+        IcmpError::NetAno => "net unreachable - admin prohibited",
+        IcmpError::HostAno => "host unreachable - admin prohibited",
+        IcmpError::PktFiltered => "unreachable - admin prohibited filter",
     }
 }
 

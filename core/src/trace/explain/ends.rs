@@ -109,10 +109,7 @@ pub(super) fn refuses(reason: RejectReason, step: &Step) -> Words {
             "No row of any table covers the destination, so the sender's own kernel refuses.".into(),
             "Nothing was sent.".into(),
         ),
-        RejectReason::IcmpHostUnreach
-        | RejectReason::IcmpPortUnreach
-        | RejectReason::IcmpExcTtl
-        | RejectReason::NoSocket => ("Refused.".into(), "Nobody listens on that port.".into(), String::new()),
+        _ => ("Refused.".into(), "Nobody listens on that port.".into(), String::new()),
     }
 }
 
@@ -156,6 +153,30 @@ pub(super) fn drops(reason: DropReason, step: &Step, at: &str, dev: &str) -> Wor
             "The datagram's network identifier is not one of this machine's tunnel devices.".to_owned(),
         ),
         DropReason::Otherhost => ("Not for this machine.".to_owned(), "The frame was for another station.".to_owned()),
+        DropReason::FabricFiltered => (
+            "A filter of the fabric drops it.".to_owned(),
+            "Whoever runs this network lets such packets not through, and nobody is told.".to_owned(),
+        ),
+        DropReason::NetfilterDrop => (
+            format!("A rule of {at} drops it."),
+            "The verdict of the rule that matched is DROP: the packet ends, and nobody is told.".to_owned(),
+        ),
+        DropReason::IpRpfilter => (
+            format!("{at} would not answer by {dev}: reverse path filter."),
+            "The way back to the source address does not lead out of the device that the packet came in by.".to_owned(),
+        ),
+        DropReason::IpInvalidSource | DropReason::IpLocalSource => (
+            "A martian: no such source can come from outside.".to_owned(),
+            format!("The source address is one that cannot rightly arrive by {dev}."),
+        ),
+        DropReason::IpInvalidDest | DropReason::IpLocalnet => (
+            "A martian: no such destination can come from outside.".to_owned(),
+            "Addresses of 127.0.0.0/8 are for use inside one machine.".to_owned(),
+        ),
+        DropReason::NoTxTarget => (
+            format!("{dev} has nowhere to send it."),
+            "The device has no such port or peer that is up.".to_owned(),
+        ),
         DropReason::DevReady => (format!("{dev} is down."), "A device that is down sends nothing.".to_owned()),
     };
     (headline, what, format!("The kernel's name for it is {name}."))
