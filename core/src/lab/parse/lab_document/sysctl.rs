@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::base::Place;
+use crate::base::{Place, map_of};
 use crate::lab::parse::fields::{Fields, int, text};
 use crate::lab::yaml::Node;
 
@@ -15,7 +15,7 @@ pub(super) fn sysctls(fields: &Fields<'_>) -> BTreeMap<String, BTreeMap<String, 
             None
         }
     };
-    fields.entries().filter_map(of).collect()
+    map_of(fields.entries().filter_map(of))
 }
 
 fn values(place: &Fields<'_>) -> BTreeMap<String, String> {
@@ -31,5 +31,5 @@ fn values(place: &Fields<'_>) -> BTreeMap<String, String> {
         }
         Some((path.to_owned(), value?))
     };
-    place.entries().filter_map(of).collect()
+    map_of(place.entries().filter_map(of))
 }
