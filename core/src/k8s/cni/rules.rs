@@ -59,12 +59,8 @@ pub fn calico_rules(netfilter: &mut Netfilter, pod_cidr: IpNet, is_vxlan: bool) 
     nat.append("cali-POSTROUTING", rule(masquerade()).src(Not::is(pod_cidr)).dst(Not::isnt(pod_cidr)));
     if is_vxlan {
         // A host that reaches a service picks whatever source it likes; answers come back only to the tunnel's address.
-        let not_the_tunnels = Match::Addrtype {
-            src: Some(Not::isnt(AddressType::Local)),
-            dst: None,
-            limit_in: false,
-            limit_out: true,
-        };
+        let not_the_tunnels =
+            Match::Addrtype { src: Some(Not::isnt(AddressType::Local)), dst: None, limit_in: false, limit_out: true };
         let own = rule(masquerade()).oif(Not::is(VXLAN_CALICO)).and(not_the_tunnels);
         nat.append("cali-POSTROUTING", own.and(Match::src_type(AddressType::Local)));
     }

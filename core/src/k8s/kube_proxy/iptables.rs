@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::{Endpoint, ProxyConfig, Serving, ServicePort, categorize, names};
+use super::{Endpoint, ProxyConfig, ServicePort, Serving, categorize, names};
 use crate::base::Writer;
 use crate::k8s::objects::Protocol;
 use crate::netfilter::{
@@ -55,7 +55,7 @@ pub fn program(netfilter: &mut Netfilter, config: &ProxyConfig, local: &[IpAddr]
     filter.extend(NODE_PORTS, shared.filter_node_ports);
     filter.extend(PROXY_FIREWALL, shared.proxy_firewall);
     filter.extend(FORWARD, forward());
-    filter.extend(FIREWALL, config.localhost_node_ports.then(block_localnet));
+    filter.extend(FIREWALL, config.has_localhost_node_ports().then(block_localnet));
     base_chains_of_filter(filter);
     // An empty chain whose loss tells that somebody has flushed the tables.
     for table in [TableName::Mangle, TableName::Nat, TableName::Filter] {
@@ -222,9 +222,8 @@ impl<'a> Port<'a> {
                 let pods = rule(jump(&self.cluster)).src(Not::is(cidr)).comment(&destinations("pod traffic for"));
                 rules.push(pods);
             }
-            let from_here = |target, what| {
-                rule(target).comment(&destinations(what)).and(Match::src_type(AddressType::Local))
-            };
+            let from_here =
+                |target, what| rule(target).comment(&destinations(what)).and(Match::src_type(AddressType::Local));
             rules.push(from_here(Target::Jump(MARK_MASQ.into()), "masquerade LOCAL traffic for"));
             rules.push(from_here(jump(&self.cluster), "route LOCAL traffic for"));
         } else {
@@ -334,7 +333,7 @@ fn node_ports_jump(services: &mut Vec<Rule>, config: &ProxyConfig, local: &[IpAd
         Some(addresses) => services.extend(addresses.map(|ip| to_node_ports().dst(Not::is(IpNet::from(ip))))),
         None => {
             let mut last = to_node_ports().and(Match::dst_type(AddressType::Local));
-            last.dst = (!config.localhost_node_ports).then(|| Not::isnt(loopback()));
+            last.dst = (!config.has_localhost_node_ports()).then(|| Not::isnt(loopback()));
             services.push(last);
         }
     }

@@ -37,16 +37,25 @@ pub struct ProxyConfig {
 }
 
 impl ProxyConfig {
+    /// Whether node ports are on the loopback address too. Models what NewProxier makes of the two settings.
+    fn has_localhost_node_ports(&self) -> bool {
+        let loopback = IpAddr::from([127, 0, 0, 0]);
+        let nets = || self.node_port_addresses.iter().filter(|net| is_v4(net));
+        let is_on = |net: &IpNet| net.contains(&loopback) || net.addr().is_loopback();
+        self.localhost_node_ports && (nets().next().is_none() || nets().any(is_on))
+    }
+
     /// Those of the node's own addresses that node ports are on; `None` for all. Models NodePortAddresses.
     fn node_port_addresses<'a>(&self, local: &'a [IpAddr]) -> Option<impl Iterator<Item = IpAddr> + 'a> {
-        let nets: Vec<IpNet> = self.node_port_addresses.iter().copied().filter(is_v4).collect();
+        let nets: Vec<IpNet> = self.node_port_addresses.iter().filter(|net| is_v4(net)).copied().collect();
         let matches_all = nets.is_empty() || nets.iter().any(|net| net.prefix_len() == 0);
-        let on_loopback = self.localhost_node_ports;
+        let on_loopback = self.has_localhost_node_ports();
         let is_one = move |ip: &IpAddr| nets.iter().any(|net| net.contains(ip)) && (on_loopback || !ip.is_loopback());
         (!matches_all).then(|| local.iter().copied().filter(is_one))
     }
 }
 
+/// Services of IPv4 only are looked at.
 fn is_v4(net: &IpNet) -> bool {
     matches!(net, IpNet::V4(_))
 }
@@ -158,7 +167,7 @@ fn service_port(service: &Service, cluster_ip: IpAddr, port: &PortSpec, slices: 
         node_port: port.node_port,
         external_ips: v4(&service.external_ips),
         load_balancer_ips: v4(&service.load_balancer_ips),
-        source_ranges: service.load_balancer_source_ranges.iter().copied().filter(is_v4).collect(),
+        source_ranges: service.load_balancer_source_ranges.iter().filter(|net| is_v4(net)).copied().collect(),
         affinity_secs: service.client_ip_affinity_secs,
         internal_local: service.internal_local,
         external_local: service.external_local
