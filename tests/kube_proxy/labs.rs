@@ -77,7 +77,7 @@ fn rows_are_shown_with_their_writers() {
 
 #[test]
 fn a_client_of_a_service_is_told_where_it_came() {
-    for (to, masqueraded) in [("http://10.96.0.50", false), ("http://192.168.0.11:30080", true)] {
+    for (to, masqueraded) in [("http://10.96.0.50", false), ("http://172.18.0.2:30080", true)] {
         let trace = api::trace(&lab(&[]), &Run::new("pod/client", to)).expect("a run");
         assert_eq!(trace.disposition.to_string(), "delivered at pod/default/web", "{to}");
         let json = api::to_json(&trace);

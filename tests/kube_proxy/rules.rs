@@ -5,12 +5,11 @@ use super::cluster::read;
 #[test]
 fn the_rules_are_those_that_kube_proxy_expects() {
     let clusters = read(include_str!("overall.yaml"));
-    let lines = clusters[0].netfilter().iptables_save(None);
+    let saved = clusters[0].netfilter().iptables_save(None);
     let text = |line: &str| format!("{line}\n");
     // Base chains and the mangle table are not in the expectation.
-    let ours: String = lines
-        .iter()
-        .map(|(line, _)| line.as_str())
+    let ours: String = saved
+        .lines()
         .filter(|line| line.starts_with("-A KUBE-") || matches!(*line, "*filter" | "*nat"))
         .map(text)
         .collect();

@@ -111,12 +111,12 @@ fn lines(topo: &Topology, at: NsId, now: Instant, command: &[&str]) -> Result<Ve
             ns.neighbours.rows().iter().map(|row| (row.print(), Some(row.writer))).collect()
         }
         ["bridge", "fdb"] | ["bridge", "fdb", "show"] => bridge_fdb(ns),
-        ["iptables-save"] => ns.netfilter.iptables_save(None),
+        ["iptables-save"] => ns.netfilter.iptables_rows(None),
         ["iptables-save", "-t" | "--table", table] => {
             let found = TableName::ALL.into_iter().find(|name| name.as_str() == table);
             let expected = "table filter, mangle, nat or raw";
             let argument = || ShowError::Argument { found: table.to_owned(), expected };
-            ns.netfilter.iptables_save(Some(found.ok_or_else(argument)?))
+            ns.netfilter.iptables_rows(Some(found.ok_or_else(argument)?))
         }
         ["ipset", "save"] => unsigned(ns.netfilter.sets.save()),
         ["conntrack", "-L"] => {

@@ -252,10 +252,15 @@ fn print_target(target: &Target) -> Option<String> {
 }
 
 impl Table {
-    /// The table as `iptables-save` prints it: policies, then the other chains by name, then the rules. Each line with
-    /// the writer of its rule, if it is one.
+    /// The table as `iptables-save` prints it: policies, then the other chains by name, then the rules.
     #[must_use]
-    pub fn save(&self) -> Vec<(String, Option<Writer>)> {
+    pub fn save(&self) -> String {
+        self.rows().into_iter().map(|(line, _)| line + "\n").collect()
+    }
+
+    /// The same line by line, with the writer of each rule.
+    #[must_use]
+    pub fn rows(&self) -> Vec<(String, Option<Writer>)> {
         let mut lines = vec![(format!("*{}", self.name().as_str()), None)];
         let (base, mut user): (Vec<&Chain>, Vec<&Chain>) = self.chains().iter().partition(|it| it.policy().is_some());
         user.sort_by(|a, b| a.name().cmp(b.name()));
