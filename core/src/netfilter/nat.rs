@@ -160,8 +160,8 @@ fn unique_port(mut tuple: Tuple, range: NatRange, end: End, dice: &mut Dice, is_
         _ => return tuple,
     };
     let size = u32::from(last.saturating_sub(first)) + 1;
-    let mut offset = if end == End::Source || range.random_fully { dice.below(size) } else { 0 };
-    for _ in 0..size.min(MAX_ATTEMPTS) {
+    let start = if end == End::Source || range.random_fully { dice.below(size) } else { 0 };
+    for offset in start..start + size.min(MAX_ATTEMPTS) {
         let port = first + u16::try_from(offset % size).unwrap_or_default();
         if end == End::Source || is_echo {
             tuple.src.1 = port;
@@ -171,7 +171,6 @@ fn unique_port(mut tuple: Tuple, range: NatRange, end: End, dice: &mut Dice, is_
         if is_free(tuple) {
             break;
         }
-        offset += 1;
     }
     tuple
 }
