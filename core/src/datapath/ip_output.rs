@@ -8,9 +8,10 @@ use crate::trace::{Decision, DropReason, Hook, MtuCheck, Stage, Step};
 
 pub(crate) fn ip_output(topo: &mut Topology, ns: NsId, skb: Skb, route: OutRoute, ctx: &mut Ctx<'_>) -> Next {
     hook::pass(topo, ns, Hook::Postrouting, &route.dev, &skb, ctx);
+    let device_mtu = topo.ns(ns).interface(route.dev.index).mtu;
     let check = MtuCheck {
         device: route.dev.name.clone(),
-        mtu: topo.ns(ns).interface(route.dev.index).mtu,
+        mtu: route.path_mtu.map_or(device_mtu, |path| path.min(device_mtu)),
         len: skb.packet.network_len(),
     };
     let (fits, mtu) = (check.fits(), check.mtu);

@@ -26,13 +26,20 @@ pub(crate) fn local_out(topo: &mut Topology, ns_id: NsId, skb: Skb, sender: &Sen
             let decision = Decision::KernelSend { payload_len };
             ctx.record(topo, ns_id, &skb, Step::new(Stage::App, decision, &skb.packet).born());
         }
+        Sender::Loss => {
+            let decision = Decision::Retransmit { payload_len };
+            ctx.record(topo, ns_id, &skb, Step::new(Stage::App, decision, &skb.packet).born());
+        }
         Sender::Tunnel => {}
     }
     let decided = lookup(ns, ip.dst);
     let out = match &decided.result {
-        Routed::Out(out) => out.clone(),
+        // Only what a machine sends itself heeds what it has learned of the path (ip_dst_mtu_maybe_forward).
+        Routed::Out(out) => {
+            OutRoute { path_mtu: ns.exceptions.get(ip.dst).map(|exception| exception.mtu), ..out.clone() }
+        }
         // What a machine says to itself leaves by lo.
-        Routed::Local => OutRoute { dev: ns.interface(1).dev.clone(), next_hop: ip.dst },
+        Routed::Local => OutRoute { dev: ns.interface(1).dev.clone(), next_hop: ip.dst, path_mtu: None },
         Routed::None => {
             let reason = DropReason::IpOutnoroutes;
             let step = Step::new(Stage::Route, Decision::Drop(reason), &skb.packet).consulted(decided.local).ends();

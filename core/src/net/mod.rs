@@ -4,6 +4,7 @@
 //! [`crate::datapath`]. No packet moves in this layer.
 
 mod defrag;
+mod exception;
 mod fdb;
 mod interface;
 mod neighbour;
@@ -14,6 +15,7 @@ mod socket;
 mod topology;
 
 pub use defrag::{Defrag, cut};
+pub use exception::{Exceptions, RouteException};
 pub use fdb::{Fdb, FdbEntry, FdbLookup, FdbTarget};
 pub use interface::{DevRef, IfAddress, Interface, InterfaceKind, Vxlan};
 pub use neighbour::{NUD_REACHABLE_TIME, NeighbourEntry, NeighbourLookup, NeighbourTable, Nud};

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use super::{
-    Defrag, DevRef, Fdb, FdbEntry, FdbTarget, IfAddress, Interface, InterfaceKind, NeighbourTable, Protocol, Route,
-    RouteKind, RouteTable, Scope, Sockets,
+    Defrag, DevRef, Exceptions, Fdb, FdbEntry, FdbTarget, IfAddress, Interface, InterfaceKind, NeighbourTable,
+    Protocol, Route, RouteKind, RouteTable, Scope, Sockets,
 };
 use crate::base::{Dice, MacAddr, Place, Writer};
 
@@ -36,6 +36,8 @@ pub struct NetNs {
     pub local: RouteTable,
     /// Routing table `main`.
     pub main: RouteTable,
+    /// What is known of paths besides.
+    pub exceptions: Exceptions,
     /// Neighbours.
     pub neighbours: NeighbourTable,
     /// Pieces of packets that wait for the others.
@@ -60,6 +62,7 @@ impl NetNs {
             interfaces: Vec::new(),
             local: RouteTable::new("local"),
             main: RouteTable::new("main"),
+            exceptions: Exceptions::default(),
             neighbours: NeighbourTable::default(),
             defrag: Defrag::default(),
             sockets: Sockets::default(),
