@@ -16,7 +16,7 @@ use std::time::Duration;
 use crate::app;
 use crate::base::{Dice, Instant, Place};
 use crate::datapath::{self, Ctx, Effect, Next, Routed, Sender};
-use crate::net::{Listener, NsId, Skb, SocketLookup, SocketOwner, Topology, TransportProtocol};
+use crate::net::{At, Listener, NsId, Skb, SocketLookup, SocketOwner, Topology, TransportProtocol};
 use crate::trace::{Decision, Disposition, DropReason, MtuCheck, Recorder, RejectReason, Stage, Step, Trace};
 use crate::wire::{self, Icmp, IpSpec, Packet, Transport};
 
@@ -38,6 +38,16 @@ pub fn run(topo: Topology, exchange: &Exchange) -> Trace {
 /// Runs one exchange, and returns the machines as it leaves them besides.
 #[must_use]
 pub fn run_to_end(topo: Topology, exchange: &Exchange) -> (Trace, Topology) {
+    run_losing(topo, exchange, &mut |_, _| false)
+}
+
+/// Runs one exchange on wires that lose every frame for which `loses` says so: it is asked where the frame would arrive.
+#[must_use]
+pub fn run_losing(
+    topo: Topology,
+    exchange: &Exchange,
+    loses: &mut dyn FnMut(At, &Packet) -> bool,
+) -> (Trace, Topology) {
     let mut sim = Simulator {
         topo,
         exchange,
@@ -48,14 +58,21 @@ pub fn run_to_end(topo: Topology, exchange: &Exchange) -> (Trace, Topology) {
         connections: BTreeMap::new(),
         patience: Patience::default(),
         outcome: Outcome::default(),
+        loses,
     };
     sim.start();
+    let mut n_steps = 0;
     while let Some((time, event)) = sim.queue.pop() {
         if sim.recorder.n_steps() >= datapath::STEP_BUDGET {
             break;
         }
         sim.now = time;
         sim.handle(event);
+        // Timers that nobody needs any more make no time pass.
+        if sim.recorder.n_steps() > n_steps {
+            n_steps = sim.recorder.n_steps();
+            sim.topo.now = time;
+        }
     }
     let disposition = sim.disposition();
     (sim.recorder.finish(disposition), sim.topo)
@@ -79,6 +96,7 @@ struct Simulator<'a> {
     connections: BTreeMap<ConnectionKey, Connection>,
     patience: Patience,
     outcome: Outcome,
+    loses: &'a mut dyn FnMut(At, &Packet) -> bool,
 }
 
 impl Simulator<'_> {
@@ -115,6 +133,9 @@ impl Simulator<'_> {
 
     fn carry_out(&mut self, effect: Effect) {
         match effect {
+            Effect::Arrive { at, skb, .. } if (self.loses)(at, &skb.packet) => {
+                self.outcome.dropped = Some((DropReason::FabricFiltered, (*self.topo.ns(at.ns).place).clone()));
+            }
             Effect::Arrive { at, skb, after } => self.queue.push(self.now + after, Event::Arrive { at, skb }),
             Effect::AskAgain { ns, dev, ip, n_asked } => {
                 let time = self.now + datapath::RETRANS_TIME;
@@ -304,3 +325,6 @@ impl Simulator<'_> {
         Disposition::Dropped { reason, at }
     }
 }
+
+#[cfg(test)]
+mod tests;

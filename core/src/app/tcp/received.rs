@@ -4,6 +4,9 @@
 //! Not modelled: a FIN or an end of the window out of order, neither of which can happen here.
 //! Read first: RFC 2018, RFC 2883.
 
+/// Sequence numbers from the first to before the second.
+type Block = (u32, u32);
+
 /// What an arriving piece was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Arrival {
@@ -30,9 +33,9 @@ pub(super) struct Received {
     /// The next sequence number.
     pub(super) next: u32,
     /// Pieces behind a hole, the newest first; they neither touch nor overlap.
-    besides: Vec<(u32, u32)>,
+    besides: Vec<Block>,
     /// What arrived twice, until an acknowledgment has said so.
-    twice: Option<(u32, u32)>,
+    twice: Option<Block>,
 }
 
 impl Received {
@@ -59,12 +62,12 @@ impl Received {
     }
 
     fn take_besides(&mut self, start: u32, end: u32) -> Arrival {
-        let holds = |(from, to): &(u32, u32)| !is_before(start, *from) && !is_before(*to, end);
+        let holds = |(from, to): &Block| !is_before(start, *from) && !is_before(*to, end);
         if self.besides.iter().any(holds) {
             self.twice = Some((start, end));
             return Arrival::Twice;
         }
-        let touches = |(from, to): &(u32, u32)| !is_before(end, *from) && !is_before(*to, start);
+        let touches = |(from, to): &Block| !is_before(end, *from) && !is_before(*to, start);
         let (mut whole_start, mut whole_end) = (start, end);
         for (from, to) in self.besides.extract_if(.., |piece| touches(piece)) {
             whole_start = if is_before(from, whole_start) { from } else { whole_start };
@@ -75,7 +78,7 @@ impl Received {
     }
 
     /// The blocks for the next acknowledgment: what arrived twice, then what waits behind holes, the newest first.
-    pub(super) fn blocks(&mut self) -> Option<((u32, u32), [Option<(u32, u32)>; 2])> {
+    pub(super) fn blocks(&mut self) -> Option<(Block, [Option<Block>; 2])> {
         let mut blocks = self.twice.take().into_iter().chain(self.besides.iter().copied());
         let first = blocks.next()?;
         Some((first, [blocks.next(), blocks.next()]))
