@@ -5,6 +5,7 @@
 
 mod defrag;
 mod exception;
+mod facts;
 mod fdb;
 mod interface;
 mod neighbour;
@@ -16,9 +17,11 @@ mod topology;
 
 pub use defrag::{Defrag, cut};
 pub use exception::{Exceptions, RouteException};
+pub use facts::KernelFacts;
 pub use fdb::{Fdb, FdbEntry, FdbLookup, FdbTarget};
 pub use interface::{DevRef, IfAddress, Interface, InterfaceKind, Vxlan};
 pub use neighbour::{NUD_REACHABLE_TIME, NeighbourEntry, NeighbourLookup, NeighbourTable, Nud};
+use netns::select_address;
 pub use netns::{NetNs, Sysctls};
 pub use route::{FibLookup, Protocol, Route, RouteKind, RouteTable, Scope};
 pub use skb::Skb;
