@@ -106,20 +106,15 @@ pub struct Step {
 }
 
 impl Step {
-    /// The last part of the step's id. What happens to an envelope has names of its own, so that the steps of the packet
+    /// The last part of the step's id, in three pieces. What happens to an envelope has names of its own, so that the steps of the packet
     /// inside are called the same with a tunnel and without.
     #[must_use]
-    pub fn slug(&self) -> String {
+    pub fn slug(&self) -> [&'static str; 3] {
+        let outer = if self.outer { "outer-" } else { "" };
         match (self.stage, &self.decision) {
-            (Stage::Route | Stage::Netfilter(..) | Stage::Output, _) if self.outer => {
-                format!("outer-{}", self.stage.slug())
-            }
-            (Stage::Neigh, decision) => {
-                let outer = if self.outer { "outer-" } else { "" };
-                let resumed = if matches!(decision, Decision::NeighbourResume { .. }) { "-resume" } else { "" };
-                format!("{outer}{}{resumed}", self.stage.slug())
-            }
-            _ => self.stage.slug().to_owned(),
+            (Stage::Neigh, Decision::NeighbourResume { .. }) => [outer, self.stage.slug(), "-resume"],
+            (Stage::Route | Stage::Netfilter(..) | Stage::Output | Stage::Neigh, _) => [outer, self.stage.slug(), ""],
+            _ => ["", self.stage.slug(), ""],
         }
     }
 
