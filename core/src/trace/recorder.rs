@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{
-    Choice, Consulted, Decision, Device, Disposition, Frame, Hop, Journey, JourneyId, MtuCheck, Stage, Step, Trace,
-    Written,
+    Choice, Consulted, Decision, Device, Disposition, Frame, Hop, Journey, JourneyId, MtuCheck, Slug, Stage, Step,
+    Trace, Written,
 };
 use crate::base::{Instant, Place};
 use crate::wire::{LinkType, Packet};
@@ -158,7 +158,7 @@ impl Recorder {
     /// Gives every step its id. No packet shares its name with another, so steps are counted packet by packet.
     fn name_steps(&mut self) {
         let mut places: Vec<String> = Vec::new();
-        let mut n_called: Vec<Vec<((usize, [&'static str; 3]), usize)>> = vec![Vec::new(); self.journeys.len()];
+        let mut n_called: Vec<Vec<((usize, Slug), usize)>> = vec![Vec::new(); self.journeys.len()];
         for hop in &mut self.hops {
             let journey = &self.journeys[hop.journey.0];
             // A dot separates the parts of an id, and Kubernetes names may hold dots.
@@ -166,14 +166,14 @@ impl Recorder {
             let place_idx = places.iter().position(|other| *other == place).unwrap_or(places.len());
             let called = &mut n_called[hop.journey.0];
             for step in &mut hop.steps {
-                let slug = step.slug();
-                let key = (place_idx, slug);
+                let key = (place_idx, step.slug());
                 let idx = called.iter().position(|(other, _)| *other == key).unwrap_or_else(|| {
                     called.push((key, 0));
                     called.len() - 1
                 });
                 called[idx].1 += 1;
-                let parts = [journey.flow, ".", &journey.name, ".", &place, ".", slug[0], slug[1], slug[2]];
+                let [before, slug, behind] = key.1.pieces();
+                let parts = [journey.flow, ".", &journey.name, ".", &place, ".", before, slug, behind];
                 step.id = parts.concat();
                 if called[idx].1 > 1 {
                     step.id += &format!(".{}", called[idx].1);
