@@ -37,3 +37,58 @@ pub(crate) fn learn(
         writer: Writer::Kernel,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use super::learn;
+    use crate::base::{Instant, Place, Writer};
+    use crate::datapath::Ctx;
+    use crate::net::{At, Fdb, InterfaceKind, NetNs, NsId, Skb, SocketLookup, Topology, Vxlan};
+    use crate::trace::Recorder;
+    use crate::wire::{self, IcmpError, IpSpec, Packet};
+
+    const OWN: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+    const OTHER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
+
+    fn ip(src: Ipv4Addr, dst: Ipv4Addr) -> IpSpec {
+        IpSpec { src, dst, ttl: 64, df: true, id: 1, tos: 0 }
+    }
+
+    /// What a node with a tunnel learns when a router says that `packet` was too large.
+    fn learned(packet: &Packet) -> Option<usize> {
+        let mut topo = Topology::default();
+        let mut ns = NetNs::new(Place::Node("a".to_owned()), 1);
+        let eth0 = ns.add_interface("eth0", 1500, Writer::Admin, |_| InterfaceKind::Loopback);
+        ns.add_address(eth0.index, "10.0.0.1/24".parse().expect("a network"), Writer::Admin);
+        ns.add_interface("flannel.1", 1450, Writer::Cni, |dev| {
+            InterfaceKind::Vxlan(Vxlan {
+                vni: 1,
+                port: 8472,
+                local: OWN.into(),
+                lower: eth0.clone(),
+                fdb: Fdb::new(dev.clone()),
+            })
+        });
+        topo.add_namespace(ns);
+        let error = IcmpError::FragNeeded { mtu: 1400 };
+        let mut recorder = Recorder::default();
+        let journey = recorder.journey("ping", "frag-needed");
+        let skb = Skb::new(wire::icmp_error(ip(OTHER, OWN), error, packet.bytes()), journey);
+        let ctx = Ctx { now: Instant::START, recorder: &mut recorder, effects: Vec::new() };
+        let at = At { ns: NsId(0), index: eth0.index };
+        let wrote = learn(&mut topo, at, &skb, error, &SocketLookup::None, &ctx);
+        let known = topo.ns(NsId(0)).exceptions.get(IpAddr::V4(OTHER)).map(|exception| exception.mtu);
+        assert_eq!(wrote.is_some(), known.is_some());
+        known
+    }
+
+    #[test]
+    fn a_tunnels_envelope_and_an_echo_teach_the_node_and_a_strangers_datagram_does_not() {
+        let datagram = |port| wire::udp(ip(OWN, OTHER), 40000, port, &[0; 1400]);
+        assert_eq!(learned(&datagram(8472)), Some(1400));
+        assert_eq!(learned(&datagram(9)), None);
+        assert_eq!(learned(&wire::icmp_echo(ip(OWN, OTHER), false, 1, 1, &[0; 1400])), Some(1400));
+    }
+}
