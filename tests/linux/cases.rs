@@ -123,6 +123,8 @@ cases! {
     a_ping_too_large_for_the_way_out: Case::new("crowd", "node/node-a", "ping://203.0.113.2").sizes(4000, 0).set(JUMBO);
     udp_too_large_for_the_way_out: Case::new("crowd", "node/node-a", "udp://203.0.113.2:7").sizes(4000, 0).set(JUMBO);
     tcp_over_a_way_out_that_is_narrower: Case::new("crowd", "node/node-a", "tcp://203.0.113.2:7").sizes(4000, 4000).set(JUMBO);
+    twenty_kilobytes_by_tcp_over_a_way_out_that_is_narrower: Case::new("crowd", "node/node-a", "tcp://203.0.113.2:7").sizes(20000, 20000).set(JUMBO);
+    tcp_to_nowhere_in_the_fabric: Case::new("two-nodes", "node/node-a", "tcp://198.51.100.1:80");
     a_ping_to_a_node_with_a_smaller_nic: Case::new("two-nodes", "pod/client", "ping://10.244.1.2").sizes(1400, 0).set(SMALL_NIC);
     tcp_to_a_node_with_a_smaller_nic: Case::new("two-nodes", "pod/client", "tcp://10.244.1.2:8080").sizes(5000, 5000).set(SMALL_NIC);
 }

@@ -14,9 +14,10 @@ pub(crate) fn ip_output(topo: &mut Topology, ns: NsId, skb: Skb, route: OutRoute
         ControlFlow::Continue(skb) => skb,
         ControlFlow::Break(next) => return next,
     };
+    let device_mtu = topo.ns(ns).interface(route.dev.index).mtu;
     let check = MtuCheck {
         device: route.dev.name.clone(),
-        mtu: topo.ns(ns).interface(route.dev.index).mtu,
+        mtu: route.path_mtu.map_or(device_mtu, |path| path.min(device_mtu)),
         len: skb.packet.network_len(),
     };
     let (fits, mtu) = (check.fits(), check.mtu);

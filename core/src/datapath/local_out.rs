@@ -45,6 +45,7 @@ fn record_birth(topo: &Topology, ns: NsId, skb: &Skb, sender: &Sender, ctx: &mut
     let decision = match sender {
         Sender::Program(by) => Decision::Send { by: by.clone(), payload_len },
         Sender::Kernel => Decision::KernelSend { payload_len },
+        Sender::Loss => Decision::Retransmit { payload_len },
         Sender::Tunnel => return,
     };
     ctx.record(topo, ns, skb, Step::new(Stage::App, decision, &skb.packet).born());
@@ -56,9 +57,12 @@ fn route(topo: &Topology, ns_id: NsId, skb: &Skb, ctx: &mut Ctx<'_>) -> ControlF
     let Some(ip) = skb.packet.ip_header() else { return ControlFlow::Break(Next::Done) };
     let decided = lookup(ns, ip.dst);
     let out = match &decided.result {
-        Routed::Out(out) => out.clone(),
+        // Only what a machine sends itself heeds what it has learned of the path (ip_dst_mtu_maybe_forward).
+        Routed::Out(out) => {
+            OutRoute { path_mtu: ns.exceptions.get(ip.dst).map(|exception| exception.mtu), ..out.clone() }
+        }
         // What a machine says to itself leaves by lo.
-        Routed::Local => OutRoute { dev: ns.interface(1).dev.clone(), next_hop: ip.dst },
+        Routed::Local => OutRoute { dev: ns.interface(1).dev.clone(), next_hop: ip.dst, path_mtu: None },
         Routed::None => {
             let reason = DropReason::IpOutnoroutes;
             let step = Step::new(Stage::Route, Decision::Drop(reason), &skb.packet).consulted(decided.local).ends();

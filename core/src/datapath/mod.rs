@@ -17,6 +17,7 @@ mod link_tx;
 mod local_deliver;
 mod local_out;
 mod neighbour;
+mod pmtu;
 mod route;
 mod tunnel;
 
@@ -82,6 +83,8 @@ pub(crate) enum Sender {
     Program(Arc<str>),
     /// The kernel itself.
     Kernel,
+    /// The kernel, once more: what was sent before did not get through.
+    Loss,
     /// A tunnel device: the packet is the same one, in an envelope.
     Tunnel,
 }

@@ -1,7 +1,7 @@
 //! The routing decision: policy rules 0 (local) and 32766 (main), longest prefix first.
 //!
 //! Models net/ipv4/fib_rules.c and the parts of net/ipv4/route.c that choose a source address.
-//! Not modelled: further rules and tables, route exceptions, multipath.
+//! Not modelled: further rules and tables, multipath.
 
 use std::net::IpAddr;
 
@@ -15,6 +15,8 @@ pub(crate) struct OutRoute {
     pub dev: DevRef,
     /// The station to hand the packet to: the gateway, or the destination itself.
     pub next_hop: IpAddr,
+    /// Of what this machine sends itself: bytes that the path turned out to take, if less than the device does.
+    pub path_mtu: Option<usize>,
 }
 
 /// What a routing decision came to.
@@ -49,7 +51,7 @@ pub(crate) fn lookup(ns: &NetNs, dst: IpAddr) -> Decided {
 }
 
 fn out_route(route: &Route, dst: IpAddr) -> OutRoute {
-    OutRoute { dev: route.dev.clone(), next_hop: route.gateway.unwrap_or(dst) }
+    OutRoute { dev: route.dev.clone(), next_hop: route.gateway.unwrap_or(dst), path_mtu: None }
 }
 
 impl Decided {
@@ -84,7 +86,8 @@ pub(crate) fn route_output(ns: &NetNs, dst: IpAddr) -> Option<(IpAddr, usize)> {
         Routed::Out(out) => {
             let preferred = decided.main.as_ref().and_then(FibLookup::route).and_then(|route| route.src);
             let src = preferred.or_else(|| ns.select_address(out.dev.index, out.next_hop))?;
-            Some((src, ns.interface(out.dev.index).mtu))
+            let mtu = ns.interface(out.dev.index).mtu;
+            Some((src, ns.exceptions.get(dst).map_or(mtu, |exception| mtu.min(exception.mtu))))
         }
         Routed::None => None,
     }

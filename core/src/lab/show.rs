@@ -105,7 +105,7 @@ fn lines(topo: &Topology, at: NsId, now: Instant, command: &[&str]) -> Result<Ve
         ["ip", "link" | "l"] | ["ip", "link" | "l", "show" | "list"] => {
             ns.interfaces().iter().map(|interface| ip_link(interface, ns, topo)).collect()
         }
-        ["ip", "route" | "r", "get", address] => unsigned(route_get(ns, address)?),
+        ["ip", "route" | "r", "get", address] => unsigned(route_get(ns, address, topo.now)?),
         ["ip", "route" | "r", ref rest @ ..] => route_show(ns, rest)?,
         ["ip", "neigh" | "neighbour" | "n"] | ["ip", "neigh" | "neighbour" | "n", "show" | "list"] => {
             ns.neighbours.rows().iter().map(|row| (row.print(), Some(row.writer))).collect()
@@ -230,19 +230,20 @@ fn route_show(ns: &NetNs, words: &[&str]) -> Result<Vec<Line>, ShowError> {
 }
 
 /// Models iproute2 ip/iproute.c iproute_get.
-fn route_get(ns: &NetNs, address: &str) -> Result<String, ShowError> {
+fn route_get(ns: &NetNs, address: &str, now: Instant) -> Result<String, ShowError> {
     let dst: IpAddr =
         address.parse().map_err(|_| ShowError::Argument { found: address.to_owned(), expected: "an IP address" })?;
     let decided = route_lookup(ns, dst);
     let Some((src, _)) = route_output(ns, dst) else {
         return Ok("RTNETLINK answers: Network is unreachable\n".to_owned());
     };
+    let exception = ns.exceptions.get(dst).map(|exception| exception.print(now) + " ").unwrap_or_default();
     Ok(match (&decided.result, decided.next_hop()) {
         (Routed::Local, _) => format!("local {dst} dev lo src {src} uid 0 \n    cache <local> \n"),
         (_, Some(NextHop::Via { gateway, dev })) => {
-            format!("{dst} via {gateway} dev {dev} src {src} uid 0 \n    cache \n")
+            format!("{dst} via {gateway} dev {dev} src {src} uid 0 \n    cache {exception}\n")
         }
-        (_, Some(NextHop::Direct { dev })) => format!("{dst} dev {dev} src {src} uid 0 \n    cache \n"),
+        (_, Some(NextHop::Direct { dev })) => format!("{dst} dev {dev} src {src} uid 0 \n    cache {exception}\n"),
         _ => "RTNETLINK answers: Network is unreachable\n".to_owned(),
     })
 }

@@ -4,6 +4,7 @@
 //! [`crate::datapath`]. No packet moves in this layer.
 
 mod defrag;
+mod exception;
 mod facts;
 mod fdb;
 mod interface;
@@ -15,6 +16,7 @@ mod socket;
 mod topology;
 
 pub use defrag::{Defrag, cut};
+pub use exception::{Exceptions, RouteException};
 pub use facts::KernelFacts;
 pub use fdb::{Fdb, FdbEntry, FdbLookup, FdbTarget};
 pub use interface::{DevRef, IfAddress, Interface, InterfaceKind, Vxlan};

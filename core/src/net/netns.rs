@@ -6,8 +6,8 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use super::{
-    Defrag, DevRef, Fdb, FdbEntry, FdbTarget, IfAddress, Interface, InterfaceKind, NeighbourTable, Protocol, Route,
-    RouteKind, RouteTable, Scope, Sockets,
+    Defrag, DevRef, Exceptions, Fdb, FdbEntry, FdbTarget, IfAddress, Interface, InterfaceKind, NeighbourTable,
+    Protocol, Route, RouteKind, RouteTable, Scope, Sockets,
 };
 use crate::base::{Dice, MacAddr, Place, Writer};
 use crate::netfilter::Netfilter;
@@ -39,6 +39,8 @@ pub struct NetNs {
     pub local: RouteTable,
     /// Routing table `main`.
     pub main: RouteTable,
+    /// What is known of paths besides.
+    pub exceptions: Exceptions,
     /// Neighbours.
     pub neighbours: NeighbourTable,
     /// Pieces of packets that wait for the others.
@@ -65,6 +67,7 @@ impl NetNs {
             interfaces: Arc::default(),
             local: RouteTable::new("local"),
             main: RouteTable::new("main"),
+            exceptions: Exceptions::default(),
             neighbours: NeighbourTable::default(),
             defrag: Defrag::default(),
             sockets: Sockets::default(),

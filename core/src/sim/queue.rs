@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::ConnectionKey;
+use super::connection::ConnectionKey;
 use crate::app::Segment;
 use crate::base::Instant;
 use crate::net::{At, DevRef, NsId, Skb};
@@ -18,6 +18,10 @@ pub(super) enum Event {
     AskAgain { ns: NsId, dev: DevRef, ip: IpAddr, n_asked: u32 },
     /// An end of a connection sends a segment.
     SendSegment { key: ConnectionKey, segment: Segment },
+    /// An end of a connection looks at its timers.
+    Expire { key: ConnectionKey },
+    /// The client of a connection may have waited long enough.
+    GiveUp { key: ConnectionKey },
     /// A program sends a packet.
     SendDatagram { ns: NsId, packet: Packet, flow: &'static str, name: &'static str, program: Arc<str> },
 }

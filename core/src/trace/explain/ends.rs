@@ -73,6 +73,31 @@ pub(super) fn kernel_sends(trace: &Trace, hop: &Hop, at: &str) -> Words {
     (headline.into(), what.into(), format!("This packet was made by {at}'s kernel; no application wrote it."))
 }
 
+pub(super) fn sends_again(trace: &Trace, hop: &Hop, payload_len: usize) -> Words {
+    let name = trace.journey(hop.journey).name.as_str();
+    let what = match payload_len {
+        0 => "Nobody acknowledged it in time. The segment is the same, only its timestamp is new.".to_owned(),
+        len => format!(
+            "Its {len} bytes did not get through: no acknowledgment came in time, or later ones told of a hole, or a router of a narrower way."
+        ),
+    };
+    (
+        format!("The kernel sends it again: {name}."),
+        what,
+        "The application notices nothing but the time: after one second for a SYN, after about 200 ms for data, and each silence doubles the next wait.".into(),
+    )
+}
+
+pub(super) fn learns(step: &Step, at: &str) -> Words {
+    let quoted = step.packet().and_then(Packet::quoted).and_then(|quoted| quoted.ip_header());
+    let dst = quoted.map(|ip| ip.dst.to_string()).unwrap_or_default();
+    (
+        format!("{at} learns how wide the way to {dst} is."),
+        format!("A router could not send a packet on in one piece, and told what fits. The kernel keeps that for {dst} alone, as an exception beside its routing tables."),
+        "For ten minutes it sends nothing larger there: TCP cuts its segments anew at once, and ping -M do is refused by its own kernel.".into(),
+    )
+}
+
 pub(super) fn delivers(trace: &Trace, hop: &Hop, to: &str, at: &str) -> Words {
     let journey = trace.journey(hop.journey);
     if to == "kernel" {
