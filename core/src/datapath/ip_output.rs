@@ -10,7 +10,7 @@ pub(crate) fn ip_output(topo: &mut Topology, ns: NsId, skb: Skb, route: OutRoute
     hook::pass(topo, ns, Hook::Postrouting, &route.dev, &skb, ctx);
     let check = MtuCheck {
         device: route.dev.name.clone(),
-        mtu: topo.ns(ns).interface(route.dev.index).mtu,
+        mtu: route.mtu,
         len: skb.packet.network_len(),
     };
     let (fits, mtu) = (check.fits(), check.mtu);

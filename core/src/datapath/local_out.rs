@@ -4,7 +4,7 @@
 
 use super::route::{OutRoute, Routed, lookup};
 use super::{Ctx, Next, Sender, hook};
-use crate::net::{NsId, Skb, Topology};
+use crate::net::{FlowKey, NsId, Skb, Topology};
 use crate::trace::{Decision, DropReason, Hook, Stage, Step};
 use crate::wire::Transport;
 
@@ -28,24 +28,24 @@ pub(crate) fn local_out(topo: &mut Topology, ns_id: NsId, skb: Skb, sender: &Sen
         }
         Sender::Tunnel => {}
     }
-    let decided = lookup(ns, ip.dst);
+    let decided = lookup(ns, &FlowKey::output(ip.dst, Some(ip.src), skb.mark));
     let out = match &decided.result {
         Routed::Out(out) => out.clone(),
         // What a machine says to itself leaves by lo.
-        Routed::Local => OutRoute { dev: ns.interface(1).dev.clone(), next_hop: ip.dst },
-        Routed::None => {
+        Routed::Local => {
+            let lo = ns.interface(FlowKey::LOOPBACK);
+            OutRoute { dev: lo.dev.clone(), next_hop: ip.dst, mtu: lo.mtu }
+        }
+        Routed::Broadcast | Routed::Nowhere(_) => {
             let reason = DropReason::IpOutnoroutes;
-            let step = Step::new(Stage::Route, Decision::Drop(reason), &skb.packet).consulted(decided.local).ends();
-            return ctx.drop_with(topo, ns_id, &skb, step, reason);
+            let step = decided.noted(Step::new(Stage::Route, Decision::Drop(reason), &skb.packet));
+            return ctx.drop_with(topo, ns_id, &skb, step.ends(), reason);
         }
     };
     if let Some(next_hop) = decided.next_hop() {
         let decision = Decision::Route { dst: ip.dst, next_hop, chosen_src: Some(ip.src) };
-        let mut step = Step::new(Stage::Route, decision, &skb.packet).on(&out.dev.name).consulted(decided.local);
-        if let Some(main) = decided.main {
-            step = step.consulted(main);
-        }
-        ctx.record(topo, ns_id, &skb, step);
+        let step = Step::new(Stage::Route, decision, &skb.packet).on(&out.dev.name);
+        ctx.record(topo, ns_id, &skb, decided.noted(step));
     }
     hook::pass(topo, ns_id, Hook::Output, &out.dev, &skb, ctx);
     Next::Output(ns_id, skb, out)

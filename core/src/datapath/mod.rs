@@ -18,6 +18,7 @@ mod local_deliver;
 mod local_out;
 mod neighbour;
 mod route;
+mod source;
 mod tunnel;
 
 use std::net::IpAddr;
@@ -30,7 +31,8 @@ use crate::trace::{Decision, DropReason, Recorder, Stage, Step};
 use crate::wire::IcmpError;
 
 pub(crate) use neighbour::{RETRANS_TIME, ask_again};
-pub(crate) use route::{OutRoute, Routed, lookup as route_lookup, route_output};
+pub(crate) use route::{Decided, OutRoute, Routed, lookup as route_lookup, refusal, route_output};
+pub(crate) use source::is_refused as source_refused;
 
 /// The stage that a packet enters next.
 #[derive(Debug)]

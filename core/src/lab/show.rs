@@ -1,16 +1,15 @@
 //! Commands typed at a place, answered in the real tools' formats (iproute2 6.1).
 
+mod route;
+
 use std::fmt::Write as _;
-use std::net::IpAddr;
 
 use thiserror::Error;
 
 use super::build::prepare;
 use super::run::{RunError, resolve, trace_to_end};
 use super::{Lab, Run};
-use crate::datapath::{Routed, route_lookup, route_output};
-use crate::net::{FdbEntry, FdbTarget, Interface, InterfaceKind, NetNs, NsId, Route, RouteTable, Scope, Topology};
-use crate::trace::NextHop;
+use crate::net::{FdbEntry, FdbTarget, Interface, InterfaceKind, NetNs, NsId, Topology};
 
 /// Why a command has no answer.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -35,14 +34,16 @@ pub enum ShowError {
 }
 
 /// What can be typed.
-const COMMANDS: [&str; 7] = [
+const COMMANDS: [&str; 9] = [
     "ip addr",
     "ip link",
     "ip route",
-    "ip route show table local|main|all",
-    "ip route get ADDR",
+    "ip route show table TABLE",
+    "ip route get ADDR [from ADDR] [iif DEVICE] [mark MARK]",
+    "ip rule",
     "ip neigh",
     "bridge fdb",
+    "sysctl -a",
 ];
 
 /// Types `command` at `at`, on the machines as they are, or as `after` leaves them.
@@ -72,8 +73,13 @@ pub fn answer(topo: &Topology, at: NsId, command: &[&str]) -> Result<String, Sho
         ["ip", "link" | "l"] | ["ip", "link" | "l", "show" | "list"] => {
             ns.interfaces().iter().map(|interface| ip_link(interface, ns, topo)).collect()
         }
-        ["ip", "route" | "r", "get", address] => route_get(ns, address)?,
-        ["ip", "route" | "r", ref rest @ ..] => route_show(ns, rest)?,
+        ["ip", "route" | "r", "get", address, ref rest @ ..] => route::get(ns, address, rest)?,
+        ["ip", "route" | "r", ref rest @ ..] => route::show(ns, rest)?,
+        ["ip", "rule" | "ru", ref rest @ ..] => route::rules(ns, rest)?,
+        ["sysctl", "-a"] => {
+            let rows = ns.sysctls.rows(ns.interfaces());
+            rows.iter().map(|(path, value)| format!("{path} = {value}\n")).collect()
+        }
         ["ip", "neigh" | "neighbour" | "n"] | ["ip", "neigh" | "neighbour" | "n", "show" | "list"] => {
             ns.neighbours.rows().iter().map(|row| row.print() + "\n").collect()
         }
@@ -149,55 +155,6 @@ fn ip_addr(interface: &Interface, ns: &NetNs, topo: &Topology) -> String {
         );
     }
     text
-}
-
-/// Models iproute2 ip/iproute.c print_route.
-fn route_show(ns: &NetNs, words: &[&str]) -> Result<String, ShowError> {
-    let words = match words {
-        ["show" | "list", rest @ ..] => rest,
-        all => all,
-    };
-    // A route of a device without link says so, except that what is local needs none.
-    let line = |route: &Route| {
-        let is_down = route.scope != Scope::Host && !ns.has_carrier(route.dev.index);
-        format!("{route}{}\n", if is_down { "linkdown " } else { "" })
-    };
-    let print = |table: &RouteTable| table.rows().iter().map(line).collect::<String>();
-    // Where several tables are shown, the table follows the device.
-    let print_named = |table: &RouteTable, name: &str| -> String {
-        let name_it = |route: &Route| {
-            let dev = format!(" dev {} ", route.dev.name);
-            line(route).replacen(&dev, &format!("{dev}table {name} "), 1)
-        };
-        table.rows().iter().map(name_it).collect()
-    };
-    Ok(match words {
-        [] | ["table", "main"] => print(&ns.main),
-        ["table", "local"] => print(&ns.local),
-        ["table", "all"] => print(&ns.main) + &print_named(&ns.local, "local"),
-        ["table", other] => {
-            return Err(ShowError::Argument { found: (*other).to_owned(), expected: "table local, main or all" });
-        }
-        _ => return Err(ShowError::NoSuchCommand { found: format!("ip route {}", words.join(" ")) }),
-    })
-}
-
-/// Models iproute2 ip/iproute.c iproute_get.
-fn route_get(ns: &NetNs, address: &str) -> Result<String, ShowError> {
-    let dst: IpAddr =
-        address.parse().map_err(|_| ShowError::Argument { found: address.to_owned(), expected: "an IP address" })?;
-    let decided = route_lookup(ns, dst);
-    let Some((src, _)) = route_output(ns, dst) else {
-        return Ok("RTNETLINK answers: Network is unreachable\n".to_owned());
-    };
-    Ok(match (&decided.result, decided.next_hop()) {
-        (Routed::Local, _) => format!("local {dst} dev lo src {src} uid 0 \n    cache <local> \n"),
-        (_, Some(NextHop::Via { gateway, dev })) => {
-            format!("{dst} via {gateway} dev {dev} src {src} uid 0 \n    cache \n")
-        }
-        (_, Some(NextHop::Direct { dev })) => format!("{dst} dev {dev} src {src} uid 0 \n    cache \n"),
-        _ => "RTNETLINK answers: Network is unreachable\n".to_owned(),
-    })
 }
 
 /// Link addresses that an Ethernet device listens to besides its own: all-nodes and all-hosts.

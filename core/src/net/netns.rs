@@ -5,26 +5,12 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
+use super::fib::Tables;
 use super::{
     Defrag, DevRef, Fdb, FdbEntry, FdbTarget, IfAddress, Interface, InterfaceKind, NeighbourTable, Protocol, Route,
-    RouteKind, RouteTable, Scope, Sockets,
+    RouteKind, RouteTable, Rules, Scope, Sockets, Sysctls, TableId,
 };
 use crate::base::{Dice, MacAddr, Place, Writer};
-
-/// The kernel settings that the data path reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sysctls {
-    /// `net.ipv4.ip_forward`.
-    pub ip_forward: bool,
-    /// `net.ipv4.ip_default_ttl`.
-    pub ip_default_ttl: u8,
-}
-
-impl Default for Sysctls {
-    fn default() -> Self {
-        Self { ip_forward: false, ip_default_ttl: 64 }
-    }
-}
 
 /// A network namespace (`struct net`).
 #[derive(Clone, Debug)]
@@ -36,6 +22,9 @@ pub struct NetNs {
     pub local: RouteTable,
     /// Routing table `main`.
     pub main: RouteTable,
+    pub(super) tables: Tables,
+    /// Which table is read when.
+    pub rules: Rules,
     /// Neighbours.
     pub neighbours: NeighbourTable,
     /// Pieces of packets that wait for the others.
@@ -58,8 +47,10 @@ impl NetNs {
         let mut ns = Self {
             place: Arc::new(place),
             interfaces: Vec::new(),
-            local: RouteTable::new("local"),
-            main: RouteTable::new("main"),
+            local: RouteTable::new(TableId::LOCAL),
+            main: RouteTable::new(TableId::MAIN),
+            tables: Tables::new(),
+            rules: Rules::default(),
             neighbours: NeighbourTable::default(),
             defrag: Defrag::default(),
             sockets: Sockets::default(),
@@ -169,27 +160,22 @@ impl NetNs {
         let dev = interface.dev.clone();
         let addr = net.addr();
         let base = Route {
-            kind: RouteKind::Local,
-            dst: IpNet::from(addr),
-            gateway: None,
-            dev,
             protocol: Protocol::Kernel,
-            scope: Scope::Host,
             src: Some(addr),
-            onlink: false,
-            writer: Writer::Kernel,
+            ..Route::unicast(IpNet::from(addr), &dev, Writer::Kernel)
         };
-        self.local.add(base.clone());
+        let local = Route { kind: RouteKind::Local, scope: Scope::Host, ..base.clone() };
+        self.local.add(local.clone());
         if net.prefix_len() == net.max_prefix_len() {
             return;
         }
-        let broadcast = Route { kind: RouteKind::Broadcast, scope: Scope::Link, ..base.clone() };
         if is_loopback {
-            self.local.add(Route { dst: net.trunc(), ..base });
+            self.local.add(Route { dst: net.trunc(), ..local });
         } else {
-            self.main.add(Route { kind: RouteKind::Unicast, dst: net.trunc(), scope: Scope::Link, ..base });
+            self.main.add(Route { dst: net.trunc(), scope: Scope::Link, ..base.clone() });
         }
-        self.local.add(Route { dst: IpNet::from(net.broadcast()), ..broadcast });
+        let dst = IpNet::from(net.broadcast());
+        self.local.add(Route { kind: RouteKind::Broadcast, dst, scope: Scope::Link, ..base });
     }
 
     /// Makes `port` a port of `bridge`; the bridge notes the port's own address.
@@ -218,7 +204,7 @@ impl NetNs {
     /// Whether `ip` is an address of this namespace.
     #[must_use]
     pub fn is_local(&self, ip: IpAddr) -> bool {
-        self.local.lookup(ip).route().is_some_and(|route| route.kind == RouteKind::Local)
+        self.local.lookup(ip, 0).route().is_some_and(|route| route.kind == RouteKind::Local)
     }
 
     /// The source address for packets that leave by `index` towards `to`.

@@ -12,6 +12,8 @@ pub struct Skb {
     pub journey: JourneyId,
     /// Whether the bytes are a tunnel's envelope around the packet.
     pub outer: bool,
+    /// `skb->mark`: what rules of netfilter have written on it.
+    pub mark: u32,
     /// Of a packet that was put together from pieces on its way: the length of the largest, to which it is cut again.
     pub frag_max_size: Option<usize>,
 }
@@ -20,6 +22,6 @@ impl Skb {
     /// A packet that is in no tunnel.
     #[must_use]
     pub fn new(packet: Packet, journey: JourneyId) -> Self {
-        Self { packet, journey, outer: false, frag_max_size: None }
+        Self { packet, journey, outer: false, mark: 0, frag_max_size: None }
     }
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use crate::app::{self, Progress, Role, Segment, TcpEndpoint, TcpPlan};
 use crate::base::{Dice, Instant, Place};
 use crate::datapath::{self, Ctx, Effect, Next, Routed, Sender};
-use crate::net::{Listener, NsId, Skb, SocketLookup, SocketOwner, Topology, TransportProtocol};
+use crate::net::{FlowKey, Listener, NsId, Skb, SocketLookup, SocketOwner, Topology, TransportProtocol};
 use crate::trace::{Decision, Disposition, DropReason, MtuCheck, Recorder, RejectReason, Stage, Step, Trace};
 use crate::wire::{self, Icmp, IpSpec, Packet, Transport};
 
@@ -140,7 +140,8 @@ impl Simulator<'_> {
         let exchange = self.exchange;
         let ns = exchange.client;
         let Some((IpAddr::V4(src), mtu)) = datapath::route_output(self.topo.ns(ns), exchange.dst) else {
-            return self.refuse(ns, RejectReason::IcmpNetUnreach, None);
+            let reason = datapath::refusal(self.topo.ns(ns), exchange.dst);
+            return self.refuse(ns, reason, None);
         };
         let IpAddr::V4(dst) = exchange.dst else { return };
         self.listen_outside();
@@ -235,9 +236,9 @@ impl Simulator<'_> {
 
     /// The device that the client's packets leave by.
     fn way_out(&self, ns: NsId) -> Arc<str> {
-        match datapath::route_lookup(self.topo.ns(ns), self.exchange.dst).result {
+        match datapath::route_lookup(self.topo.ns(ns), &FlowKey::output(self.exchange.dst, None, 0)).result {
             Routed::Out(out) => out.dev.name,
-            Routed::Local | Routed::None => "lo".into(),
+            Routed::Local | Routed::Broadcast | Routed::Nowhere(_) => "lo".into(),
         }
     }
 
