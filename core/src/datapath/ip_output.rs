@@ -8,11 +8,7 @@ use crate::trace::{Decision, DropReason, Hook, MtuCheck, Stage, Step};
 
 pub(crate) fn ip_output(topo: &mut Topology, ns: NsId, skb: Skb, route: OutRoute, ctx: &mut Ctx<'_>) -> Next {
     hook::pass(topo, ns, Hook::Postrouting, &route.dev, &skb, ctx);
-    let check = MtuCheck {
-        device: route.dev.name.clone(),
-        mtu: route.mtu,
-        len: skb.packet.network_len(),
-    };
+    let check = MtuCheck { device: route.dev.name.clone(), mtu: route.mtu, len: skb.packet.network_len() };
     let (fits, mtu) = (check.fits(), check.mtu);
     let step = Step::new(Stage::Output, Decision::Fits, &skb.packet).on(&route.dev.name).mtu(check);
     let df = skb.packet.ip_header().is_some_and(|ip| ip.df);

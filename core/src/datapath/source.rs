@@ -41,12 +41,7 @@ pub(super) struct Refused {
 }
 
 /// Validates the source of a packet that came in by `dev`; `out` is its way on, if it is not for this machine.
-pub(super) fn validate(
-    ns: &NetNs,
-    dev: &DevRef,
-    (src, dst): Addresses,
-    out: Option<&OutRoute>,
-) -> Result<(), Refused> {
+pub(super) fn validate(ns: &NetNs, dev: &DevRef, (src, dst): Addresses, out: Option<&OutRoute>) -> Result<(), Refused> {
     let filter = ns.sysctls.rp_filter(&dev.name);
     let accepts_local = ns.sysctls.accepts_local(&dev.name);
     // A packet that goes back out where it came in may cause a redirect, which wants the full check.
@@ -83,3 +78,6 @@ pub(super) fn validate(
 fn reachable(is_reachable: bool) -> Result<(), DropReason> {
     if is_reachable { Ok(()) } else { Err(DropReason::IpRpfilter) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,9 +11,7 @@ use crate::base::{Place, Writer};
 use crate::k8s::cni::{ClusterNet, NodeNet, flannel};
 use crate::k8s::kubelet;
 use crate::k8s::objects::{Node, Pod};
-use crate::net::{
-    At, Conf, DevRef, InterfaceKind, NetNs, NsId, Route, SegmentId, Topology, Unfinished,
-};
+use crate::net::{At, Conf, DevRef, InterfaceKind, NetNs, NsId, Route, SegmentId, Topology, Unfinished};
 
 /// MTU of machines outside the cluster, and of the router's side towards them, in bytes.
 const OUTSIDE_MTU: usize = 1500;

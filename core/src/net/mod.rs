@@ -7,6 +7,7 @@ mod defrag;
 mod fdb;
 mod fib;
 mod interface;
+mod link;
 mod neighbour;
 mod netns;
 mod route;
@@ -17,8 +18,8 @@ mod sysctl;
 mod topology;
 
 pub use defrag::{Defrag, cut};
-pub use fib::FibDecision;
 pub use fdb::{Fdb, FdbEntry, FdbLookup, FdbTarget};
+pub use fib::FibDecision;
 pub use interface::{DevRef, IfAddress, Interface, InterfaceKind, Vxlan};
 pub use neighbour::{NUD_REACHABLE_TIME, NeighbourEntry, NeighbourLookup, NeighbourTable, Nud};
 pub use netns::NetNs;

@@ -110,6 +110,13 @@ impl NeighbourTable {
         self.take_waiting(ip, dev)
     }
 
+    /// Forgets the neighbours on the device with this index, and what waits for them.
+    pub fn flush(&mut self, index: u32, keep_permanent: bool) {
+        let is_kept = |row: &NeighbourEntry| keep_permanent && row.state == Nud::Permanent;
+        Arc::make_mut(&mut self.rows).retain(|row| row.dev.index != index || is_kept(row));
+        self.waiting.retain(|(other, ..)| *other != index);
+    }
+
     /// Whether an answer for `ip` is awaited.
     #[must_use]
     pub fn is_asking(&self, ip: IpAddr, dev: &DevRef) -> bool {

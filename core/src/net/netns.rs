@@ -83,6 +83,7 @@ impl NetNs {
             mac,
             mtu,
             up: true,
+            peer_up: true,
             kind,
             addresses: Vec::new(),
             master: None,
@@ -142,12 +143,37 @@ impl NetNs {
         self.interfaces.iter().filter(move |port| port.master.as_ref().is_some_and(|master| master.index == bridge))
     }
 
-    /// Whether the device has a link: a bridge has one while one of its ports is up.
+    /// Whether the device has a link: a bridge has one while one of its ports has.
     #[must_use]
     pub fn has_carrier(&self, index: u32) -> bool {
+        let has_link = |interface: &Interface| interface.up && interface.peer_up;
         let interface = self.interface(index);
         let is_bridge = matches!(interface.kind, InterfaceKind::Bridge { .. });
-        interface.up && (!is_bridge || self.ports(index).any(|port| port.up))
+        has_link(interface) && (!is_bridge || self.ports(index).any(has_link))
+    }
+
+    /// Takes out the routes of every table that are not to be kept.
+    pub(super) fn retain_routes(&mut self, keep: impl Fn(&Route) -> bool) {
+        for table in self.tables.values_mut().chain([&mut self.main, &mut self.local]) {
+            table.retain(&keep);
+        }
+    }
+
+    /// Adds the routes again that follow from the addresses of a device.
+    pub(super) fn restore_routes(&mut self, index: u32) {
+        let addresses = std::mem::take(&mut self.interface_mut(index).addresses);
+        self.local.retain(|route| route.dev.as_ref().is_none_or(|dev| dev.index != index));
+        for IfAddress { net, writer } in addresses {
+            self.add_address(index, net, writer);
+        }
+    }
+
+    /// Forgets who is behind a bridge port.
+    pub(super) fn forget_port(&mut self, port: u32) {
+        let master = self.interface(port).master.clone();
+        if let Some(fdb) = master.and_then(|bridge| self.fdb_mut(bridge.index)) {
+            fdb.forget(port);
+        }
     }
 
     /// Gives a device an address; the kernel adds the routes that follow from it.

@@ -319,8 +319,7 @@ mod tests {
     #[test]
     fn the_larger_of_all_and_the_device_filters() {
         for (all, device, filter) in [("0", "0", 0), ("0", "1", 1), ("1", "0", 1), ("2", "1", 2), ("1", "2", 2)] {
-            let sysctls =
-                set(&[("net.ipv4.conf.all.rp_filter", all), ("net.ipv4.conf.flannel.1.rp_filter", device)]);
+            let sysctls = set(&[("net.ipv4.conf.all.rp_filter", all), ("net.ipv4.conf.flannel.1.rp_filter", device)]);
             assert_eq!(sysctls.rp_filter("flannel.1"), filter, "all {all}, device {device}");
         }
     }
@@ -344,11 +343,7 @@ mod tests {
             ("net.ipv4.conf.all.proxy_arp", "2", value("0 or 1")),
             ("net.ipv4.ip_forward", "yes", value("0 or 1")),
             ("net.ipv4.ip_default_ttl", "256", value("a number 1-255")),
-            (
-                "net.ipv4.ip_local_port_range",
-                "60999 32768",
-                value("the first and the last port, like \"32768 60999\""),
-            ),
+            ("net.ipv4.ip_local_port_range", "60999 32768", value("the first and the last port, like \"32768 60999\"")),
         ];
         for (path, text, error) in cases {
             assert_eq!(Sysctls::default().set(path, text), Err(error), "{path} = {text}");

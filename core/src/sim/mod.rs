@@ -5,6 +5,8 @@
 //! same come in twice, the same trace comes out twice.
 
 mod exchange;
+#[cfg(test)]
+mod hand_built;
 mod queue;
 
 use std::collections::BTreeMap;
@@ -51,7 +53,7 @@ pub fn run_to_end(topo: Topology, exchange: &Exchange) -> (Trace, Topology) {
     };
     sim.start();
     while let Some((time, event)) = sim.queue.pop() {
-        if sim.recorder.n_steps() >= datapath::STEP_BUDGET {
+        if matches!(sim.outcome.dropped, Some((DropReason::FabricLoop, _))) {
             break;
         }
         sim.now = time;

@@ -81,6 +81,8 @@ pub enum DropReason {
     VxlanNoRemote,
     /// The device is down.
     DevReady,
+    /// The device has no link: its queue drops everything.
+    QdiscDrop,
     /// No route for a packet that this machine sends.
     IpOutnoroutes,
     /// A NIC or a switch of the fabric takes no frame of that size.
@@ -187,6 +189,7 @@ impl DropReason {
             Self::VxlanVniNotFound => "VXLAN_VNI_NOT_FOUND",
             Self::VxlanNoRemote => "VXLAN_NO_REMOTE",
             Self::DevReady => "DEV_READY",
+            Self::QdiscDrop => "QDISC_DROP",
             Self::IpOutnoroutes => "IP_OUTNOROUTES",
             Self::FabricMtu => "FABRIC_MTU",
             Self::FabricFiltered => "FABRIC_FILTERED",

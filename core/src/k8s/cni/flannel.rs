@@ -9,9 +9,7 @@ use ipnet::IpNet;
 
 use super::{ClusterNet, CniMode, NodeNet, veth_name};
 use crate::base::{MacAddr, Place, Writer};
-use crate::net::{
-    At, DevRef, Fdb, FdbEntry, FdbTarget, InterfaceKind, NetNs, NsId, Route, Topology, Vxlan,
-};
+use crate::net::{At, DevRef, Fdb, FdbEntry, FdbTarget, InterfaceKind, NetNs, NsId, Route, Topology, Vxlan};
 
 /// Bytes that VXLAN adds above the link header: inner Ethernet 14, VXLAN 8, UDP 8, IPv4 20.
 pub const VXLAN_OVERHEAD: usize = 50;

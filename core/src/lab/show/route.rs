@@ -15,9 +15,8 @@ pub(super) fn show(ns: &NetNs, words: &[&str]) -> Result<String, ShowError> {
         all => all,
     };
     // A route of a device without link says so, except that what is local needs none.
-    let is_linkdown = |route: &Route| {
-        route.scope != Scope::Host && route.dev.as_ref().is_some_and(|dev| !ns.has_carrier(dev.index))
-    };
+    let is_linkdown =
+        |route: &Route| route.scope != Scope::Host && route.dev.as_ref().is_some_and(|dev| !ns.has_carrier(dev.index));
     let wanted = match words {
         [] => TableId::MAIN,
         // Where several tables are shown, the table follows the device.
@@ -72,7 +71,8 @@ impl Question {
             match pair {
                 ["from", source] => question.from = Some(ip(source)?),
                 ["iif", name] => {
-                    let wrong = || ShowError::Argument { found: (*name).to_owned(), expected: "a device of this place" };
+                    let wrong =
+                        || ShowError::Argument { found: (*name).to_owned(), expected: "a device of this place" };
                     let interface = ns.interface_named(name).ok_or_else(wrong)?;
                     question.iif = Some((interface.dev.index, (*name).to_owned()));
                 }
@@ -141,7 +141,7 @@ fn print(ns: &NetNs, question: &Question, decided: &Decided) -> String {
             let dev = decided.fib.route().and_then(|route| route.dev.as_ref()).map_or("lo", |dev| &dev.name);
             ("broadcast ", "<local,brd> ", if iif.is_some() { "lo" } else { dev }, None)
         }
-        Routed::Out(out) => ("", "", &*out.dev.name, Some(out.next_hop).filter(|next_hop| next_hop != dst)),
+        Routed::Out(out) => ("", "", &*out.dev.name, decided.fib.route().and_then(|route| route.gateway)),
         Routed::Nowhere(_) => return String::new(),
     };
     // Without rules of its own a namespace has one trie for local and main.
