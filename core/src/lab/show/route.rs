@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use super::ShowError;
-use crate::datapath::{Decided, Routed, route_lookup, route_output, source_refused};
+use crate::datapath::{Decided, Routed, route_lookup, source_refused};
 use crate::net::{FibError, FlowKey, NetNs, Route, RuleAction, Scope, TableId};
 
 /// Models iproute_list and print_route.
@@ -53,15 +53,15 @@ pub(super) fn rules(ns: &NetNs, words: &[&str]) -> Result<String, ShowError> {
 }
 
 /// What `ip route get` asks for.
-struct Question {
+struct Question<'a> {
     dst: IpAddr,
     from: Option<IpAddr>,
-    iif: Option<(u32, String)>,
+    iif: Option<&'a str>,
     mark: u32,
 }
 
-impl Question {
-    fn parse(ns: &NetNs, address: &str, words: &[&str]) -> Result<Self, ShowError> {
+impl<'a> Question<'a> {
+    fn parse(address: &str, words: &[&'a str]) -> Result<Self, ShowError> {
         let ip = |text: &str| {
             let wrong = || ShowError::Argument { found: text.to_owned(), expected: "an IP address" };
             text.parse::<IpAddr>().map_err(|_| wrong())
@@ -70,12 +70,7 @@ impl Question {
         for pair in words.chunks(2) {
             match pair {
                 ["from", source] => question.from = Some(ip(source)?),
-                ["iif", name] => {
-                    let wrong =
-                        || ShowError::Argument { found: (*name).to_owned(), expected: "a device of this place" };
-                    let interface = ns.interface_named(name).ok_or_else(wrong)?;
-                    question.iif = Some((interface.dev.index, (*name).to_owned()));
-                }
+                ["iif", name] => question.iif = Some(*name),
                 ["mark", mark] => {
                     let number = match mark.strip_prefix("0x") {
                         Some(hex) => u32::from_str_radix(hex, 16),
@@ -93,15 +88,16 @@ impl Question {
 
 /// Models iproute_get.
 pub(super) fn get(ns: &NetNs, address: &str, words: &[&str]) -> Result<String, ShowError> {
-    let question = Question::parse(ns, address, words)?;
+    let question = Question::parse(address, words)?;
     let Question { dst, from, iif, mark } = &question;
-    let flow = match iif {
-        Some((index, _)) => FlowKey { src: *from, iif: *index, ..FlowKey::output(*dst, None, *mark) },
-        None => FlowKey::output(*dst, *from, *mark),
+    let iif = match iif.map(|name| ns.interface_named(name).ok_or(name)).transpose() {
+        Ok(interface) => interface.map(|interface| interface.dev.index),
+        Err(name) => return Ok(format!("Cannot find device \"{name}\"\n")),
     };
+    let flow = FlowKey { iif: iif.unwrap_or(FlowKey::LOOPBACK), ..FlowKey::output(*dst, *from, *mark) };
     let decided = route_lookup(ns, &flow);
     let error = match (iif, from) {
-        (Some((index, _)), _) => input_error(ns, &decided, &flow, *index),
+        (Some(index), _) => input_error(ns, &decided, &flow, index),
         // A socket is bound to an own address.
         (None, Some(from)) if !ns.is_local(*from) => Some("Network is unreachable"),
         _ => output_error(&decided),
@@ -133,7 +129,7 @@ fn input_error(ns: &NetNs, decided: &Decided, flow: &FlowKey, index: u32) -> Opt
     flow.src.is_some_and(|src| source_refused(ns, dev, src, flow.dst, out)).then_some("Invalid argument")
 }
 
-fn print(ns: &NetNs, question: &Question, decided: &Decided) -> String {
+fn print(ns: &NetNs, question: &Question<'_>, decided: &Decided) -> String {
     let Question { dst, from, iif, mark } = question;
     let (kind, flags, dev, gateway) = match &decided.result {
         Routed::Local => ("local ", "<local> ", "lo", None),
@@ -151,7 +147,7 @@ fn print(ns: &NetNs, question: &Question, decided: &Decided) -> String {
     let src = match (from, iif) {
         (None, None) => decided.fib.route().and_then(|route| route.src).or_else(|| match &decided.result {
             Routed::Out(out) => ns.select_address(out.dev.index, out.next_hop),
-            _ => route_output(ns, *dst).map(|(src, _)| src),
+            _ => Some(*dst),
         }),
         _ => None,
     };
@@ -172,7 +168,7 @@ fn print(ns: &NetNs, question: &Question, decided: &Decided) -> String {
         if iif.is_none() { "uid 0 " } else { "" }.to_owned(),
         format!("\n    cache {flags}"),
         word("mtu", mtu.map(|it| it.to_string())),
-        word("iif", iif.as_ref().map(|(_, name)| name.clone())),
+        word("iif", iif.map(str::to_owned)),
         "\n".to_owned(),
     ]
     .concat()
