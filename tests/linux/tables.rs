@@ -3,6 +3,7 @@
 //! | set aside | why |
 //! |---|---|
 //! | the order of the rows of `ip neigh`, and of the rows of a VXLAN device in `bridge fdb` | hash tables keyed at boot |
+//! | of `sysctl -a`, settings that the simulator does not know | it says which it knows |
 //! | of a NIC in `ip link` and `ip addr`: `@ifN`, the queueing discipline, `link-netns` | it is realised as the end of a cable to a namespace that switches |
 //! | the name behind `link-netns` | the realised namespaces carry a process number; it is replaced by the place's reference |
 
@@ -20,7 +21,7 @@ use crate::{Mode, agree, labs, recorded};
 pub(crate) type Tables = BTreeMap<String, BTreeMap<String, Vec<String>>>;
 
 /// What can be asked before anything has happened; the addresses are the labs'.
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 19] = [
     "ip addr",
     "ip link",
     "ip route",
@@ -39,6 +40,7 @@ const COMMANDS: [&str; 18] = [
     "ip route get 10.244.1.2 from 10.244.0.2 iif cbr0",
     "ip route get 172.18.0.2 from 10.244.0.2 iif cbr0 mark 0x4000",
     "ip rule",
+    "sysctl -a",
 ];
 
 /// What the kernel's side prints.
@@ -46,7 +48,11 @@ pub(crate) fn of_kernel(topo: &Topology, realised: &Realised, commands: &[&str])
     let print = |at: usize, ns: &NetNs, command: &str| {
         let words: Vec<&str> = command.split(' ').collect();
         let text = realised.rename(topo, &realised.places[at].output(&words));
-        if matches!(command, "ip addr" | "ip link") { as_nics(&text, ns) } else { text }
+        match command {
+            "ip addr" | "ip link" => as_nics(&text, ns),
+            "sysctl -a" => known(&text, ns),
+            _ => text,
+        }
     };
     let places = topo.namespaces().enumerate();
     places.map(|(at, ns)| (ns.place.to_string(), each(commands, |command| print(at, ns, command)))).collect()
@@ -73,6 +79,14 @@ fn each(commands: &[&str], print: impl Fn(&str) -> String) -> BTreeMap<String, V
         ((*command).to_owned(), rows)
     });
     rows.filter(|(_, rows)| !rows.is_empty()).collect()
+}
+
+/// The settings that the simulator has too.
+fn known(text: &str, ns: &NetNs) -> String {
+    let rows = ns.sysctls.rows(ns.interfaces());
+    let is_known =
+        |line: &&str| line.split_once(" = ").is_some_and(|(path, _)| rows.iter().any(|(known, _)| known == path));
+    text.lines().filter(is_known).map(|line| line.to_owned() + "\n").collect()
 }
 
 /// Takes off a NIC's lines what makes it the end of a cable.

@@ -41,7 +41,7 @@ pub(crate) fn ip_rcv(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>) -
     let step = |decision| decided.noted(Step::new(Stage::Route, decision, &skb.packet).on(&dev.name));
     if (out.is_some() || matches!(decided.result, Routed::Local | Routed::Broadcast))
         && !is_own
-        && let Err(refused) = source::validate(ns, &dev, (ip.src, ip.dst), out.as_ref())
+        && let Some(refused) = source::validate(ns, &dev, (ip.src, ip.dst), out.as_ref())
     {
         let step = step(Decision::Drop(refused.reason));
         let step = refused.way_back.iter().fold(step, |step, back| consulted(back, step));

@@ -18,7 +18,7 @@ type Addresses = (IpAddr, IpAddr);
 
 /// Whether a packet from `src` to `dst` is refused by `dev`; `out` is its way on.
 pub(crate) fn is_refused(ns: &NetNs, dev: &DevRef, src: IpAddr, dst: IpAddr, out: Option<&OutRoute>) -> bool {
-    martian(ns, dev, (src, dst)).is_some() || validate(ns, dev, (src, dst), out).is_err()
+    martian(ns, dev, (src, dst)).is_some() || validate(ns, dev, (src, dst), out).is_some()
 }
 
 /// What is refused without looking anything up.
@@ -40,22 +40,19 @@ pub(super) struct Refused {
     pub way_back: Option<FibDecision>,
 }
 
-/// Validates the source of a packet that came in by `dev`; `out` is its way on, if it is not for this machine.
-pub(super) fn validate(ns: &NetNs, dev: &DevRef, (src, dst): Addresses, out: Option<&OutRoute>) -> Result<(), Refused> {
+/// What is wrong with the source of a packet that came in by `dev`; `out` is its way on, if it is not for this machine.
+pub(super) fn validate(ns: &NetNs, dev: &DevRef, (src, dst): Addresses, out: Option<&OutRoute>) -> Option<Refused> {
     let filter = ns.sysctls.rp_filter(&dev.name);
     let accepts_local = ns.sysctls.accepts_local(&dev.name);
     // A packet that goes back out where it came in may cause a redirect, which wants the full check.
     let is_hairpin = out.is_some_and(|out| out.dev.index == dev.index);
     if filter == 0 && !is_hairpin {
         if accepts_local {
-            return Ok(());
+            return None;
         }
         if !ns.rules.has_custom() {
             let is_own = ns.interfaces().iter().flat_map(|it| &it.addresses).any(|own| own.net.addr() == src);
-            return match is_own {
-                true => Err(Refused { reason: DropReason::IpLocalSource, way_back: None }),
-                false => Ok(()),
-            };
+            return is_own.then_some(Refused { reason: DropReason::IpLocalSource, way_back: None });
         }
     }
     let back = ns.fib_lookup(&FlowKey::input(src, dst, out.map_or(FlowKey::LOOPBACK, |it| it.dev.index), 0));
@@ -72,7 +69,7 @@ pub(super) fn validate(ns: &NetNs, dev: &DevRef, (src, dst): Addresses, out: Opt
             _ => Err(DropReason::IpInvalidSource),
         },
     };
-    verdict.map_err(|reason| Refused { reason, way_back: Some(back) })
+    verdict.err().map(|reason| Refused { reason, way_back: Some(back) })
 }
 
 fn reachable(is_reachable: bool) -> Result<(), DropReason> {

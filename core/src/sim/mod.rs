@@ -29,8 +29,6 @@ use queue::{Event, Queue};
 const SEGMENT_SPACING: Duration = Duration::from_micros(500);
 /// Time that an application takes to answer.
 const ANSWER_DELAY: Duration = Duration::from_micros(20);
-/// First port that a client may get: `net.ipv4.ip_local_port_range`.
-const EPHEMERAL_PORTS: (u32, u32) = (32768, 60999);
 
 /// Runs one exchange to its end.
 #[must_use]
@@ -214,8 +212,9 @@ impl Simulator<'_> {
     }
 
     fn ephemeral_port(&mut self) -> u16 {
-        let (first, last) = EPHEMERAL_PORTS;
-        u16::try_from(first + self.dice.below(last - first + 1)).unwrap_or(u16::MAX)
+        let (first, last) = self.topo.ns(self.exchange.client).sysctls.ip_local_port_range;
+        let n_ports = u32::from(last - first) + 1;
+        u16::try_from(u32::from(first) + self.dice.below(n_ports)).unwrap_or(u16::MAX)
     }
 
     /// The client's own kernel says no: no frame appears anywhere.

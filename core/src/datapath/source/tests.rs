@@ -24,7 +24,7 @@ fn verdict(ns: &NetNs, src: &str, dst: &str) -> &'static str {
     let dev = &ns.interface(2).dev;
     match martian(ns, dev, addresses) {
         Some(reason) => reason.name(),
-        None => validate(ns, dev, addresses, None).map_or_else(|it| it.reason.name(), |()| "delivered"),
+        None => validate(ns, dev, addresses, None).map_or("delivered", |it| it.reason.name()),
     }
 }
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use super::ShowError;
 use crate::datapath::{Decided, Routed, route_lookup, source_refused};
-use crate::net::{FibError, FlowKey, NetNs, Route, RuleAction, Scope, TableId};
+use crate::net::{FibError, FibLookup, FlowKey, NetNs, Route, RuleAction, Scope, TableId};
 
 /// Models iproute_list and print_route.
 pub(super) fn show(ns: &NetNs, words: &[&str]) -> Result<String, ShowError> {
@@ -141,7 +141,7 @@ fn print(ns: &NetNs, question: &Question<'_>, decided: &Decided) -> String {
         Routed::Nowhere(_) => return String::new(),
     };
     // Without rules of its own a namespace has one trie for local and main.
-    let table = decided.fib.result.as_ref().ok().map(|lookup| lookup.table());
+    let table = decided.fib.result.as_ref().ok().map(FibLookup::table);
     let table = table.filter(|id| *id != TableId::MAIN && (*id != TableId::LOCAL || ns.rules.has_custom()));
     let word = |name: &str, value: Option<String>| value.map(|it| format!("{name} {it} ")).unwrap_or_default();
     let src = match (from, iif) {
