@@ -42,11 +42,11 @@ pub(crate) struct Realised {
 }
 
 impl Realised {
-    /// Builds `topo`.
-    pub(crate) fn new(topo: &Topology) -> Self {
+    /// Builds `topo`. Where rules draw, `chosen` is the endpoint that they draw, as `10.244.1.2:8080`.
+    pub(crate) fn new(topo: &Topology, chosen: Option<&str>) -> Self {
         let places = topo.namespaces().map(|_| KernelNs::new()).collect();
         let realised = Self { places, switch: KernelNs::new() };
-        realised.set_kernels(topo);
+        realised.set_kernels(topo, chosen);
         realised.add_devices(topo);
         realised.set_devices(topo);
         for (ns, kernel) in topo.namespaces().zip(&realised.places) {
@@ -66,15 +66,19 @@ impl Realised {
         })
     }
 
-    fn set_kernels(&self, topo: &Topology) {
+    fn set_kernels(&self, topo: &Topology, chosen: Option<&str>) {
         for (path, value) in SYSCTLS {
             self.places.iter().chain([&self.switch]).for_each(|kernel| kernel.sysctl(path, value));
         }
         for (ns, kernel) in topo.namespaces().zip(&self.places) {
             if ns.has_netfilter {
                 kernel.sysctl("net/bridge/bridge-nf-call-arptables", "1");
-                // A node tracks connections, and so puts fragments together; it does so while a rule asks for it.
-                kernel.output(&["iptables", "-A", "FORWARD", "-m", "conntrack", "--ctstate", "INVALID"]);
+                let sets = ns.netfilter.sets.save();
+                if !sets.is_empty() {
+                    kernel.load(&["ipset", "restore"], &sets);
+                }
+                let rules = with_loaded_dice(&ns.netfilter.iptables_save(None), chosen);
+                kernel.load(&["iptables-restore"], &rules);
             }
             // ip_forward sets what all devices have, so it comes first.
             let mut rows = ns.sysctls.rows(&[]);
@@ -160,6 +164,23 @@ fn file(path: &str) -> String {
         other => other,
     };
     path.chars().map(swap).collect()
+}
+
+/// The same rules with every draw between endpoints decided: for `chosen`, if it is among them.
+fn with_loaded_dice(rules: &str, chosen: Option<&str>) -> String {
+    let Some(chosen) = chosen else { return rules.to_owned() };
+    let leads_there = |line: &str| line.ends_with(&format!("--to-destination {chosen}"));
+    let chains: Vec<&str> =
+        rules.lines().filter(|line| leads_there(line)).filter_map(|line| line.split(' ').nth(1)).collect();
+    let load = |line: &str| match line.split_once(" --probability ") {
+        Some((before, after)) => {
+            let (_, target) = after.split_once(' ').unwrap_or_default();
+            let is_chosen = chains.iter().any(|chain| target.ends_with(chain));
+            format!("{before} --probability {} {target}\n", if is_chosen { "1.0" } else { "0.0" })
+        }
+        None => format!("{line}\n"),
+    };
+    rules.lines().map(load).collect()
 }
 
 fn replace_word(line: &str, from: &str, to: &str) -> String {

@@ -124,7 +124,7 @@ fn judge_topology(name: &str, topo: &Topology, commands: &[&str]) {
     let linux = match mode {
         Mode::Recorded => recorded::read(name),
         Mode::Live | Mode::Record => {
-            Observed { tables: of_kernel(topo, &Realised::new(topo), commands), ..Observed::default() }
+            Observed { tables: of_kernel(topo, &Realised::new(topo, None), commands), ..Observed::default() }
         }
     };
     if mode == Mode::Record {

@@ -4,8 +4,11 @@
 //! lookup of the way back, for source validation, is in the trace only where it refuses.
 //! Not modelled: IP options, delivery of broadcasts.
 
+use std::ops::ControlFlow;
+
+use super::hook::{self, Way};
 use super::route::{Decided, Routed, consulted, lookup};
-use super::{Ctx, Next, fragment, hook, source};
+use super::{Ctx, Next, fragment, source};
 use crate::net::{At, FibError, FlowKey, InterfaceKind, Skb, Topology};
 use crate::trace::{Decision, DropReason, Hook, Stage, Step};
 use crate::wire::IcmpError;
@@ -24,7 +27,14 @@ pub(crate) fn ip_rcv(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>) -
     if skb.packet.ip_header().is_none() {
         return ctx.drop(topo, at.ns, &skb, Stage::Rx, &dev, DropReason::IpInhdr);
     }
-    hook::pass(topo, at.ns, Hook::Prerouting, &dev, &skb, ctx);
+    // What came in by a bridge has passed the hook at its port (ip_sabotage_in).
+    let skb = match skb.physin {
+        Some(_) => skb,
+        None => match hook::pass(topo, at.ns, Hook::Prerouting, Way::by(&dev), skb, ctx) {
+            ControlFlow::Continue(skb) => skb,
+            ControlFlow::Break(next) => return next,
+        },
+    };
     let ns = topo.ns(at.ns);
     let Some(ip) = skb.packet.ip_header() else { return Next::Done };
     // What came out of lo was routed when it was sent, and keeps that route.

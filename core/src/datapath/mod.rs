@@ -41,6 +41,8 @@ pub(crate) enum Next {
     LinkRx(At, Skb),
     /// A frame arrives at a port of a bridge.
     BridgeRx(At, Skb),
+    /// A bridge forwards a frame that came in by a port, netfilter having seen it.
+    BridgeForward(At, Skb),
     /// The machine itself sends a frame through its bridge.
     BridgeTx(At, Skb),
     /// An ARP packet arrives.
@@ -57,6 +59,8 @@ pub(crate) enum Next {
     Output(NsId, Skb, OutRoute),
     /// A packet cannot go on, and its sender is to be told.
     IcmpSend(NsId, Skb, IcmpError),
+    /// A TCP segment is answered with a reset.
+    ResetSend(NsId, Skb),
     /// An IP packet needs a link address.
     Neighbour(NsId, Skb, OutRoute),
     /// A frame is handed to a device.
@@ -79,6 +83,7 @@ impl Next {
         match self {
             Self::LinkRx(at, skb)
             | Self::BridgeRx(at, skb)
+            | Self::BridgeForward(at, skb)
             | Self::BridgeTx(at, skb)
             | Self::Arp(at, skb)
             | Self::IpRcv(at, skb)
@@ -91,6 +96,7 @@ impl Next {
             Self::LocalOut(ns, skb, _)
             | Self::Output(ns, skb, _)
             | Self::IcmpSend(ns, skb, _)
+            | Self::ResetSend(ns, skb)
             | Self::Neighbour(ns, skb, _) => Some((*ns, skb)),
             Self::Many(nexts) => nexts.iter().find_map(Self::skb),
             Self::Done => None,
@@ -231,6 +237,7 @@ pub(crate) fn dispatch(topo: &mut Topology, next: Next, ctx: &mut Ctx<'_>) {
         stack.push(match next {
             Next::LinkRx(at, skb) => link_rx::link_rx(topo, at, skb, ctx),
             Next::BridgeRx(at, skb) => bridge::bridge_rx(topo, at, skb, ctx),
+            Next::BridgeForward(at, skb) => bridge::bridge_forward(topo, at, skb, ctx),
             Next::BridgeTx(at, skb) => bridge::bridge_tx(topo, at, skb, ctx),
             Next::Arp(at, skb) => arp::arp_rcv(topo, at, &skb, ctx),
             Next::IpRcv(at, skb) => ip_rcv::ip_rcv(topo, at, skb, ctx),
@@ -239,6 +246,7 @@ pub(crate) fn dispatch(topo: &mut Topology, next: Next, ctx: &mut Ctx<'_>) {
             Next::LocalOut(ns, skb, sender) => local_out::local_out(topo, ns, skb, &sender, ctx),
             Next::Output(ns, skb, route) => ip_output::ip_output(topo, ns, skb, route, ctx),
             Next::IcmpSend(ns, skb, error) => icmp::icmp_send(topo, ns, &skb, error, ctx),
+            Next::ResetSend(ns, skb) => local_deliver::reset_send(topo, ns, &skb, ctx),
             Next::Neighbour(ns, skb, route) => neighbour::resolve(topo, ns, skb, &route, ctx),
             Next::LinkTx(at, skb) => link_tx::link_tx(topo, at, skb, ctx),
             Next::HardXmit(at, skb) => link_tx::hard_xmit(topo, at, skb, ctx),

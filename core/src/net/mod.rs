@@ -4,6 +4,7 @@
 //! [`crate::datapath`]. No packet moves in this layer.
 
 mod defrag;
+mod facts;
 mod fdb;
 mod fib;
 mod interface;
@@ -18,11 +19,13 @@ mod sysctl;
 mod topology;
 
 pub use defrag::{Defrag, cut};
+pub use facts::KernelFacts;
 pub use fdb::{Fdb, FdbEntry, FdbLookup, FdbTarget};
 pub use fib::FibDecision;
 pub use interface::{DevRef, IfAddress, Interface, InterfaceKind, Vxlan};
 pub use neighbour::{NUD_REACHABLE_TIME, NeighbourEntry, NeighbourLookup, NeighbourTable, Nud};
 pub use netns::NetNs;
+use netns::select_address;
 pub use route::{FibError, FibLookup, Protocol, Route, RouteKind, RouteTable, Scope, TableId};
 pub use rule::{FlowKey, Rule, RuleAction, RuleLookup, Rules};
 pub use skb::Skb;
