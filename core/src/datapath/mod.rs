@@ -30,7 +30,7 @@ use crate::net::{At, DevRef, NsId, Skb, SocketLookup, Topology};
 use crate::trace::{Decision, DropReason, Recorder, Stage, Step};
 use crate::wire::IcmpError;
 
-pub(crate) use neighbour::{RETRANS_TIME, ask_again};
+pub(crate) use neighbour::{DELAY_PROBE_TIME, RETRANS_TIME, ask_again, delay_over};
 pub(crate) use route::{Decided, OutRoute, Routed, lookup as route_lookup, refusal, route_output};
 pub(crate) use source::is_refused as source_refused;
 
@@ -146,6 +146,15 @@ pub(crate) enum Effect {
         ip: IpAddr,
         /// How often it was asked.
         n_asked: u32,
+    },
+    /// A neighbour must be probed if nothing has confirmed it after [`DELAY_PROBE_TIME`].
+    DelayBegins {
+        /// The namespace.
+        ns: NsId,
+        /// The device it is on.
+        dev: DevRef,
+        /// The neighbour.
+        ip: IpAddr,
     },
     /// A packet was dropped.
     Dropped {

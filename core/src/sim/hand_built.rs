@@ -216,3 +216,11 @@ fn a_device_that_goes_down_takes_its_routes_along_and_its_peer_keeps_them() {
     lab.topo.set_up(eth1, true);
     assert_eq!(main(&lab), before, "connected routes come back");
 }
+
+#[test]
+fn what_a_kernel_does_when_everybody_has_gone_home_does_not_keep_a_run_going() {
+    let (lab, [a, _, _]) = two_behind_a_router();
+    let trace = lab.ping(a, "10.0.2.2");
+    // Both b and r answer by an entry that they only overheard, and would probe it five seconds later.
+    assert!(trace.frames.iter().all(|frame| frame.time.elapsed().as_millis() < 1));
+}

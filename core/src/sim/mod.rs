@@ -101,6 +101,12 @@ impl Simulator<'_> {
                     datapath::dispatch(topo, next, ctx);
                 });
             }
+            Event::DelayOver { ns, dev, ip } => {
+                self.with_ctx(|topo, ctx| {
+                    let next = datapath::delay_over(topo, ns, &dev, ip, ctx);
+                    datapath::dispatch(topo, next, ctx);
+                });
+            }
             Event::SendSegment { key, segment } => self.send_segment(key, segment),
             Event::SendDatagram { ns, packet, flow, name, program } => {
                 let journey = self.recorder.journey(flow, name);
@@ -127,6 +133,9 @@ impl Simulator<'_> {
             Effect::AskAgain { ns, dev, ip, n_asked } => {
                 let time = self.now + datapath::RETRANS_TIME;
                 self.queue.push(time, Event::AskAgain { ns, dev, ip, n_asked });
+            }
+            Effect::DelayBegins { ns, dev, ip } => {
+                self.queue.push(self.now + datapath::DELAY_PROBE_TIME, Event::DelayOver { ns, dev, ip });
             }
             Effect::Dropped { ns, reason } => {
                 self.outcome.dropped = Some((reason, (*self.topo.ns(ns).place).clone()));
