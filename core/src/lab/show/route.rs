@@ -4,12 +4,12 @@
 
 use std::net::IpAddr;
 
-use super::ShowError;
+use super::{Line, ShowError, unsigned};
 use crate::datapath::{Decided, Routed, route_lookup, source_refused};
 use crate::net::{FibError, FibLookup, FlowKey, NetNs, Route, RuleAction, Scope, TableId};
 
 /// Models iproute_list and print_route.
-pub(super) fn show(ns: &NetNs, words: &[&str]) -> Result<String, ShowError> {
+pub(super) fn show(ns: &NetNs, words: &[&str]) -> Result<Vec<Line>, ShowError> {
     let words = match words {
         ["show" | "list", rest @ ..] => rest,
         all => all,
@@ -17,6 +17,7 @@ pub(super) fn show(ns: &NetNs, words: &[&str]) -> Result<String, ShowError> {
     // A route of a device without link says so, except that what is local needs none.
     let is_linkdown =
         |route: &Route| route.scope != Scope::Host && route.dev.as_ref().is_some_and(|dev| !ns.has_carrier(dev.index));
+    let line = |route: &Route, named| (route.print(named, is_linkdown(route)), Some(route.writer));
     let wanted = match words {
         [] => TableId::MAIN,
         // Where several tables are shown, the table follows the device.
@@ -25,7 +26,7 @@ pub(super) fn show(ns: &NetNs, words: &[&str]) -> Result<String, ShowError> {
                 let named = Some(table.id()).filter(|id| *id != TableId::MAIN);
                 table.rows().iter().map(move |route| (route, named))
             });
-            return Ok(rows.map(|(route, named)| route.print(named, is_linkdown(route)) + "\n").collect());
+            return Ok(rows.map(|(route, named)| line(route, named)).collect());
         }
         ["table", other] => TableId::parse(other).ok_or_else(|| ShowError::Argument {
             found: (*other).to_owned(),
@@ -34,13 +35,13 @@ pub(super) fn show(ns: &NetNs, words: &[&str]) -> Result<String, ShowError> {
         _ => return Err(ShowError::NoSuchCommand { found: format!("ip route {}", words.join(" ")) }),
     };
     Ok(match ns.table(wanted) {
-        Some(table) => table.rows().iter().map(|route| route.print(None, is_linkdown(route)) + "\n").collect(),
-        None => "Error: ipv4: FIB table does not exist.\nDump terminated\n".to_owned(),
+        Some(table) => table.rows().iter().map(|route| line(route, None)).collect(),
+        None => unsigned("Error: ipv4: FIB table does not exist.\nDump terminated\n"),
     })
 }
 
 /// Models iprule_list_flush_or_save and print_rule.
-pub(super) fn rules(ns: &NetNs, words: &[&str]) -> Result<String, ShowError> {
+pub(super) fn rules(ns: &NetNs, words: &[&str]) -> Result<Vec<Line>, ShowError> {
     let wanted = match words {
         [] | ["show" | "list"] => None,
         ["show" | "list", "table" | "lookup", table] => Some(TableId::parse(table).ok_or_else(|| {
@@ -49,7 +50,13 @@ pub(super) fn rules(ns: &NetNs, words: &[&str]) -> Result<String, ShowError> {
         _ => return Err(ShowError::NoSuchCommand { found: format!("ip rule {}", words.join(" ")) }),
     };
     let is_wanted = |action| wanted.is_none_or(|table| action == RuleAction::Lookup(table));
-    Ok(ns.rules.rows().iter().filter(|rule| is_wanted(rule.action)).map(|rule| format!("{rule}\n")).collect())
+    Ok(ns
+        .rules
+        .rows()
+        .iter()
+        .filter(|rule| is_wanted(rule.action))
+        .map(|rule| (rule.to_string(), Some(rule.writer)))
+        .collect())
 }
 
 /// What `ip route get` asks for.
