@@ -107,7 +107,6 @@ cases! {
     udp_between_subnets_through_vxlan: Case::new("subnets", "pod/client", "udp://10.244.1.2:5353");
     ping_from_a_node_to_a_node_of_another_subnet: Case::new("subnets", "node/node-a", "ping://172.18.1.2");
     ping_from_a_pod_to_another_node: Case::new("two-nodes", "pod/client", "ping://172.18.0.3");
-    a_strict_filter_that_would_answer_through_the_tunnel: Case::new("two-nodes", "pod/client", "ping://172.18.0.3").set(STRICT);
     a_strict_filter_that_would_answer_by_the_same_device: Case::new("two-nodes", "pod/client", "http://10.244.1.2:8080").set(STRICT);
     a_node_that_does_not_forward: Case::new("two-nodes", "pod/client", "ping://10.244.1.2").set(NO_FORWARDING);
     a_node_that_does_not_forward_bridges_all_the_same: Case::new("two-nodes", "pod/client", "ping://10.244.0.3").set(NO_FORWARDING);
