@@ -14,12 +14,7 @@ pub(crate) fn ip_output(topo: &mut Topology, ns: NsId, skb: Skb, route: OutRoute
         ControlFlow::Continue(skb) => skb,
         ControlFlow::Break(next) => return next,
     };
-    let device_mtu = topo.ns(ns).interface(route.dev.index).mtu;
-    let check = MtuCheck {
-        device: route.dev.name.clone(),
-        mtu: route.path_mtu.map_or(device_mtu, |path| path.min(device_mtu)),
-        len: skb.packet.network_len(),
-    };
+    let check = MtuCheck { device: route.dev.name.clone(), mtu: route.mtu, len: skb.packet.network_len() };
     let (fits, mtu) = (check.fits(), check.mtu);
     let step = Step::new(Stage::Output, Decision::Fits, &skb.packet).on(&route.dev.name).mtu(check);
     let df = skb.packet.ip_header().is_some_and(|ip| ip.df);

@@ -6,6 +6,8 @@
 
 mod connection;
 mod exchange;
+#[cfg(test)]
+mod hand_built;
 mod queue;
 
 use std::collections::BTreeMap;
@@ -16,7 +18,7 @@ use std::time::Duration;
 use crate::app;
 use crate::base::{Dice, Instant, Place};
 use crate::datapath::{self, Ctx, Effect, Next, Routed, Sender};
-use crate::net::{At, Listener, NsId, Skb, SocketLookup, SocketOwner, Topology, TransportProtocol};
+use crate::net::{At, FlowKey, Listener, NsId, Skb, SocketLookup, SocketOwner, Topology, TransportProtocol};
 use crate::trace::{Decision, Disposition, DropReason, MtuCheck, Recorder, RejectReason, Stage, Step, Trace};
 use crate::wire::{self, Icmp, IpSpec, Packet, Transport};
 
@@ -26,8 +28,6 @@ use queue::{Event, Queue};
 
 /// Time that an application takes to answer.
 const ANSWER_DELAY: Duration = Duration::from_micros(20);
-/// First port that a client may get: `net.ipv4.ip_local_port_range`.
-const EPHEMERAL_PORTS: (u32, u32) = (32768, 60999);
 
 /// Runs one exchange to its end.
 #[must_use]
@@ -63,7 +63,7 @@ pub fn run_losing(
     sim.start();
     let mut n_steps = 0;
     while let Some((time, event)) = sim.queue.pop() {
-        if sim.recorder.n_steps() >= datapath::STEP_BUDGET {
+        if matches!(sim.outcome.dropped, Some((DropReason::FabricLoop, _))) {
             break;
         }
         sim.now = time;
@@ -109,6 +109,12 @@ impl Simulator<'_> {
                     datapath::dispatch(topo, next, ctx);
                 });
             }
+            Event::DelayOver { ns, dev, ip } => {
+                self.with_ctx(|topo, ctx| {
+                    let next = datapath::delay_over(topo, ns, &dev, ip, ctx);
+                    datapath::dispatch(topo, next, ctx);
+                });
+            }
             Event::SendSegment { key, segment } => self.send_segment(key, segment),
             Event::Expire { key } => self.expire(key),
             Event::GiveUp { key } => self.give_up(key),
@@ -141,6 +147,9 @@ impl Simulator<'_> {
                 let time = self.now + datapath::RETRANS_TIME;
                 self.queue.push(time, Event::AskAgain { ns, dev, ip, n_asked });
             }
+            Effect::DelayBegins { ns, dev, ip } => {
+                self.queue.push(self.now + datapath::DELAY_PROBE_TIME, Event::DelayOver { ns, dev, ip });
+            }
             Effect::Dropped { ns, reason } => {
                 self.outcome.dropped = Some((reason, (*self.topo.ns(ns).place).clone()));
             }
@@ -153,7 +162,8 @@ impl Simulator<'_> {
         let exchange = self.exchange;
         let ns = exchange.client;
         let Some((IpAddr::V4(src), mtu)) = datapath::route_output(self.topo.ns(ns), exchange.dst) else {
-            return self.refuse(ns, RejectReason::IcmpNetUnreach, None);
+            let reason = datapath::refusal(self.topo.ns(ns), exchange.dst);
+            return self.refuse(ns, reason, None);
         };
         let IpAddr::V4(dst) = exchange.dst else { return };
         self.listen_outside();
@@ -210,8 +220,9 @@ impl Simulator<'_> {
     }
 
     fn ephemeral_port(&mut self) -> u16 {
-        let (first, last) = EPHEMERAL_PORTS;
-        u16::try_from(first + self.dice.below(last - first + 1)).unwrap_or(u16::MAX)
+        let (first, last) = self.topo.ns(self.exchange.client).sysctls.ip_local_port_range;
+        let n_ports = u32::from(last - first) + 1;
+        u16::try_from(u32::from(first) + self.dice.below(n_ports)).unwrap_or(u16::MAX)
     }
 
     /// The client's own kernel says no: no frame appears anywhere.
@@ -234,9 +245,9 @@ impl Simulator<'_> {
 
     /// The device that the client's packets leave by.
     fn way_out(&self, ns: NsId) -> Arc<str> {
-        match datapath::route_lookup(self.topo.ns(ns), self.exchange.dst).result {
+        match datapath::route_lookup(self.topo.ns(ns), &FlowKey::output(self.exchange.dst, None, 0)).result {
             Routed::Out(out) => out.dev.name,
-            Routed::Local | Routed::None => "lo".into(),
+            Routed::Local | Routed::Broadcast | Routed::Nowhere(_) => "lo".into(),
         }
     }
 

@@ -100,6 +100,7 @@ pub struct Recorder {
     frames: Vec<Frame>,
     choice: Option<Choice>,
     n_steps: usize,
+    n_steps_of: Vec<usize>,
     n_named: BTreeMap<(&'static str, String), usize>,
 }
 
@@ -110,6 +111,7 @@ impl Recorder {
         *n += 1;
         let name = if *n == 1 { name.to_owned() } else { format!("{name}-{n}") };
         self.journeys.push(Journey { flow, name });
+        self.n_steps_of.push(0);
         JourneyId(self.journeys.len() - 1)
     }
 
@@ -125,10 +127,17 @@ impl Recorder {
         self.n_steps
     }
 
+    /// Number of steps of one packet so far.
+    #[must_use]
+    pub fn n_steps_of(&self, journey: JourneyId) -> usize {
+        self.n_steps_of[journey.0]
+    }
+
     /// Adds a step. Steps of one packet at one place that follow each other are one hop.
     pub fn step(&mut self, now: Instant, at: &Arc<Place>, journey: JourneyId, step: Step) {
         let step = Step { time: now, ..step };
         self.n_steps += 1;
+        self.n_steps_of[journey.0] += 1;
         match self.hops.last_mut() {
             Some(hop) if hop.journey == journey && hop.at == *at => hop.steps.push(step),
             _ => {

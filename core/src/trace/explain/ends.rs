@@ -1,7 +1,7 @@
 //! Words for where packets begin and end: applications, the kernel's own packets, sockets, refusals, drops.
 
 use super::Words;
-use crate::trace::{DropReason, Hop, RejectReason, Step, Trace};
+use crate::trace::{DropReason, Hop, RejectReason, Stage, Step, Trace};
 use crate::wire::{Packet, Transport};
 
 pub(super) fn sends(trace: &Trace, hop: &Hop, by: &str, payload_len: usize) -> Words {
@@ -134,6 +134,21 @@ pub(super) fn refuses(reason: RejectReason, step: &Step) -> Words {
             "No row of any table covers the destination, so the sender's own kernel refuses.".into(),
             "Nothing was sent.".into(),
         ),
+        RejectReason::IcmpHostUnreach => (
+            "The route says unreachable: EHOSTUNREACH.".into(),
+            "The row that covers the destination leads nowhere and says so.".into(),
+            "Nothing was sent.".into(),
+        ),
+        RejectReason::IcmpPktFiltered => (
+            "The route says prohibited: EACCES.".into(),
+            "The row or rule that covers the destination forbids it.".into(),
+            "Nothing was sent.".into(),
+        ),
+        RejectReason::Inval => (
+            "A blackhole: EINVAL.".into(),
+            "The row or rule that covers the destination is a blackhole. Packets that pass through vanish in it; who sends from here is told that the argument is wrong.".into(),
+            "Nothing was sent.".into(),
+        ),
         _ => ("Refused.".into(), "Nobody listens on that port.".into(), String::new()),
     }
 }
@@ -144,6 +159,22 @@ pub(super) fn drops(reason: DropReason, step: &Step, at: &str, dev: &str) -> Wor
         DropReason::IpInnoroutes | DropReason::IpOutnoroutes => (
             format!("{at} has no route for it."),
             "No row of the routing tables covers the destination.".to_owned(),
+        ),
+        DropReason::IpInaddrerrors => (
+            format!("{at} is no router: it forwards nothing."),
+            format!("The packet is for another machine, and forwarding is off for what comes in by {dev}. Who does not forward does not complain either."),
+        ),
+        DropReason::NotSpecified if step.stage == Stage::Bridge => (
+            format!("{dev} is where it came from."),
+            "The forwarding database has the address behind the very port that the frame came in by, and that port is not in hairpin mode: whoever is there has it already.".to_owned(),
+        ),
+        DropReason::NotSpecified => (
+            format!("A route of {at} says no."),
+            "The row that decided is a blackhole, or one that refuses: blackhole, unreachable and prohibit are routes that lead nowhere. A blackhole tells nobody.".to_owned(),
+        ),
+        DropReason::FabricLoop => (
+            "This goes on for ever: the run ends here.".to_owned(),
+            "Frames have no TTL: where two ways between bridges are open, a frame that everybody gets goes round and round. A real network melts; here the steps of a run are counted.".to_owned(),
         ),
         DropReason::IpInhdr => (
             format!("The TTL ran out at {at}."),
@@ -201,6 +232,10 @@ pub(super) fn drops(reason: DropReason, step: &Step, at: &str, dev: &str) -> Wor
         DropReason::NoTxTarget => (
             format!("{dev} has nowhere to send it."),
             "The device has no such port or peer that is up.".to_owned(),
+        ),
+        DropReason::QdiscDrop => (
+            format!("{dev} has no link."),
+            "The other end of the cable is down, or no port of the bridge is up: the device's queue drops everything. Its routes are still there, marked linkdown.".to_owned(),
         ),
         DropReason::DevReady => (format!("{dev} is down."), "A device that is down sends nothing.".to_owned()),
     };
