@@ -84,7 +84,7 @@ impl NetNs {
         let dev = DevRef { index, name: name.into() };
         let kind = kind(&dev);
         let mac = match kind {
-            InterfaceKind::Loopback => MacAddr::ZERO,
+            InterfaceKind::Loopback | InterfaceKind::Ipip(_) => MacAddr::ZERO,
             _ => MacAddr::of(&format!("{}:{name}", self.place)),
         };
         self.interfaces.push(Interface {
@@ -96,6 +96,7 @@ impl NetNs {
             addresses: Vec::new(),
             master: None,
             hairpin: false,
+            proxy_arp: false,
             writer,
         });
         dev

@@ -1,5 +1,7 @@
 //! A packet on its way through a kernel.
 
+use std::net::IpAddr;
+
 use crate::trace::JourneyId;
 use crate::wire::Packet;
 
@@ -14,12 +16,25 @@ pub struct Skb {
     pub outer: bool,
     /// Of a packet that was put together from pieces on its way: the length of the largest, to which it is cut again.
     pub frag_max_size: Option<usize>,
+    /// Where a tunnel that asks the packet is to send it, or where a tunnel got it from.
+    pub tunnel_key: Option<TunnelKey>,
+}
+
+/// What a packet tells a tunnel device that has no remote of its own (`struct ip_tunnel_key`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TunnelKey {
+    /// The other end.
+    pub remote: IpAddr,
+    /// Network identifier; nothing to IP in IP.
+    pub vni: u32,
+    /// No checksum in the outer UDP header (`BPF_F_ZERO_CSUM_TX`).
+    pub zero_checksum: bool,
 }
 
 impl Skb {
     /// A packet that is in no tunnel.
     #[must_use]
     pub fn new(packet: Packet, journey: JourneyId) -> Self {
-        Self { packet, journey, outer: false, frag_max_size: None }
+        Self { packet, journey, outer: false, frag_max_size: None, tunnel_key: None }
     }
 }

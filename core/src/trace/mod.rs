@@ -17,7 +17,7 @@ use std::sync::Arc;
 use crate::base::{Instant, Place};
 use crate::wire::{CapturedFrame, LinkType, Packet};
 
-pub use decision::{BridgeTarget, Decision, Hook, NextHop, Stage};
+pub use decision::{BridgeTarget, Decision, Envelope, Hook, NextHop, Stage};
 pub use explain::{Explanation, explain};
 pub use reason::{Disposition, DropReason, RejectReason};
 pub use recorder::Recorder;
