@@ -70,8 +70,7 @@ fn quoted_socket(topo: &Topology, at: At, skb: &Skb) -> SocketLookup {
     topo.ns(at.ns).sockets.lookup(protocol, (ip.src, own_port), (ip.dst, peer_port))
 }
 
-/// An ICMP error that no socket wants may be about an envelope. The kernel notes what it says of the way to the other
-/// end; the sender of the packet inside is not told.
+/// An ICMP error that no socket wants may be about an envelope. The sender of the packet inside is not told.
 fn tunnel_error(topo: &Topology, at: At, dev: &DevRef, skb: &Skb, ctx: &mut Ctx<'_>) -> Next {
     let Some((tunnel, remote)) = tunnel::sender(topo.ns(at.ns), &skb.packet) else {
         return ctx.drop(topo, at.ns, skb, Stage::Deliver, dev, DropReason::NoSocket);

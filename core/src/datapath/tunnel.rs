@@ -5,6 +5,8 @@
 
 mod geneve;
 mod ipip;
+#[cfg(test)]
+mod tests;
 mod vxlan;
 
 use std::net::IpAddr;

@@ -134,8 +134,8 @@ fn words(trace: &Trace, hop: &Hop, step: &Step, at: &str, dev: &str) -> Words {
         Decision::Decapsulate { envelope, remote } => decapsulates(step, dev, *envelope, &remote.to_string()),
         Decision::TunnelError { remote } => (
             format!("It is about an envelope that {dev} sent to {remote}."),
-            format!("The quote is of the outer packet, so the error comes to {at} and not to the pod. {at} notes what it says of the way to {remote}."),
-            "Whoever sent the packet inside hears nothing of it: this is how path MTU discovery fails in tunnels.".into(),
+            format!("The quote is of the outer packet, whose sender is {at}: so the error ends here."),
+            "Whoever sent the packet inside hears nothing of it. This is how path MTU discovery fails in tunnels.".into(),
         ),
         Decision::Deliver { to } => delivers(trace, hop, to, at),
         Decision::Refuse(reason) => refuses(*reason, step),
