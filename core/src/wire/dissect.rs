@@ -355,9 +355,8 @@ impl<'a> Reader<'a> {
             let next = self.layers.get(i + 1);
             layer.role == Role::Tunnel || (layer.role == Role::Ip && next.is_some_and(|next| next.role == Role::Ip))
         };
-        let mut carriers = (0..self.layers.len()).filter(|i| carries((*i, &self.layers[*i])));
-        let Some(first) = carriers.next() else { return };
-        let last = carriers.last().unwrap_or(first);
+        let Some(first) = self.layers.iter().enumerate().position(carries) else { return };
+        let last = self.layers.iter().enumerate().rposition(carries).unwrap_or(first);
         for (i, layer) in self.layers.iter_mut().enumerate() {
             layer.role = match layer.role {
                 Role::Ip if i <= last => Role::OuterIp,

@@ -8,7 +8,8 @@ use crate::wire::{GENEVE_HEADER_LEN, Packet, Transport, VXLAN_HEADER_LEN};
 pub(super) fn via(hop: &Hop, dst: &str, gateway: &str, dev: &str) -> Words {
     let headline = format!("To {dst}: via {gateway} by {dev}.");
     let what = format!(
-        "Of all routes that cover {dst} this one has the longest prefix. It names a gateway, so the packet goes to {gateway}'s link address while its IP destination stays {dst}."
+        "Of all routes that cover {dst} this one has the longest prefix. It names a gateway, so the packet goes to {gateway}{} while its IP destination stays {dst}.",
+        if dev == "tunl0" { " through the tunnel" } else { "'s link address" }
     );
     let why = match &*hop.at {
         _ if dev.starts_with("flannel") => {
@@ -73,6 +74,11 @@ pub(super) fn transmits(hop: &Hop, step: &Step, at: &str, dev: &str) -> Words {
             format!("The frame leaves {at} by {dev}."),
             format!("{dev} is one end of a veth pair: whatever goes in here comes out at the other end, on the node."),
             "This is the pod's only way out. The pod's border is its network namespace, and the cable crosses it.".into(),
+        ),
+        _ if ["cali", "lxc", "veth"].iter().any(|prefix| dev.starts_with(prefix)) => (
+            format!("The frame leaves {at} by {dev}."),
+            format!("{dev} is one end of a veth pair: whatever goes in here comes out of the pod's eth0."),
+            "The other end of the cable is in another network namespace, and that is the pod's border.".into(),
         ),
         _ => (
             format!("The frame leaves {at} by {dev}."),
