@@ -134,7 +134,7 @@ fn send(
         None => step,
     };
     ctx.record(topo, at.ns, skb, step);
-    Next::LocalOut(at.ns, Skb { outer: true, ..Skb::new(packet, skb.journey) }, Sender::Tunnel)
+    Next::LocalOut(at.ns, Skb { outer: true, mark: skb.mark, ..Skb::new(packet, skb.journey) }, Sender::Tunnel)
 }
 
 /// The outer source port: a hash of the inner flow, so that routers spread flows over equal paths.

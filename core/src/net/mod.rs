@@ -4,6 +4,7 @@
 //! [`crate::datapath`]. No packet moves in this layer.
 
 mod defrag;
+mod facts;
 mod fdb;
 mod interface;
 mod neighbour;
@@ -14,9 +15,11 @@ mod socket;
 mod topology;
 
 pub use defrag::{Defrag, cut};
+pub use facts::KernelFacts;
 pub use fdb::{Fdb, FdbEntry, FdbLookup, FdbTarget};
 pub use interface::{DevRef, Geneve, IfAddress, Interface, InterfaceKind, Ipip, Vxlan};
 pub use neighbour::{NUD_REACHABLE_TIME, NeighbourEntry, NeighbourLookup, NeighbourTable, Nud};
+use netns::select_address;
 pub use netns::{NetNs, Sysctls};
 pub use route::{FibLookup, Protocol, Route, RouteKind, RouteTable, Scope};
 pub use skb::{Skb, TunnelKey};

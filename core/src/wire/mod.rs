@@ -10,6 +10,7 @@ mod geneve;
 mod packet;
 mod pcapng;
 mod print;
+mod rewrite;
 #[cfg(test)]
 mod tests;
 mod udp_tunnel;
@@ -25,6 +26,7 @@ pub use geneve::{ETHERTYPE_TEB, GENEVE_HEADER_LEN, GeneveHeader};
 pub use packet::{EthernetHeader, Icmp, IpHeader, Link, Packet, Tcp, Transport, Udp};
 pub use pcapng::{CapturedFrame, LinkType, write_pcapng};
 pub use print::one_line;
+pub use rewrite::End;
 pub use vxlan::{VXLAN_HEADER_LEN, VxlanHeader};
 
 /// Bytes of an Ethernet II header.

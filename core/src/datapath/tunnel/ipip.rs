@@ -45,7 +45,7 @@ pub(super) fn encap(topo: &mut Topology, at: At, ipip: &Ipip, skb: &Skb, ctx: &m
     let packet = wire::ipip(IpSpec { src, dst, ttl: inner.ttl, df: inner.df, id, tos: 0 }, &skb.packet);
     let decision = Decision::Encapsulate { envelope: Envelope::Ipip, remote: key.remote };
     ctx.record(topo, at.ns, skb, Step::new(Stage::Encap, decision, &packet).from(&skb.packet).on(&dev.name));
-    Next::LocalOut(at.ns, Skb { outer: true, ..Skb::new(packet, skb.journey) }, Sender::Tunnel)
+    Next::LocalOut(at.ns, Skb { outer: true, mark: skb.mark, ..Skb::new(packet, skb.journey) }, Sender::Tunnel)
 }
 
 /// Takes the packet out of `outer`.
