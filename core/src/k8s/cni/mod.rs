@@ -4,6 +4,7 @@
 
 mod calico;
 mod flannel;
+pub mod rules;
 mod vtep;
 
 use std::net::{IpAddr, Ipv4Addr};
