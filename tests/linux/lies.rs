@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::cases::CASES;
+use crate::cases;
 use crate::compare::{Difference, Observed, compare, table};
 use crate::decode::{Fields, VXLAN_PORTS};
 use crate::normalise::{Naming, admitted, normalise};
@@ -343,7 +343,7 @@ const GRATUITOUS_ARP: &[u8; 42] =
 #[test]
 fn every_lie_about_every_device_of_every_case_is_caught() {
     let mut told = BTreeSet::new();
-    for (n_case, (name, case)) in CASES.iter().enumerate() {
+    for (n_case, (name, case)) in cases::all().enumerate() {
         let (trace, topo) = labs::simulate(case);
         let naming = simulator::naming(&topo, &Talk::of(&case.run()));
         let linux = recorded::read(name);

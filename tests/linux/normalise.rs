@@ -39,6 +39,18 @@ pub(crate) struct Naming {
     pub(crate) ports: BTreeSet<u16>,
 }
 
+impl Naming {
+    /// A port that was not drawn, as it is.
+    pub(crate) fn fixed_port(&self, port: u16) -> Option<String> {
+        (self.ports.contains(&port) || !EPHEMERAL.contains(&port)).then(|| port.to_string())
+    }
+
+    /// The same for the source port of a tunnel's envelope.
+    pub(crate) fn fixed_tunnel_port(port: u16) -> Option<String> {
+        (!LOCAL_PORT_RANGE.contains(&port)).then(|| port.to_string())
+    }
+}
+
 /// The names as one device has met them.
 struct Device<'a> {
     naming: &'a Naming,
@@ -57,17 +69,12 @@ impl Names for Device<'_> {
     }
 
     fn port(&mut self, port: u16) -> String {
-        if self.naming.ports.contains(&port) || !EPHEMERAL.contains(&port) {
-            return port.to_string();
-        }
-        numbered("eph", &mut self.ephemeral, port)
+        self.naming.fixed_port(port).unwrap_or_else(|| numbered("eph", &mut self.ephemeral, port))
     }
 
     fn tunnel_port(&mut self, from: Ipv4Addr, port: u16) -> String {
-        if !LOCAL_PORT_RANGE.contains(&port) {
-            return port.to_string();
-        }
-        numbered("hash", self.hashes.entry(from).or_default(), port)
+        let hashes = self.hashes.entry(from).or_default();
+        Naming::fixed_tunnel_port(port).unwrap_or_else(|| numbered("hash", hashes, port))
     }
 
     fn is_loopback(&self) -> bool {

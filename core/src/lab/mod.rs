@@ -15,7 +15,7 @@ pub use build::build;
 pub use nearest::nearest;
 pub use parse::{Parsed, Source, parse};
 pub use problem::{Problem, Severity};
-pub use run::{Run, RunError, resolve, trace, trace_to_end};
+pub use run::{Run, RunError, resolve, trace, trace_on, trace_to_end};
 pub use show::{ShowError, answer, show};
 pub use spec::{CniMode, DnsSpec, HostSpec, KubeProxyMode, KubeProxySpec, LabSpec, UpstreamSpec};
 

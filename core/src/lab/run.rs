@@ -114,7 +114,14 @@ pub fn trace(lab: &Lab, run: &Run) -> Result<Trace, RunError> {
 /// # Errors
 /// If the client or the target does not exist or cannot be read.
 pub fn trace_to_end(lab: &Lab, run: &Run) -> Result<(Trace, Topology), RunError> {
-    let mut topo = prepare(lab, run.seed);
+    trace_on(lab, prepare(lab, run.seed), run)
+}
+
+/// The same on machines that are there already, whatever has been written into them since they were built.
+///
+/// # Errors
+/// If the client or the target does not exist or cannot be read.
+pub fn trace_on(lab: &Lab, mut topo: Topology, run: &Run) -> Result<(Trace, Topology), RunError> {
     let exchange = exchange(lab, &mut topo, run)?;
     Ok(sim::run_to_end(topo, &exchange))
 }
