@@ -114,6 +114,8 @@ pub enum Stage {
     TunnelRx,
     /// A bridge decides.
     Bridge,
+    /// A bridged packet has another destination than it came with: where does its frame go?
+    BridgeRoute,
     /// ARP is answered or learned from.
     Arp,
     /// Pieces of a packet are put together.
@@ -141,6 +143,7 @@ impl Stage {
             Self::Rx => "rx",
             Self::TunnelRx => "tunnel-rx",
             Self::Bridge => "bridge",
+            Self::BridgeRoute => "bridge-route",
             Self::Arp => "arp",
             Self::Defrag => "defrag",
             Self::Encap => "encap",
@@ -314,6 +317,20 @@ pub enum Decision {
     Receive,
     /// A bridge chose where a frame goes.
     Bridge(BridgeTarget),
+    /// A hook has changed a bridged packet's destination, and so its frame needs another link address.
+    Readdress {
+        /// The station on the same bridge that it is for now; `None` if the machine itself must route it.
+        next_hop: Option<IpAddr>,
+        /// The new link address; `None` if the bridge device must ask for it, or is not sure of it.
+        mac: Option<MacAddr>,
+    },
+    /// The bridge device hands such a frame back to the bridge, as if it had just come in.
+    BridgeResume {
+        /// By this port.
+        port: Arc<str>,
+        /// From this link address.
+        mac: MacAddr,
+    },
     /// An ARP request was for this machine: it answers.
     ArpAnswer {
         /// The address asked for.
