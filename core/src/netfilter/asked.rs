@@ -38,6 +38,7 @@ impl Asked {
             })
         };
         let marks = |rule: &Rule| rule.writer == Writer::KubeProxy && matches!(rule.target, Target::Mark { .. });
+        let masqueraded = walk.matched_rules().any(marks);
         Self {
             function,
             table: walk.table_name().as_str().into(),
@@ -46,7 +47,7 @@ impl Asked {
             n_tried: walk.n_tried(),
             place: walk.deciding_place(),
             says: walk.matched_rules().filter_map(comment).last(),
-            masqueraded: walk.matched_rules().any(marks),
+            masqueraded,
             destinations: if matches!(verdict, TableVerdict::Dnat(_)) { walk.destinations() } else { Vec::new() },
             walk: Arc::new(walk),
         }
@@ -57,6 +58,7 @@ impl Asked {
             let sets_mark = rule.statements.iter().any(|it| matches!(it, nft::Statement::SetMark(_)));
             rule.writer == Writer::KubeProxy && sets_mark
         };
+        let masqueraded = walk.matched_rules().any(marks);
         Self {
             function: HookFunction::Nft,
             table: walk.title().into(),
@@ -65,7 +67,7 @@ impl Asked {
             n_tried: walk.n_tried(),
             place: walk.deciding_place(),
             says: walk.matched_rules().filter_map(|rule| rule.comment.clone()).last(),
-            masqueraded: walk.matched_rules().any(marks),
+            masqueraded,
             destinations: if matches!(verdict, TableVerdict::Dnat(_)) { walk.destinations() } else { Vec::new() },
             walk: Arc::new(walk),
         }

@@ -181,6 +181,7 @@ impl Netfilter {
                     counters: &mut self.counters,
                     recent: &mut self.recent,
                     sets: &self.sets,
+                    row: 0,
                     rolls: Vec::new(),
                 };
                 let (verdict, changes, walk) = walk(&table, view, flow, &mut chance);
@@ -188,7 +189,7 @@ impl Netfilter {
             }
             Called::Chain(hooked) => {
                 let (table, memory) = self.nft.enter(hooked.table);
-                let mut chance = nft::Chance { dice, memory, rolls: Vec::new() };
+                let mut chance = nft::Chance { dice, memory, row: 0, rolls: Vec::new() };
                 let (verdict, changes, walk) = nft::walk(&table, hooked.chain, view, flow, &mut chance);
                 (changes, Asked::nft(verdict, changes, walk))
             }

@@ -15,8 +15,10 @@ use crate::netfilter::{Flow, HookView, TableVerdict};
 pub(in crate::netfilter) struct Chance<'a> {
     pub dice: &'a mut Dice,
     pub memory: &'a mut Memory,
-    /// What came of it, for whoever explains the rule later: one for each time that a rule asked.
-    pub rolls: Vec<Roll>,
+    /// Which row of the walk is being tried.
+    pub row: usize,
+    /// What came of it, each with its row, for whoever explains the rule later: one for each time that a rule asked.
+    pub rolls: Vec<(usize, Roll)>,
 }
 
 /// What a statement that does not depend on the packet and the tables alone came to.
@@ -33,16 +35,20 @@ pub(super) enum Rolls<'a, 'b> {
     /// The packet is moving.
     Live(&'a mut Chance<'b>),
     /// Somebody asks afterwards: these were drawn. Where they end, no element has been added.
-    Replay(&'a mut std::slice::Iter<'b, Roll>),
+    Replay(&'a [(usize, Roll)]),
 }
 
 impl Rolls<'_, '_> {
     fn roll(&mut self, make: impl FnOnce(&mut Chance<'_>) -> Roll) -> Option<Roll> {
         match self {
-            Self::Replay(rolls) => rolls.next().copied(),
+            Self::Replay(rolls) => {
+                let (first, rest) = rolls.split_first()?;
+                *rolls = rest;
+                Some(first.1)
+            }
             Self::Live(chance) => {
                 let roll = make(chance);
-                chance.rolls.push(roll);
+                chance.rolls.push((chance.row, roll));
                 Some(roll)
             }
         }

@@ -22,10 +22,10 @@ struct Visit {
     end: usize,
     /// Whether the last of them matched; all others missed.
     matched: bool,
-    /// The packet as it came to the first of them.
+    /// The packet as it came to each of them: one that changes it without matching is the last.
     flow: Flow,
-    /// Which of the walk's rolls is the first of these rules'.
-    first_roll: usize,
+    /// Which row of the walk the first of them is.
+    first_row: usize,
 }
 
 /// A walk, as it was: what the trace shows.
@@ -36,7 +36,8 @@ pub struct Walk {
     view: HookView,
     flow: Flow,
     visits: Vec<Visit>,
-    rolls: Vec<Roll>,
+    /// What was drawn and looked up, each with its row.
+    rolls: Vec<(usize, Roll)>,
     /// The policy that decided, if no rule did.
     policy: Option<Policy>,
 }
@@ -56,18 +57,18 @@ pub(in crate::netfilter) fn walk(
     let (mut chain, mut at) = (base, 0);
     let verdict = loop {
         let rules = table.chains()[chain].rules();
-        let mut visit = Visit {
-            chain,
-            first: at,
-            end: rules.len(),
-            matched: false,
-            flow: carried.flow,
-            first_roll: chance.rolls.len(),
-        };
+        let mut visit =
+            Visit { chain, first: at, end: rules.len(), matched: false, flow: carried.flow, first_row: chance.row };
         let mut end = End::Verdict(&Verdict::Return, None);
         for (idx, rule) in rules.iter().enumerate().skip(at) {
-            if let Outcome::Matched(found) = eval(table, rule, &mut carried, view, &mut Rolls::Live(chance)) {
+            let outcome = eval(table, rule, &mut carried, view, &mut Rolls::Live(chance));
+            chance.row += 1;
+            if let Outcome::Matched(found) = outcome {
                 (visit.end, visit.matched, end) = (idx + 1, true, found);
+                break;
+            }
+            if carried.flow != visit.flow {
+                (visit.end, end) = (idx + 1, End::Verdict(&Verdict::Continue, None));
                 break;
             }
         }
@@ -158,11 +159,11 @@ impl Walk {
             let n_draws = draws(rule);
             for number in (0..n_draws).rev() {
                 let (mut carried, mut returns) = (carried, returns.clone());
-                let rolls = [Roll::Number(number)];
-                let mut rolls = rolls[..usize::from(n_draws > 1)].iter();
-                let outcome = eval(&self.table, rule, &mut carried, &self.view, &mut Rolls::Replay(&mut rolls));
+                let drawn = [(0, Roll::Number(number))];
+                let mut rolls = Rolls::Replay(&drawn[..usize::from(n_draws > 1)]);
+                let outcome = eval(&self.table, rule, &mut carried, &self.view, &mut rolls);
                 // A rule that ended before it drew has one future.
-                let was_drawn = n_draws > 1 && rolls.len() == 0;
+                let was_drawn = n_draws > 1 && matches!(rolls, Rolls::Replay([]));
                 if n_draws > 1 && !was_drawn && number > 0 {
                     continue;
                 }
@@ -194,30 +195,18 @@ impl Walk {
 
     /// Which visit holds row `idx`, and which of the chain's rules it is.
     fn locate(&self, idx: usize) -> Option<(&Visit, usize)> {
-        let mut left = idx;
-        for visit in &self.visits {
-            let len = visit.end - visit.first;
-            if left < len {
-                return Some((visit, visit.first + left));
-            }
-            left -= len;
-        }
-        None
+        let after = self.visits.partition_point(|visit| visit.first_row <= idx);
+        let visit = self.visits.get(after.checked_sub(1)?)?;
+        let rule = visit.first + (idx - visit.first_row);
+        (rule < visit.end).then_some((visit, rule))
     }
 
-    fn why(&self, visit: &Visit, rule_idx: usize) -> Why {
-        let rules = self.table.chains()[visit.chain].rules();
-        let mut carried = Carried { flow: visit.flow, changes: Changes::default() };
-        let mut rolls = self.rolls[visit.first_roll.min(self.rolls.len())..].iter();
-        // Rolls belong to the rules in order: those before this one take theirs first, and change what they change.
-        let (last, before) = (&rules[rule_idx], &rules[visit.first..rule_idx]);
-        for rule in before {
-            eval(&self.table, rule, &mut carried, &self.view, &mut Rolls::Replay(&mut rolls));
-        }
-        let came = carried.flow;
-        match eval(&self.table, last, &mut carried, &self.view, &mut Rolls::Replay(&mut rolls)) {
+    fn why(&self, row: usize, flow: Flow, rule: &Rule) -> Why {
+        let mut carried = Carried { flow, changes: Changes::default() };
+        let rolls = &self.rolls[self.rolls.partition_point(|(of, _)| *of < row)..];
+        match eval(&self.table, rule, &mut carried, &self.view, &mut Rolls::Replay(rolls)) {
             Outcome::Missed(miss) => Why::Missed(miss.describe()),
-            Outcome::Matched(end) => Why::Matched(describe_match(last, &end, &came, &self.view)),
+            Outcome::Matched(end) => Why::Matched(describe_match(rule, &end, &flow, &self.view)),
         }
     }
 }
@@ -260,6 +249,6 @@ impl Consulted for Walk {
         let chain = &self.table.chains()[visit.chain];
         let rule = &chain.rules()[rule_idx];
         let text = format!("add rule {} {} {}", self.table.title(), chain.name, rule.print(self.table.family));
-        Row { text, writer: rule.writer, why: self.why(visit, rule_idx) }
+        Row { text, writer: rule.writer, why: self.why(idx, visit.flow, rule) }
     }
 }

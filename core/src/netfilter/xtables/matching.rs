@@ -19,8 +19,10 @@ pub(in crate::netfilter) struct Chance<'a> {
     pub counters: &'a mut Vec<u32>,
     pub recent: &'a mut RecentLists,
     pub sets: &'a IpSets,
-    /// What came of it, for whoever explains the rule later: one for each time that a rule asked.
-    pub rolls: Vec<Roll>,
+    /// The row of the walk that asks.
+    pub row: usize,
+    /// What came of it, each with its row, for whoever explains the row later.
+    pub rolls: Vec<(usize, Roll)>,
 }
 
 /// What a match that does not depend on the packet alone came to.
@@ -39,13 +41,13 @@ pub(super) enum Rolls<'a, 'b> {
     /// The packet is moving.
     Live(&'a mut Chance<'b>),
     /// Somebody asks afterwards: these were drawn.
-    Replay(&'a mut std::slice::Iter<'b, Roll>),
+    Replay(std::slice::Iter<'a, (usize, Roll)>),
 }
 
 impl Rolls<'_, '_> {
     fn roll(&mut self, one: &Match, flow: &Flow, view: &HookView) -> Roll {
         match self {
-            Self::Replay(rolls) => rolls.next().cloned().unwrap_or(Roll::Listed(false)),
+            Self::Replay(rolls) => rolls.next().map_or(Roll::Listed(false), |(_, roll)| roll.clone()),
             Self::Live(chance) => {
                 let roll = match one {
                     Match::Random { .. } => Roll::Random((chance.draw)()),
@@ -64,7 +66,7 @@ impl Rolls<'_, '_> {
                     Match::Set { set, sides } => Roll::Listed(chance.sets.contains(&set.value, sides, flow)),
                     _ => Roll::Listed(false),
                 };
-                chance.rolls.push(roll.clone());
+                chance.rolls.push((chance.row, roll.clone()));
                 roll
             }
         }
@@ -75,9 +77,9 @@ impl Rolls<'_, '_> {
 pub(super) enum Miss<'r> {
     Source(&'r Not<IpNet>),
     Destination(&'r Not<IpNet>),
-    In(&'r Not<Arc<str>>),
-    Out(&'r Not<Arc<str>>),
-    Protocol(u8),
+    In,
+    Out,
+    Protocol,
     SourcePort,
     DestinationPort,
     Match(&'r Match, Option<Roll>),
@@ -91,14 +93,14 @@ pub(super) fn miss<'r>(rule: &'r Rule, flow: &Flow, view: &HookView, rolls: &mut
     if let Some(net) = rule.dst.as_ref().filter(|net| net.value.contains(&flow.dst) == net.not) {
         return Some(Miss::Destination(net));
     }
-    if let Some(dev) = rule.iif.as_ref().filter(|dev| is_device(&dev.value, view.iif.as_ref()) == dev.not) {
-        return Some(Miss::In(dev));
+    if rule.iif.as_ref().is_some_and(|dev| is_device(&dev.value, view.iif.as_ref()) == dev.not) {
+        return Some(Miss::In);
     }
-    if let Some(dev) = rule.oif.as_ref().filter(|dev| is_device(&dev.value, view.oif.as_ref()) == dev.not) {
-        return Some(Miss::Out(dev));
+    if rule.oif.as_ref().is_some_and(|dev| is_device(&dev.value, view.oif.as_ref()) == dev.not) {
+        return Some(Miss::Out);
     }
-    if let Some(wanted) = rule.protocol.as_ref().filter(|wanted| (wanted.value == flow.protocol) == wanted.not) {
-        return Some(Miss::Protocol(wanted.value));
+    if rule.protocol.is_some_and(|wanted| (wanted.value == flow.protocol) == wanted.not) {
+        return Some(Miss::Protocol);
     }
     rule.matches.iter().find_map(|one| miss_of(one, flow, view, rolls))
 }
@@ -200,9 +202,9 @@ impl Miss<'_> {
             Self::Source(_) => format!("source is {}", flow.src),
             Self::Destination(net) if net.not => format!("destination {} is in {}", flow.dst, net.value),
             Self::Destination(_) => format!("destination is {}", flow.dst),
-            Self::In(_) => format!("came in by {}", device(&view.iif)),
-            Self::Out(_) => format!("leaves by {}", device(&view.oif)),
-            Self::Protocol(_) => format!("protocol is {}", protocol_name(flow.protocol)),
+            Self::In => format!("came in by {}", device(&view.iif)),
+            Self::Out => format!("leaves by {}", device(&view.oif)),
+            Self::Protocol => format!("protocol is {}", protocol_name(flow.protocol)),
             Self::SourcePort => format!("source port is {}", flow.ports.map_or(0, |(sport, _)| sport)),
             Self::DestinationPort => format!("destination port is {}", flow.ports.map_or(0, |(_, dport)| dport)),
             Self::Match(one, roll) => describe_match(one, roll.as_ref(), flow, view),
