@@ -279,7 +279,8 @@ impl Netfilter {
         let translated = nat::translate(passing.packet, &self.conntrack, *passing.ct, view.hook);
         let decision = match (&translated, &last) {
             (Some(nat::Translated { end, from, to }), _) => {
-                let (rule, says) = last.as_ref().map_or((None, None), |asked| (asked.place.clone(), asked.says.clone()));
+                let (rule, says) =
+                    last.as_ref().map_or((None, None), |asked| (asked.place.clone(), asked.says.clone()));
                 Decision::Translate { end: *end, from: *from, to: *to, rule, says }
             }
             (None, Some(asked)) if asked.n_tried > 0 => asked.passed(),

@@ -6,7 +6,10 @@
 use std::time::Duration;
 
 use super::ruleset::{Memory, Table};
-use super::{Element, Field, Key, MarkExpr, Match, Numgen, NumgenMode, Rule, Set, SetRef, Span, Statement, UpdateOp, Verdict, With};
+use super::{
+    Element, Field, Key, MarkExpr, Match, Numgen, NumgenMode, Rule, Set, SetRef, Span, Statement, UpdateOp, Verdict,
+    With,
+};
 use crate::base::{Dice, Instant};
 use crate::netfilter::xtables::Changes;
 use crate::netfilter::{Flow, HookView, TableVerdict};

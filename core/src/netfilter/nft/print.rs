@@ -77,7 +77,7 @@ fn list_chain(family: Family, chain: &Chain) -> String {
     if let Some(comment) = &chain.comment {
         let _ = writeln!(text, "\t\tcomment \"{comment}\"");
     }
-    if let Some(base) = &chain.base {
+    if let Some(base) = chain.base() {
         let _ = writeln!(text, "\t\t{base}");
     }
     for rule in chain.rules() {
@@ -147,7 +147,8 @@ impl Set {
     pub fn print_element(&self, key: &[Span], element: &Element, now: Instant) -> String {
         let mut text = self.print_key(key);
         if let Some((timeout, expires)) = element.timeout {
-            let own = if self.timeout == Some(timeout) { String::new() } else { format!(" timeout {}", print_time(timeout)) };
+            let own =
+                if self.timeout == Some(timeout) { String::new() } else { format!(" timeout {}", print_time(timeout)) };
             let _ = write!(text, "{own} expires {}", print_time(expires - now));
         }
         if let Some(comment) = &element.comment {
@@ -205,7 +206,9 @@ impl Rule {
 /// Whether `statement` says by itself that the match before it holds, which is left out then. Models
 /// payload_dependency_kill.
 fn implies(statement: &Statement, before: &Statement) -> bool {
-    let Statement::Match(Match { fields, with: With::Span(span), not: false, mask: None }) = before else { return false };
+    let Statement::Match(Match { fields, with: With::Span(span), not: false, mask: None }) = before else {
+        return false;
+    };
     let protocol = match statement {
         Statement::Reject(RejectWith::TcpReset) => Some(6),
         Statement::Match(Match { fields, .. }) => fields.first().and_then(|field| field.protocol()),
@@ -265,10 +268,17 @@ fn print_reject(with: RejectWith) -> String {
 /// `to ADDRESS:PORT`, and flags.
 fn print_range(verb: &str, range: NatRange, family: Family) -> String {
     let of_family = match range.addresses {
-        Some((ip, _)) if family == Family::Inet => if ip.is_ipv4() { " ip" } else { " ip6" },
+        Some((ip, _)) if family == Family::Inet => {
+            if ip.is_ipv4() {
+                " ip"
+            } else {
+                " ip6"
+            }
+        }
         _ => "",
     };
-    let bracket = |ip: std::net::IpAddr| if ip.is_ipv6() && range.ports.is_some() { format!("[{ip}]") } else { ip.to_string() };
+    let bracket =
+        |ip: std::net::IpAddr| if ip.is_ipv6() && range.ports.is_some() { format!("[{ip}]") } else { ip.to_string() };
     let mut to = match range.addresses {
         Some((first, last)) if first == last => bracket(first),
         Some((first, last)) => format!("{}-{}", bracket(first), bracket(last)),
@@ -288,7 +298,8 @@ fn print_range(verb: &str, range: NatRange, family: Family) -> String {
 }
 
 fn print_statement(statement: &Statement, family: Family) -> String {
-    let timed = |timeout: &Option<Duration>| timeout.map(|it| format!(" timeout {}", print_time(it))).unwrap_or_default();
+    let timed =
+        |timeout: &Option<Duration>| timeout.map(|it| format!(" timeout {}", print_time(it))).unwrap_or_default();
     match statement {
         Statement::Match(one) => print_match(one),
         Statement::Vmap { key: Key::Fields(fields), map } => format!("{} vmap {}", names(fields), map.title()),

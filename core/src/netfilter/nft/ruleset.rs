@@ -107,14 +107,19 @@ impl Base {
 pub struct Chain {
     /// Its name.
     pub name: Arc<str>,
-    /// Where it is hooked, if it is.
-    pub base: Option<Base>,
+    base: Option<Base>,
     /// What is said about it.
     pub comment: Option<Arc<str>>,
     pub(super) rules: Vec<Rule>,
 }
 
 impl Chain {
+    /// Where it is hooked, if it is.
+    #[must_use]
+    pub fn base(&self) -> Option<Base> {
+        self.base
+    }
+
     /// Its rules, in order.
     #[must_use]
     pub fn rules(&self) -> &[Rule] {
@@ -138,6 +143,8 @@ pub struct Table {
     pub comment: Option<Arc<str>>,
     chains: Vec<Chain>,
     chain_idx: BTreeMap<Arc<str>, usize>,
+    /// Which chains are hooked: a packet must not look at all of them to find those.
+    hooked: Vec<usize>,
     sets: Vec<(Arc<str>, Set)>,
     set_idx: BTreeMap<Arc<str>, usize>,
     n_counters: usize,
@@ -153,6 +160,7 @@ impl Table {
             comment: None,
             chains: Vec::new(),
             chain_idx: BTreeMap::new(),
+            hooked: Vec::new(),
             sets: Vec::new(),
             set_idx: BTreeMap::new(),
             n_counters: 0,
@@ -210,7 +218,9 @@ impl Table {
 
     /// Makes a base chain: `add chain NAME { type … hook … priority … ; }`.
     pub fn add_base_chain(&mut self, name: &str, base: Base) {
-        self.add_chain(name).base = Some(base);
+        if self.add_chain(name).base.replace(base).is_none() {
+            self.hooked.extend(self.chain_idx(name));
+        }
     }
 
     /// Adds a rule at the end of a chain, which is made if it is not there: `add rule`.
@@ -332,7 +342,8 @@ impl Ruleset {
     pub(in crate::netfilter) fn hooked(&self, hook: Hook, ip: IpAddr, nat: bool) -> Vec<Hooked> {
         let mut found = Vec::new();
         for (table_idx, (table, _)) in self.tables.iter().enumerate().rev().filter(|(_, (it, _))| it.family.sees(ip)) {
-            for (chain_idx, chain) in table.chains.iter().enumerate().rev() {
+            for chain_idx in table.hooked.iter().rev().copied() {
+                let chain = &table.chains[chain_idx];
                 if let Some(base) = chain.base.filter(|base| base.hook == hook && (base.kind == ChainKind::Nat) == nat)
                     && chain.says_something()
                 {

@@ -150,7 +150,12 @@ impl Table {
         }
         for (idx, (key, element)) in set.elements().enumerate() {
             if key.len() != set.key.len() {
-                return Err(wrong(format!("element {}: found {} parts, expected {}", idx + 1, key.len(), set.key.len())));
+                return Err(wrong(format!(
+                    "element {}: found {} parts, expected {}",
+                    idx + 1,
+                    key.len(),
+                    set.key.len()
+                )));
             }
             if element.verdict.is_some() != set.is_map {
                 return Err(wrong(format!("element {}: a map's elements have verdicts, a set's have none", show(key))));
@@ -164,12 +169,12 @@ impl Table {
     }
 
     fn check_target(&self, target: &Arc<str>) -> Result<usize, Arc<str>> {
-        let idx = self.chain_idx(target).filter(|idx| self.chains()[*idx].base.is_none());
+        let idx = self.chain_idx(target).filter(|idx| self.chains()[*idx].base().is_none());
         idx.ok_or_else(|| target.clone())
     }
 
     fn check_chain(&self, chain: &Chain) -> Result<(), RulesetError> {
-        if let Some(what) = chain.base.and_then(misplaced) {
+        if let Some(what) = chain.base().and_then(misplaced) {
             return Err(RulesetError::Hooked { table: self.title(), chain: chain.name.clone(), what });
         }
         for (idx, rule) in chain.rules().iter().enumerate() {
@@ -299,7 +304,8 @@ impl Table {
 
     /// What stands in a chain must be possible on every hook that leads there.
     fn check_reach(&self, order: &[usize]) -> Result<(), RulesetError> {
-        let mut reached: Vec<Vec<Base>> = self.chains().iter().map(|chain| chain.base.into_iter().collect()).collect();
+        let mut reached: Vec<Vec<Base>> =
+            self.chains().iter().map(|chain| chain.base().into_iter().collect()).collect();
         // Callers first.
         for idx in order.iter().rev() {
             let bases = reached[*idx].clone();
@@ -310,7 +316,8 @@ impl Table {
         }
         for (chain, bases) in self.chains().iter().zip(&reached) {
             for (idx, rule) in chain.rules().iter().enumerate() {
-                for (base, statement) in bases.iter().flat_map(|base| rule.statements.iter().map(move |it| (base, it))) {
+                for (base, statement) in bases.iter().flat_map(|base| rule.statements.iter().map(move |it| (base, it)))
+                {
                     if let Some(what) = impossible(statement, *base) {
                         let (kind, hook) = (base.kind.name(), base.hook.name());
                         return Err(RulesetError::NotOnThisHook { at: self.place(chain, idx), what, kind, hook });

@@ -94,7 +94,7 @@ pub(in crate::netfilter) fn walk(
             End::Verdict(Verdict::Return, _) => match returns.pop() {
                 Some(back) => (chain, at) = back,
                 None => {
-                    policy = table.chains()[base].base.map(|base| base.policy);
+                    policy = table.chains()[base].base().map(|base| base.policy);
                     break if policy == Some(Policy::Drop) { TableVerdict::Drop } else { TableVerdict::Accept };
                 }
             },
@@ -239,7 +239,7 @@ impl Consulted for Walk {
     fn row(&self, idx: usize) -> Row {
         let Some((visit, rule_idx)) = self.locate(idx) else {
             let chain = &self.table.chains()[self.base];
-            let head = chain.base.map(|base| base.to_string()).unwrap_or_default();
+            let head = chain.base().map(|base| base.to_string()).unwrap_or_default();
             return Row {
                 text: format!("add chain {} {} {{ {head} }}", self.table.title(), chain.name),
                 writer: chain.rules().first().map_or(Writer::Admin, |rule| rule.writer),
