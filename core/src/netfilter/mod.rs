@@ -15,7 +15,7 @@ mod xtables;
 
 use std::sync::Arc;
 
-use crate::base::Dice;
+use crate::base::{Dice, Writer};
 use crate::trace::{Choice, Decision, DropReason, Hook, HookFunction, Stage, Step, Tracked};
 use crate::wire::{End, Packet};
 

@@ -11,25 +11,43 @@ use super::eval::names;
 use super::ruleset::{Base, Chain, Family, Memory, Ruleset, Table, priority};
 use super::value::{DataType, Span, print_time};
 use super::{Element, Field, Key, MarkExpr, Match, NumgenMode, Rule, Set, SetRef, Statement, UpdateOp, Verdict, With};
-use crate::base::Instant;
+use crate::base::{Instant, Writer};
 use crate::netfilter::{NatRange, Policy, RejectWith};
 use crate::trace::Hook;
 use crate::wire::IcmpError;
+
+/// A line, with the writer of the rule that it shows.
+type Line = (String, Option<Writer>);
 
 impl Ruleset {
     /// What `nft list ruleset` prints at `now`.
     #[must_use]
     pub fn list(&self, now: Instant) -> String {
-        self.with_memory().iter().map(|(table, memory)| list_table(table, memory, now)).collect()
+        self.rows(now).into_iter().map(|(line, _)| line + "\n").collect()
+    }
+
+    /// The same line by line, with the writer of each rule.
+    #[must_use]
+    pub fn rows(&self, now: Instant) -> Vec<(String, Option<Writer>)> {
+        self.with_memory().iter().flat_map(|(table, memory)| list_table(table, memory, now)).collect()
     }
 }
 
-fn list_table(table: &Table, memory: &Memory, now: Instant) -> String {
-    let head = table.comment.as_ref().map(|text| format!("\tcomment \"{text}\"\n")).unwrap_or_default();
-    let mut parts: Vec<String> = Vec::new();
-    parts.extend(table.sets().iter().map(|(name, set)| list_set(name, set, memory, now)));
-    parts.extend(table.chains().iter().map(|chain| list_chain(table.family, chain)));
-    format!("table {} {{\n{head}{}}}\n", table.title(), parts.join("\n"))
+fn unsigned(text: &str) -> Vec<Line> {
+    text.lines().map(|line| (line.to_owned(), None)).collect()
+}
+
+fn list_table(table: &Table, memory: &Memory, now: Instant) -> Vec<Line> {
+    let mut lines = unsigned(&format!("table {} {{", table.title()));
+    lines.extend(table.comment.as_ref().map(|text| (format!("\tcomment \"{text}\""), None)));
+    let sets = table.sets().iter().map(|(name, set)| unsigned(&list_set(name, set, memory, now)));
+    let chains = table.chains().iter().map(|chain| list_chain(table.family, chain));
+    for (idx, part) in sets.chain(chains).enumerate() {
+        lines.extend((idx > 0).then(|| (String::new(), None)));
+        lines.extend(part);
+    }
+    lines.push(("}".to_owned(), None));
+    lines
 }
 
 /// Models set_print_declaration.
@@ -72,18 +90,13 @@ fn list_set(name: &Arc<str>, set: &Set, memory: &Memory, now: Instant) -> String
     text + "\t}\n"
 }
 
-fn list_chain(family: Family, chain: &Chain) -> String {
-    let mut text = format!("\tchain {} {{\n", chain.name);
-    if let Some(comment) = &chain.comment {
-        let _ = writeln!(text, "\t\tcomment \"{comment}\"");
-    }
-    if let Some(base) = chain.base() {
-        let _ = writeln!(text, "\t\t{base}");
-    }
-    for rule in chain.rules() {
-        let _ = writeln!(text, "\t\t{}", rule.print(family));
-    }
-    text + "\t}\n"
+fn list_chain(family: Family, chain: &Chain) -> Vec<Line> {
+    let mut lines = vec![(format!("\tchain {} {{", chain.name), None)];
+    lines.extend(chain.comment.as_ref().map(|text| (format!("\t\tcomment \"{text}\""), None)));
+    lines.extend(chain.base().map(|base| (format!("\t\t{base}"), None)));
+    lines.extend(chain.rules().iter().map(|rule| (format!("\t\t{}", rule.print(family)), Some(rule.writer))));
+    lines.push(("\t}".to_owned(), None));
+    lines
 }
 
 impl fmt::Display for Base {
@@ -94,7 +107,7 @@ impl fmt::Display for Base {
     }
 }
 
-fn hook_name(hook: Hook) -> &'static str {
+pub(super) fn hook_name(hook: Hook) -> &'static str {
     match hook {
         Hook::Prerouting => "prerouting",
         Hook::Input => "input",

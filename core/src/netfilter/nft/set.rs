@@ -90,7 +90,13 @@ impl Set {
         Self { dynamic: true, ..self }
     }
 
-    /// `flags timeout` with a default.
+    /// `flags timeout`.
+    #[must_use]
+    pub fn timeouts(self) -> Self {
+        Self { can_time_out: true, ..self }
+    }
+
+    /// The same with a default.
     #[must_use]
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { can_time_out: true, timeout: Some(timeout), ..self }

@@ -400,7 +400,7 @@ fn what_the_kernel_does_not_take_is_refused_with_its_place() {
         ("table ip t: set s: 10.0.0.0/8 is an interval, and the set has no flag for them", |table| {
             table.add_set("s", Set::new(&[DataType::Ipv4Addr]).with([net("10.0.0.0/8")]));
         }),
-        ("table ip t: rule 1 of c: dnat is not possible in filter chains on FORWARD", |table| {
+        ("table ip t: rule 1 of c: dnat is not possible in filter chains on forward", |table| {
             table.add_base_chain("f", Base::new(ChainKind::Filter, Hook::Forward, 0));
             table.append("f", rule().verdict(Verdict::jump("c")));
             table.append("c", rule().then(Statement::Dnat(NatRange::to(CLIENT.into(), None))));

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::eval::named;
+use super::print::hook_name;
 use super::ruleset::{Base, Chain, ChainKind, Ruleset, Table, priority};
 use super::{DataType, Field, Key, Set, SetRef, Span, Statement, Verdict, With};
 use crate::trace::Hook;
@@ -319,7 +320,7 @@ impl Table {
                 for (base, statement) in bases.iter().flat_map(|base| rule.statements.iter().map(move |it| (base, it)))
                 {
                     if let Some(what) = impossible(statement, *base) {
-                        let (kind, hook) = (base.kind.name(), base.hook.name());
+                        let (kind, hook) = (base.kind.name(), hook_name(base.hook));
                         return Err(RulesetError::NotOnThisHook { at: self.place(chain, idx), what, kind, hook });
                     }
                 }
