@@ -254,7 +254,7 @@ impl DataType {
             return self.print(span.first);
         }
         let size = span.last.wrapping_sub(span.first).wrapping_add(1);
-        let is_prefix = size == 0 || (size.is_power_of_two() && span.first % size == 0);
+        let is_prefix = size == 0 || (size.is_power_of_two() && span.first.is_multiple_of(size));
         let width = match self {
             Self::Ipv4Addr => 32,
             Self::Ipv6Addr => 128,
