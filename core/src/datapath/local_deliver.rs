@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::ops::ControlFlow;
 
 use super::hook::{self, Way};
-use super::{Ctx, Effect, Next, Sender, fragment, tunnel};
+use super::{Ctx, Effect, Next, Sender, fragment, pmtu, tunnel};
 use crate::net::{At, DevRef, NsId, Skb, SocketLookup, Topology, TransportProtocol};
 use crate::netfilter::CtState;
 use crate::trace::{Decision, DropReason, Hook, Stage, Step};
@@ -47,10 +47,7 @@ pub(crate) fn local_deliver(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx
                 socket => deliver(topo, at, &dev, skb, socket, ctx),
             }
         }
-        Transport::Icmp(Icmp::Error(_)) => match quoted_socket(topo, at, &skb) {
-            SocketLookup::None => ctx.drop(topo, at.ns, &skb, Stage::Deliver, &dev, DropReason::NoSocket),
-            socket => deliver(topo, at, &dev, skb, socket, ctx),
-        },
+        Transport::Icmp(Icmp::Error(error)) => icmp_error(topo, at, &dev, skb, error, ctx),
         Transport::Icmp(Icmp::Other { .. }) | Transport::Other(_) => {
             ctx.drop(topo, at.ns, &skb, Stage::Deliver, &dev, DropReason::NoSocket)
         }
@@ -66,6 +63,21 @@ fn lookup_socket(
     peer_port: u16,
 ) -> SocketLookup {
     topo.ns(at.ns).sockets.lookup(protocol, (ip.dst, own_port), (ip.src, peer_port))
+}
+
+/// Models icmp_unreach: the socket that sent what is quoted is told, and the kernel notes how wide the way is.
+fn icmp_error(topo: &mut Topology, at: At, dev: &DevRef, skb: Skb, error: IcmpError, ctx: &mut Ctx<'_>) -> Next {
+    let socket = quoted_socket(topo, at, &skb);
+    let learned = pmtu::learn(topo, at, &skb, error, &socket, ctx);
+    let to = match &socket {
+        SocketLookup::Connected(_, program) | SocketLookup::Listening(program) => program.clone(),
+        SocketLookup::None if learned.is_some() => "kernel".into(),
+        SocketLookup::None => return ctx.drop(topo, at.ns, &skb, Stage::Deliver, dev, DropReason::NoSocket),
+    };
+    let step = Step::new(Stage::Deliver, Decision::Deliver { to }, &skb.packet).on(&dev.name).wrote(learned);
+    ctx.record(topo, at.ns, &skb, step.ends());
+    ctx.effects.push(Effect::Deliver { ns: at.ns, socket, skb });
+    Next::Done
 }
 
 /// The socket that sent what an ICMP error quotes. Models icmp_socket_deliver and the err_handlers behind it.

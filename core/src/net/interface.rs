@@ -28,6 +28,8 @@ pub struct Interface {
     pub mtu: usize,
     /// Whether it is up.
     pub up: bool,
+    /// Whether the other end of its cable is up.
+    pub peer_up: bool,
     /// What it is.
     pub kind: InterfaceKind,
     /// Its addresses, primary first.

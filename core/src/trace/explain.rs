@@ -7,7 +7,7 @@ mod way;
 use super::{Decision, Hop, NextHop, Stage, Step, Trace};
 use crate::base::Place;
 use crate::wire::Packet;
-use ends::{delivers, drops, kernel_sends, refuses, sends};
+use ends::{delivers, drops, kernel_sends, learns, refuses, sends, sends_again};
 use way::{bridges, encapsulates, fits, transmits, via};
 
 /// A step in words.
@@ -39,6 +39,7 @@ fn words(trace: &Trace, hop: &Hop, step: &Step, at: &str, dev: &str) -> Words {
     match &step.decision {
         Decision::Send { by, payload_len } => sends(trace, hop, by, *payload_len),
         Decision::KernelSend { .. } => kernel_sends(trace, hop, at),
+        Decision::Retransmit { payload_len } => sends_again(trace, hop, *payload_len),
         Decision::Route { dst, next_hop, chosen_src } => match next_hop {
             NextHop::Local if step.stage == Stage::Route && chosen_src.is_some() => (
                 format!("{dst} is this place's own address."),
@@ -125,6 +126,7 @@ fn words(trace: &Trace, hop: &Hop, step: &Step, at: &str, dev: &str) -> Words {
             format!("A datagram for UDP port 8472 with network identifier {vni} from {remote}: outer IP, UDP and VXLAN headers come off, and the inner frame is as it was."),
             "The two nodes and the fabric saw only the outer addresses.".into(),
         ),
+        Decision::Deliver { .. } if !step.wrote.is_empty() => learns(step, at),
         Decision::Deliver { to } => delivers(trace, hop, to, at),
         Decision::Refuse(reason) => refuses(*reason, step),
         Decision::Fragment { n_fragments, len } => (

@@ -9,10 +9,7 @@ use ipnet::IpNet;
 
 use super::{ClusterNet, CniMode, NodeNet, rules, veth_name};
 use crate::base::{MacAddr, Place, Writer};
-use crate::net::{
-    At, DevRef, Fdb, FdbEntry, FdbTarget, InterfaceKind, NetNs, NsId, Protocol, Route, RouteKind, Scope, Topology,
-    Vxlan,
-};
+use crate::net::{At, DevRef, Fdb, FdbEntry, FdbTarget, InterfaceKind, NetNs, NsId, Route, Topology, Vxlan};
 
 /// Bytes that VXLAN adds above the link header: inner Ethernet 14, VXLAN 8, UDP 8, IPv4 20.
 pub const VXLAN_OVERHEAD: usize = 50;
@@ -97,17 +94,7 @@ fn route_by_gateway(node: &NodeNet, peer: &NodeNet, nic: &DevRef) -> Option<Rout
 }
 
 fn route(dst: IpNet, gateway: Option<IpAddr>, dev: &DevRef, onlink: bool) -> Route {
-    Route {
-        kind: RouteKind::Unicast,
-        dst,
-        gateway,
-        dev: dev.clone(),
-        protocol: Protocol::Boot,
-        scope: Scope::Global,
-        src: None,
-        onlink,
-        writer: Writer::Cni,
-    }
+    Route { gateway, onlink, ..Route::unicast(dst, dev, Writer::Cni) }
 }
 
 /// The `n`th address of a network.

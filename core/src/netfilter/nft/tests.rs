@@ -233,7 +233,7 @@ fn chains_of_both_engines_are_called_by_priority() {
         "add rule inet t late",
     ];
     assert_eq!(called, expected);
-    let slugs: Vec<String> = result.steps.iter().map(crate::trace::Step::slug).collect();
+    let slugs: Vec<&str> = result.steps.iter().map(|step| step.stage.slug()).collect();
     assert_eq!(slugs[..2], ["nft-forward", "mangle-forward"]);
 }
 
@@ -258,7 +258,7 @@ fn a_new_connection_asks_nat_chains_until_one_has_chosen_and_then_none() {
         let passing = Passing { packet, mark: &mut 0, ct };
         netfilter.run(passing, &view(hook, Instant::START), &mut dice)
     };
-    let slugs = |result: &HookResult| result.steps.iter().map(crate::trace::Step::slug).collect::<Vec<_>>();
+    let slugs = |result: &HookResult| result.steps.iter().map(|step| step.stage.slug()).collect::<Vec<_>>();
     // Table nat is asked between the two and chooses; the first one passed.
     let result = pass(&mut packet, &mut ct, Hook::Output);
     assert_eq!(slugs(&result), ["conntrack-output", "nft-output", "nat-output"]);
@@ -273,7 +273,7 @@ fn a_new_connection_asks_nat_chains_until_one_has_chosen_and_then_none() {
     assert_eq!(slugs(&result), ["conntrack-output", "nat-output"]);
     assert_eq!(result.steps[1].consulted[0].command(), "conntrack -L");
     let result = pass(&mut syn(CLIENT, SERVER, 443), &mut CtState::None, Hook::Output);
-    assert_eq!((result.verdict, &slugs(&result)[1..]), (HookVerdict::Drop, &["nft-output".to_owned()][..]));
+    assert_eq!((result.verdict, &slugs(&result)[1..]), (HookVerdict::Drop, &["nft-output"][..]));
 }
 
 #[test]
