@@ -207,7 +207,7 @@ fn a_pod_that_is_sent_to_itself_is_masqueraded() {
         let (mut netfilter, mut packet) = (kube_proxy(), syn(CLIENT, SERVER, 80));
         let results = pass(&mut netfilter, &THROUGH, &mut packet, 0, seed);
         let header = packet.ip_header()?;
-        (header.dst == std::net::IpAddr::from(CLIENT)).then(|| (header.src, results))
+        (header.dst == std::net::IpAddr::from(CLIENT)).then_some((header.src, results))
     });
     let (src, results) = masqueraded.expect("one of 20 draws is the pod itself");
     assert_eq!(src, std::net::IpAddr::from(NODE));
