@@ -34,7 +34,7 @@ pub enum ShowError {
 }
 
 /// What can be typed.
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "ip addr",
     "ip link",
     "ip route",
@@ -46,6 +46,7 @@ const COMMANDS: [&str; 12] = [
     "sysctl -a",
     "iptables-save [-t TABLE]",
     "ipset save",
+    "nft list ruleset",
     "conntrack -L",
 ];
 
@@ -128,6 +129,7 @@ fn lines(topo: &Topology, at: NsId, now: Instant, command: &[&str]) -> Result<Ve
             ns.netfilter.iptables_rows(Some(found.ok_or_else(argument)?))
         }
         ["ipset", "save"] => unsigned(&ns.netfilter.sets.save()),
+        ["nft", "list", "ruleset"] => ns.netfilter.nft.rows(now),
         ["conntrack", "-L"] => {
             let rows = ns.netfilter.conntrack.rows(now);
             rows.map(|row| (row.print(now), Some(Writer::Kernel))).collect()

@@ -52,12 +52,14 @@ pub enum HookFunction {
     Filter,
     /// Connection tracking again: the connection is in the table from here on.
     Confirm,
+    /// A base chain of nftables.
+    Nft,
 }
 
 impl HookFunction {
     /// The part of a step's id.
     fn slug(self, hook: Hook) -> &'static str {
-        const SLUGS: [[&str; 5]; 6] = [
+        const SLUGS: [[&str; 5]; 7] = [
             ["raw-prerouting", "raw-input", "raw-forward", "raw-output", "raw-postrouting"],
             [
                 "conntrack-prerouting",
@@ -70,6 +72,7 @@ impl HookFunction {
             ["nat-prerouting", "nat-input", "nat-forward", "nat-output", "nat-postrouting"],
             ["filter-prerouting", "filter-input", "filter-forward", "filter-output", "filter-postrouting"],
             ["confirm-prerouting", "confirm-input", "confirm-forward", "confirm-output", "confirm-postrouting"],
+            ["nft-prerouting", "nft-input", "nft-forward", "nft-output", "nft-postrouting"],
         ];
         SLUGS[self as usize][hook as usize]
     }
@@ -256,8 +259,8 @@ pub enum Decision {
     Track(Tracked),
     /// The rules of a table let the packet through.
     RulesPassed {
-        /// The table.
-        table: &'static str,
+        /// The table; of nftables family, table and base chain.
+        table: Arc<str>,
         /// How many of them were tried.
         n_tried: usize,
         /// The packet's mark, if a rule has set it.
