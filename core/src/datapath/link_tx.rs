@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Ctx, Effect, Next};
 use crate::net::{At, InterfaceKind, Skb, Topology};
-use crate::trace::{Decision, Stage, Step};
+use crate::trace::{Decision, DropReason, Stage, Step};
 
 /// Time on a cable between two namespaces of one machine.
 const VETH_DELAY: Duration = Duration::from_micros(5);
@@ -38,10 +38,14 @@ pub(crate) fn hard_xmit(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>
         }
         InterfaceKind::Nic { segment } => {
             ctx.capture(topo, at, &skb);
-            if let Some(ethernet) = skb.packet.ethernet() {
-                for port in topo.segment_mut(segment).switch(at, ethernet.src, ethernet.dst) {
-                    ctx.effects.push(Effect::Arrive { at: port, skb: skb.clone(), after: WIRE_DELAY });
-                }
+            let Some(ethernet) = skb.packet.ethernet() else { return Next::Done };
+            let ports = topo.segment_mut(segment).switch(at, ethernet.src, ethernet.dst);
+            if let Some(router) = topo.filtered(segment, at, &ports, &skb.packet) {
+                let dev = topo.ns(router.ns).interface(router.index).dev.clone();
+                return ctx.drop(topo, router.ns, &skb, Stage::Rx, &dev, DropReason::FabricFiltered);
+            }
+            for port in ports {
+                ctx.effects.push(Effect::Arrive { at: port, skb: skb.clone(), after: WIRE_DELAY });
             }
             Next::Done
         }

@@ -1,19 +1,18 @@
 //! From a lab to namespaces, tables and wires: the fabric first, then nodes, then what Kubernetes puts into them.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
 
 use super::Lab;
+use super::fabric::{self, Fabric};
 use crate::base::{Place, Writer};
+use crate::k8s::cni::bgp::Bgp;
 use crate::k8s::cni::{ClusterNet, NodeNet, flannel};
 use crate::k8s::kubelet;
 use crate::k8s::objects::{Node, Pod};
-use crate::net::{
-    At, DevRef, InterfaceKind, NetNs, NsId, Protocol, Route, RouteKind, Scope, SegmentId, Topology, Unfinished,
-};
+use crate::net::{NetNs, Protocol, Topology, Unfinished};
 
 /// MTU of machines outside the cluster, and of the router's side towards them, in bytes.
 const OUTSIDE_MTU: usize = 1500;
@@ -33,18 +32,24 @@ pub(super) fn prepare(lab: &Lab, seed: u64) -> Topology {
     let mut topo = Topology::default();
     let nodes: Vec<(&Node, NodeNet)> =
         lab.objects.nodes.iter().filter_map(|node| Some((node, node_net(lab, node)?))).collect();
-    let mut fabric = Fabric::new(&mut topo, seed);
-    for (_, net) in &nodes {
+    let node_nets: Vec<NodeNet> = nodes.iter().map(|(_, net)| net.clone()).collect();
+    let mut fabric = Fabric::new(&mut topo, &lab.spec, &node_nets, seed);
+    for net in &node_nets {
         fabric.subnet(&mut topo, net.subnet, lab.spec.mtu);
     }
     for host in &lab.spec.hosts {
         fabric.subnet(&mut topo, host.address.trunc(), OUTSIDE_MTU);
     }
+    let speakers = if lab.spec.cni.speaks_bgp() { &*node_nets } else { &[] };
+    // Without racks the routers have nobody to talk to.
+    let has_racks = !lab.spec.fabric.racks.is_empty();
+    let bgp = Arc::new(if has_racks { fabric.bgp(&topo, &lab.spec.fabric, speakers) } else { Bgp::default() });
+    fabric.learn(&mut topo, &bgp);
     let cluster = Arc::new(ClusterNet {
         mode: lab.spec.cni,
         bridge: lab.spec.bridge.clone(),
         pod_cidr: lab.spec.pod_cidr,
-        nodes: nodes.iter().map(|(_, net)| net.clone()).collect(),
+        nodes: node_nets,
     });
     let mut pods: BTreeMap<&str, Vec<Pod>> = BTreeMap::new();
     for pod in &lab.objects.pods {
@@ -57,11 +62,14 @@ pub(super) fn prepare(lab: &Lab, seed: u64) -> Topology {
         let addresses = node.addresses.iter().map(|address| IpNet::new_assert(*address, net.subnet.prefix_len()));
         let (id, nic) = fabric.plug_in(&mut topo, ns, net.subnet, addresses, net.nic_mtu);
         let pods = pods.remove(node.meta.name.as_str()).unwrap_or_default();
-        let cluster = cluster.clone();
+        let (cluster, bgp) = (cluster.clone(), bgp.clone());
         topo.defer(
             id,
             Unfinished::new(move |topo| {
                 flannel::program_node(topo.ns_mut(id), &net, &cluster, &nic);
+                if cluster.mode.installs_bgp_routes() {
+                    fabric::install(topo.ns_mut(id), &bgp, Protocol::Bird, Writer::Cni);
+                }
                 for pod in &pods {
                     kubelet::run_pod(topo, id, &net, &cluster, pod, seed);
                 }
@@ -72,6 +80,7 @@ pub(super) fn prepare(lab: &Lab, seed: u64) -> Topology {
         let ns = NetNs::new(Place::Host(host.name.clone()), seed);
         fabric.plug_in(&mut topo, ns, host.address.trunc(), [host.address].into_iter(), OUTSIDE_MTU);
     }
+    fabric.add_filters(&mut topo, &lab.spec.fabric);
     topo
 }
 
@@ -85,63 +94,4 @@ fn node_net(lab: &Lab, node: &Node) -> Option<NodeNet> {
         pod_cidr: node.pod_cidr?,
         nic_mtu: lab.spec.node_mtus.get(&node.meta.name).copied().unwrap_or(lab.spec.mtu),
     })
-}
-
-/// The router that joins all subnets, and a switch for each of them.
-struct Fabric {
-    router: NsId,
-    subnets: BTreeMap<IpNet, (SegmentId, IpAddr)>,
-}
-
-impl Fabric {
-    fn new(topo: &mut Topology, seed: u64) -> Self {
-        let mut router = NetNs::new(Place::Router("fabric".to_owned()), seed);
-        router.sysctls.ip_forward = true;
-        Self { router: topo.add_namespace(router), subnets: BTreeMap::new() }
-    }
-
-    /// Makes sure that `subnet` has a switch and a port of the router, with its first address.
-    fn subnet(&mut self, topo: &mut Topology, subnet: IpNet, mtu: usize) {
-        if self.subnets.contains_key(&subnet) {
-            return;
-        }
-        let Some(gateway) = subnet.hosts().next() else { return };
-        let segment = topo.add_segment();
-        let name = format!("eth{}", self.subnets.len());
-        let router = topo.ns_mut(self.router);
-        let port = router.add_interface(&name, mtu, Writer::Admin, |_| InterfaceKind::Nic { segment });
-        router.add_address(port.index, IpNet::new_assert(gateway, subnet.prefix_len()), Writer::Admin);
-        topo.segment_mut(segment).ports.push(At { ns: self.router, index: port.index });
-        self.subnets.insert(subnet, (segment, gateway));
-    }
-
-    /// Gives a machine its NIC on `subnet`, its addresses and its default gateway.
-    fn plug_in(
-        &self,
-        topo: &mut Topology,
-        mut ns: NetNs,
-        subnet: IpNet,
-        addresses: impl Iterator<Item = IpNet>,
-        mtu: usize,
-    ) -> (NsId, DevRef) {
-        let (segment, gateway) = self.subnets[&subnet];
-        let nic = ns.add_interface("eth0", mtu, Writer::Admin, |_| InterfaceKind::Nic { segment });
-        for address in addresses {
-            ns.add_address(nic.index, address, Writer::Admin);
-        }
-        ns.main.add(Route {
-            kind: RouteKind::Unicast,
-            dst: IpNet::new_assert(IpAddr::from([0, 0, 0, 0]), 0),
-            gateway: Some(gateway),
-            dev: nic.clone(),
-            protocol: Protocol::Boot,
-            scope: Scope::Global,
-            src: None,
-            onlink: false,
-            writer: Writer::Admin,
-        });
-        let id = topo.add_namespace(ns);
-        topo.segment_mut(segment).ports.push(At { ns: id, index: nic.index });
-        (id, nic)
-    }
 }

@@ -1,6 +1,7 @@
 //! L8: what people put in. Files become a [`Lab`] and a list of problems; commands are typed at its places.
 
 mod build;
+mod fabric;
 mod nearest;
 mod parse;
 mod problem;
@@ -17,7 +18,10 @@ pub use parse::{Parsed, Source, parse};
 pub use problem::{Problem, Severity};
 pub use run::{Run, RunError, resolve, trace, trace_to_end};
 pub use show::{ShowError, answer, show};
-pub use spec::{CniMode, DnsSpec, HostSpec, KubeProxyMode, KubeProxySpec, LabSpec, UpstreamSpec};
+pub use spec::{
+    CniMode, DnsSpec, FabricSpec, FilterSite, FilterSpec, HostSpec, KubeProxyMode, KubeProxySpec, LabSpec, NestedSpec,
+    RackSpec, UpstreamSpec,
+};
 
 /// A cluster and what surrounds it: complete, checked, and ready to be wired.
 #[derive(Clone, Debug, Default)]

@@ -5,6 +5,7 @@
 
 mod defrag;
 mod fdb;
+mod filter;
 mod interface;
 mod neighbour;
 mod netns;
@@ -15,6 +16,7 @@ mod topology;
 
 pub use defrag::{Defrag, cut};
 pub use fdb::{Fdb, FdbEntry, FdbLookup, FdbTarget};
+pub use filter::{Direction, Filter, FrameMatch, Site};
 pub use interface::{DevRef, IfAddress, Interface, InterfaceKind, Vxlan};
 pub use neighbour::{NUD_REACHABLE_TIME, NeighbourEntry, NeighbourLookup, NeighbourTable, Nud};
 pub use netns::{NetNs, Sysctls};

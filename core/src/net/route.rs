@@ -28,6 +28,10 @@ pub enum Protocol {
     Kernel,
     /// `ip route add` without a word about it (`boot`, which is not printed).
     Boot,
+    /// `proto bird`: learned by BIRD, which Calico runs on nodes.
+    Bird,
+    /// `proto bgp`: learned by a router's BGP.
+    Bgp,
 }
 
 /// How far the destination is (`RT_SCOPE_*`).
@@ -132,8 +136,11 @@ impl fmt::Display for Route {
             write!(f, " via {gateway}")?;
         }
         write!(f, " dev {}", self.dev.name)?;
-        if self.protocol == Protocol::Kernel {
-            f.write_str(" proto kernel")?;
+        match self.protocol {
+            Protocol::Boot => {}
+            Protocol::Kernel => f.write_str(" proto kernel")?,
+            Protocol::Bird => f.write_str(" proto bird")?,
+            Protocol::Bgp => f.write_str(" proto bgp")?,
         }
         match self.scope {
             Scope::Global => {}

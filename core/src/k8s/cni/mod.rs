@@ -1,5 +1,6 @@
 //! CNI plugins: what a cluster's network provider writes into nodes and pods. Tables only.
 
+pub mod bgp;
 pub mod flannel;
 
 use std::net::IpAddr;
@@ -32,6 +33,18 @@ impl CniMode {
             Self::FlannelVxlan => "flannel/vxlan",
             Self::FlannelHostGw => "flannel/host-gw",
         }
+    }
+
+    /// Whether its nodes announce their pods by BGP to the routers of their racks.
+    #[must_use]
+    pub fn speaks_bgp(self) -> bool {
+        matches!(self.name(), "calico/bgp" | "cilium/native")
+    }
+
+    /// Whether its nodes write the routes that they learn by BGP into their tables. Cilium only announces.
+    #[must_use]
+    pub fn installs_bgp_routes(self) -> bool {
+        self.name() == "calico/bgp"
     }
 
     /// MTU that the plugin gives pods on a node with this NIC MTU, in bytes.

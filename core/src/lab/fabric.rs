@@ -1,0 +1,214 @@
+//! What is between the machines: switches, the router that joins them, racks with routers of their own, filters.
+//!
+//! Without racks every subnet has one switch and `router/fabric` is on all of them. A rack has its own `router/NAME` on
+//! its subnet, which is joined to `router/fabric` by an uplink: a spine and its leaves. Routers of racks speak BGP with
+//! the spine and, where the network provider does, with the nodes; what they have learned stands in their tables from
+//! the first moment as ordinary routes.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::spec::{FabricSpec, FilterSite, LabSpec};
+use crate::base::{Place, Writer};
+use crate::k8s::cni::NodeNet;
+use crate::k8s::cni::bgp::{Bgp, NODE_ASN};
+use crate::net::{
+    At, DevRef, Filter, InterfaceKind, NetNs, NsId, Protocol, Route, RouteKind, Scope, SegmentId, Site, Topology,
+};
+
+/// Autonomous system of the router between the racks.
+const SPINE_ASN: u32 = 65000;
+/// Networks for what nobody else sees, uplinks of racks and hypervisors: the first that is in nobody's way.
+const INTERNAL: [[u8; 2]; 4] = [[172, 31], [192, 168], [10, 254], [100, 127]];
+/// Prefix length of an uplink: two ends.
+const UPLINK_PREFIX: u8 = 30;
+
+/// The routers, and a switch for each subnet.
+pub(super) struct Fabric {
+    router: NsId,
+    subnets: BTreeMap<IpNet, Subnet>,
+    racks: Vec<Rack>,
+}
+
+struct Subnet {
+    segment: SegmentId,
+    /// The router on it, and its first address, which is the router's.
+    router: NsId,
+    gateway: IpAddr,
+}
+
+/// A rack's router and its uplink: the spine's end and its own.
+struct Rack {
+    router: NsId,
+    asn: u32,
+    uplink: IpNet,
+    ends: [IpAddr; 2],
+}
+
+impl Fabric {
+    /// The router that joins all subnets, and the racks.
+    pub(super) fn new(topo: &mut Topology, spec: &LabSpec, nodes: &[NodeNet], seed: u64) -> Self {
+        let router = topo.add_namespace(router_ns("fabric", seed));
+        let mut fabric = Self { router, subnets: BTreeMap::new(), racks: Vec::new() };
+        let uplinks = internal(spec, nodes).subnets(UPLINK_PREFIX).into_iter().flatten();
+        for (rack, uplink) in spec.fabric.racks.iter().zip(uplinks) {
+            let Some(subnet) = rack.subnet else { continue };
+            let tor = topo.add_namespace(router_ns(&rack.name, seed));
+            fabric.add_subnet(topo, tor, subnet, spec.mtu);
+            let segment = topo.add_segment();
+            let mut hosts = uplink.hosts();
+            let (Some(spine_end), Some(rack_end)) = (hosts.next(), hosts.next()) else { continue };
+            for (ns, address) in [(router, spine_end), (tor, rack_end)] {
+                add_port(topo, ns, segment, IpNet::new_assert(address, UPLINK_PREFIX), spec.mtu);
+            }
+            fabric.racks.push(Rack { router: tor, asn: rack.asn, uplink, ends: [spine_end, rack_end] });
+        }
+        fabric
+    }
+
+    /// Makes sure that `subnet` has a switch and a port of a router, with its first address.
+    pub(super) fn subnet(&mut self, topo: &mut Topology, subnet: IpNet, mtu: usize) {
+        if !self.subnets.contains_key(&subnet) {
+            self.add_subnet(topo, self.router, subnet, mtu);
+        }
+    }
+
+    fn add_subnet(&mut self, topo: &mut Topology, router: NsId, subnet: IpNet, mtu: usize) {
+        let Some(gateway) = subnet.hosts().next() else { return };
+        let segment = topo.add_segment();
+        add_port(topo, router, segment, IpNet::new_assert(gateway, subnet.prefix_len()), mtu);
+        self.subnets.insert(subnet, Subnet { segment, router, gateway });
+    }
+
+    /// Gives a machine its NIC on `subnet`, its addresses and its default gateway.
+    pub(super) fn plug_in(
+        &self,
+        topo: &mut Topology,
+        mut ns: NetNs,
+        subnet: IpNet,
+        addresses: impl Iterator<Item = IpNet>,
+        mtu: usize,
+    ) -> (NsId, DevRef) {
+        let Subnet { segment, gateway, .. } = self.subnets[&subnet];
+        let nic = ns.add_interface("eth0", mtu, Writer::Admin, |_| InterfaceKind::Nic { segment });
+        for address in addresses {
+            ns.add_address(nic.index, address, Writer::Admin);
+        }
+        let default = IpNet::new_assert(IpAddr::from([0, 0, 0, 0]), 0);
+        ns.main.add(route(default, gateway, &nic, Protocol::Boot, Writer::Admin));
+        let id = topo.add_namespace(ns);
+        topo.segment_mut(segment).ports.push(At { ns: id, index: nic.index });
+        (id, nic)
+    }
+
+    /// The sessions of a fabric with racks: each router of a rack with the spine, and each of `nodes` that speaks BGP
+    /// with the router of its subnet.
+    pub(super) fn bgp(&self, topo: &Topology, spec: &FabricSpec, nodes: &[NodeNet]) -> Bgp {
+        let mut bgp = Bgp::default();
+        let place = |ns: NsId| topo.ns(ns).place.clone();
+        let own = |router: NsId| -> Vec<IpNet> {
+            self.subnets.iter().filter(|(_, subnet)| subnet.router == router).map(|(net, _)| *net).collect()
+        };
+        let spine = bgp.add(place(self.router), SPINE_ASN, own(self.router));
+        let mut speakers = BTreeMap::from([(self.router, spine)]);
+        for Rack { router, asn, uplink, ends } in &self.racks {
+            let rack = bgp.add(place(*router), *asn, own(*router));
+            bgp.connect((spine, ends[0]), (rack, ends[1]), *uplink);
+            speakers.insert(*router, rack);
+        }
+        for node in nodes {
+            let speaker = bgp.add(node.place.clone(), NODE_ASN, vec![node.pod_cidr]);
+            let is_down = spec.bgp_down.iter().any(|name| name == node.place.short());
+            if let Some(subnet) = self.subnets.get(&node.subnet).filter(|_| !is_down) {
+                bgp.connect((speakers[&subnet.router], subnet.gateway), (speaker, node.address), node.subnet);
+            }
+        }
+        bgp
+    }
+
+    /// Writes what the routers have learned into their tables.
+    pub(super) fn learn(&self, topo: &mut Topology, bgp: &Bgp) {
+        for router in std::iter::once(self.router).chain(self.racks.iter().map(|rack| rack.router)) {
+            install(topo.ns_mut(router), bgp, Protocol::Bgp, Writer::Admin);
+        }
+    }
+
+    /// Sets the filters up.
+    pub(super) fn add_filters(&self, topo: &mut Topology, spec: &FabricSpec) {
+        for filter in &spec.filters {
+            let site = match &filter.site {
+                FilterSite::Everywhere => Some(Site::Everywhere),
+                FilterSite::Subnet(net) => self.subnets.get(net).map(|subnet| Site::Segment(subnet.segment)),
+                FilterSite::Machine(place) => topo.find(place).map(Site::Machine),
+            };
+            if let Some(site) = site {
+                let (direction, matches, left) = (filter.direction, filter.matches, filter.count);
+                topo.add_filter(Filter { site, direction, matches, left });
+            }
+        }
+    }
+}
+
+/// Writes what the speaker in `ns` has learned into its table, except what it is connected to itself.
+pub(super) fn install(ns: &mut NetNs, bgp: &Bgp, protocol: Protocol, writer: Writer) {
+    let Some(speaker) = bgp.find(&ns.place) else { return };
+    for learned in bgp.learned(speaker) {
+        let connected = |net: &IpNet| ns.interfaces().iter().find(|interface| on_segment(interface, net)).cloned();
+        let dev = connected(&IpNet::from(learned.next_hop)).map(|interface| interface.dev);
+        if let (Some(dev), None) = (dev, connected(&learned.prefix)) {
+            ns.main.add(route(learned.prefix, learned.next_hop, &dev, protocol, writer));
+        }
+    }
+}
+
+/// Whether `net` is on a segment of the interface.
+fn on_segment(interface: &crate::net::Interface, net: &IpNet) -> bool {
+    interface.addresses.iter().any(|address| address.net.trunc().contains(net))
+}
+
+fn router_ns(name: &str, seed: u64) -> NetNs {
+    let mut router = NetNs::new(Place::Router(name.to_owned()), seed);
+    router.sysctls.ip_forward = true;
+    router
+}
+
+/// Gives a router a NIC on `segment`.
+fn add_port(topo: &mut Topology, router: NsId, segment: SegmentId, address: IpNet, mtu: usize) {
+    let ns = topo.ns_mut(router);
+    // `lo` has index 1: the first NIC is eth0.
+    let name = format!("eth{}", ns.next_index() - 2);
+    let port = ns.add_interface(&name, mtu, Writer::Admin, |_| InterfaceKind::Nic { segment });
+    ns.add_address(port.index, address, Writer::Admin);
+    topo.segment_mut(segment).ports.push(At { ns: router, index: port.index });
+}
+
+/// A network that nothing in the lab overlaps with.
+fn internal(spec: &LabSpec, nodes: &[NodeNet]) -> IpNet {
+    let taken: Vec<IpNet> = [spec.pod_cidr, spec.service_cidr]
+        .into_iter()
+        .chain(nodes.iter().flat_map(|node| [node.subnet, node.pod_cidr]))
+        .chain(spec.hosts.iter().map(|host| host.address.trunc()))
+        .collect();
+    let net = |[a, b]: [u8; 2]| IpNet::new_assert(IpAddr::from([a, b, 0, 0]), 16);
+    let is_free = |candidate: &IpNet| !taken.iter().any(|net| net.contains(candidate) || candidate.contains(net));
+    INTERNAL.into_iter().map(net).find(is_free).unwrap_or(net(INTERNAL[0]))
+}
+
+fn route(dst: IpNet, gateway: IpAddr, dev: &DevRef, protocol: Protocol, writer: Writer) -> Route {
+    Route {
+        kind: RouteKind::Unicast,
+        dst,
+        gateway: Some(gateway),
+        dev: dev.clone(),
+        protocol,
+        scope: Scope::Global,
+        src: None,
+        onlink: false,
+        writer,
+    }
+}
+
+#[cfg(test)]
+mod tests;
