@@ -2,6 +2,7 @@
 
 mod build;
 mod fabric;
+mod faults;
 mod nearest;
 mod parse;
 mod problem;
@@ -13,11 +14,12 @@ mod yaml;
 use crate::k8s::objects::Objects;
 
 pub use build::build;
+pub use faults::{Fault, fault_notes, faults};
 pub use nearest::nearest;
 pub use parse::{Parsed, Source, parse};
 pub use problem::{Problem, Severity};
 pub use run::{Run, RunError, resolve, trace, trace_to_end};
-pub use show::{ShowError, answer, show};
+pub use show::{ShowError, answer, show, show_broken};
 pub use spec::{
     CniMode, DnsSpec, FabricSpec, FilterSite, FilterSpec, HostSpec, KubeProxyMode, KubeProxySpec, LabSpec, NestedSpec,
     RackSpec, UpstreamSpec,

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use thiserror::Error;
 
-use super::Lab;
 use super::build::prepare;
+use super::{Lab, faults};
 use crate::app;
 use crate::base::{Place, PlaceError};
 use crate::net::{NsId, Topology};
@@ -30,13 +30,24 @@ pub struct Run {
     pub ttl: Option<u8>,
     /// Seed of everything that is drawn.
     pub seed: u64,
+    /// Faults that are broken before, by their ids.
+    pub faults: Vec<String>,
 }
 
 impl Run {
     /// A run with the defaults of the command line.
     #[must_use]
     pub fn new(from: &str, to: &str) -> Self {
-        Self { from: from.to_owned(), to: to.to_owned(), size: 100, reply_size: 100, df: false, ttl: None, seed: 1 }
+        Self {
+            from: from.to_owned(),
+            to: to.to_owned(),
+            size: 100,
+            reply_size: 100,
+            df: false,
+            ttl: None,
+            seed: 1,
+            faults: Vec::new(),
+        }
     }
 }
 
@@ -78,6 +89,14 @@ pub enum RunError {
         /// What stood there.
         found: String,
     },
+    /// There is no such fault.
+    #[error("--fault: there is no fault {found:?}{}; `kubehop faults` lists them", nearest_is(.nearest))]
+    NoSuchFault {
+        /// What was asked for.
+        found: String,
+        /// The nearest that exists.
+        nearest: Option<String>,
+    },
     /// A size is larger than a packet can be.
     #[error("{option} {found}: a {what} holds at most {max} bytes")]
     TooLarge {
@@ -114,9 +133,21 @@ pub fn trace(lab: &Lab, run: &Run) -> Result<Trace, RunError> {
 /// # Errors
 /// If the client or the target does not exist or cannot be read.
 pub fn trace_to_end(lab: &Lab, run: &Run) -> Result<(Trace, Topology), RunError> {
-    let mut topo = prepare(lab, run.seed);
+    if !run.faults.is_empty() {
+        let broken = faults::broken(lab, &run.faults, Some(run))?;
+        return run_in(&broken.lab, broken.prepare(run.seed), run);
+    }
+    run_in(lab, prepare(lab, run.seed), run)
+}
+
+fn run_in(lab: &Lab, mut topo: Topology, run: &Run) -> Result<(Trace, Topology), RunError> {
     let exchange = exchange(lab, &mut topo, run)?;
     Ok(sim::run_to_end(topo, &exchange))
+}
+
+/// The address that a run's target names, if it can be read.
+pub(super) fn target_address(lab: &Lab, run: &Run) -> Option<IpAddr> {
+    Target::parse(lab, &run.to).ok().map(|target| target.host)
 }
 
 fn exchange(lab: &Lab, topo: &mut Topology, run: &Run) -> Result<Exchange, RunError> {

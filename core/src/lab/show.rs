@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::build::prepare;
 use super::run::{RunError, resolve, trace_to_end};
-use super::{Lab, Run};
+use super::{Lab, Run, faults};
 use crate::datapath::{Routed, route_lookup, route_output};
 use crate::net::{FdbEntry, FdbTarget, Interface, InterfaceKind, NetNs, NsId, Route, RouteTable, Scope, Topology};
 use crate::trace::NextHop;
@@ -55,6 +55,17 @@ pub fn show(lab: &Lab, at: &str, after: Option<&Run>, command: &[&str]) -> Resul
         None => prepare(lab, 1),
     };
     let (id, _) = resolve(lab, &mut topo, at, "--at")?;
+    answer(&topo, id, command)
+}
+
+/// Types `command` at `at`, on the machines as they are with `faults` in them.
+///
+/// # Errors
+/// If the place, a fault or the command does not exist.
+pub fn show_broken(lab: &Lab, at: &str, faults: &[String], command: &[&str]) -> Result<String, ShowError> {
+    let broken = faults::broken(lab, faults, None)?;
+    let mut topo = broken.prepare(1);
+    let (id, _) = resolve(&broken.lab, &mut topo, at, "--at")?;
     answer(&topo, id, command)
 }
 

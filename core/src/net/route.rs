@@ -102,6 +102,11 @@ impl RouteTable {
         rows.insert(idx, route);
     }
 
+    /// Removes the routes that are `unwanted`.
+    pub fn remove(&mut self, unwanted: impl Fn(&Route) -> bool) {
+        Arc::make_mut(&mut self.rows).retain(|route| !unwanted(route));
+    }
+
     /// The route for `dst` with the longest prefix. Models net/ipv4/fib_trie.c fib_table_lookup.
     #[must_use]
     pub fn lookup(&self, dst: IpAddr) -> FibLookup {
