@@ -9,6 +9,7 @@ pub(crate) mod datapath;
 pub mod k8s;
 pub mod lab;
 pub mod net;
+pub mod netfilter;
 pub mod sim;
 pub mod trace;
 pub mod wire;

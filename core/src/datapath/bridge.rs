@@ -1,25 +1,77 @@
-//! A bridge learns who is behind which port and forwards by that.
+//! A bridge learns who is behind which port and forwards by that; br_netfilter shows its frames to the hooks on the way.
 //!
-//! Models net/bridge/br_input.c br_handle_frame_finish and net/bridge/br_device.c br_dev_xmit.
-//! Not modelled: spanning tree, VLAN filtering, multicast snooping, br_netfilter.
+//! Models net/bridge/br_input.c br_handle_frame_finish, net/bridge/br_device.c br_dev_xmit, net/bridge/br_forward.c, and
+//! net/bridge/br_netfilter_hooks.c br_nf_pre_routing, br_nf_forward and br_nf_post_routing.
+//! Not modelled: spanning tree, VLAN filtering, multicast snooping, filtering of ARP.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use super::hook::{self, Way};
+use super::route::{Routed, lookup};
 use super::{Ctx, Next, fragment};
+use crate::base::MacAddr;
 use crate::net::{At, DevRef, FdbLookup, FdbTarget, NetNs, Skb, Topology};
-use crate::trace::{BridgeTarget, Decision, Stage, Step, Written};
+use crate::trace::{BridgeTarget, Decision, Hook, Stage, Step, Written};
 use crate::wire::EthernetHeader;
 
 /// A frame comes in by a port.
 pub(crate) fn bridge_rx(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>) -> Next {
-    // br_netfilter shows netfilter whole packets only.
-    let skb = match topo.ns(at.ns).has_netfilter {
-        true => match fragment::gather(topo, at, skb, ctx) {
-            Some(whole) => whole,
-            None => return Next::Done,
-        },
-        false => skb,
+    if !topo.ns(at.ns).has_bridge_netfilter() || skb.packet.ip_header().is_none() {
+        return Next::BridgeForward(at, skb);
+    }
+    // Netfilter wants whole packets (nf_defrag_ipv4).
+    let Some(skb) = fragment::gather(topo, at, skb, ctx) else { return Next::Done };
+    let interface = topo.ns(at.ns).interface(at.index);
+    let (port, Some(bridge)) = (interface.dev.clone(), interface.master.clone()) else { return Next::Done };
+    let asked = skb.packet.ip_header().map(|ip| ip.dst);
+    let skb = Skb { physin: Some(port), ..skb };
+    match hook::pass(topo, at.ns, Hook::Prerouting, Way::by(&bridge), skb, ctx) {
+        ControlFlow::Break(next) => next,
+        ControlFlow::Continue(skb) if skb.packet.ip_header().map(|ip| ip.dst) == asked => Next::BridgeForward(at, skb),
+        ControlFlow::Continue(skb) => translated(topo, at, &bridge, skb),
+    }
+}
+
+/// The hooks have given the packet another destination: its frame must go elsewhere too.
+///
+/// Models br_nf_pre_routing_finish. Where the route leads back out of the same bridge the packet stays a bridged one, and
+/// only its link address changes; anything else goes up to this machine's IP.
+fn translated(topo: &Topology, at: At, bridge: &DevRef, skb: Skb) -> Next {
+    let ns = topo.ns(at.ns);
+    let (Some(ethernet), Some(ip)) = (skb.packet.ethernet(), skb.packet.ip_header()) else { return Next::Done };
+    let towards = |mac: MacAddr| {
+        let packet = skb.packet.without_ethernet().with_ethernet(ethernet.src, mac, ethernet.ethertype);
+        Next::BridgeForward(at, Skb { packet, ..skb.clone() })
     };
+    match lookup(ns, ip.dst).result {
+        Routed::Out(route) if route.dev == *bridge => {
+            let known = ns.neighbours.lookup(route.next_hop, bridge);
+            match known.entry().filter(|entry| entry.is_connected()).and_then(|entry| entry.mac) {
+                Some(mac) => towards(mac),
+                // Models neigh->output: the machine asks, sends by the bridge device itself, and br_nf_dev_xmit puts the
+                // frame back on its way as one that came in by the port.
+                None => {
+                    let packet = skb.packet.without_ethernet();
+                    Next::Neighbour(at.ns, Skb { packet, bridged_from: Some(ethernet.src), ..skb }, route)
+                }
+            }
+        }
+        _ => towards(ns.interface(bridge.index).mac),
+    }
+}
+
+/// The bridge device has been handed a frame that is only passing: it goes on as one that came in by its port.
+///
+/// Models br_nf_dev_xmit and br_nf_pre_routing_finish_bridge_slow.
+pub(crate) fn bridge_resume(skb: Skb) -> (Option<DevRef>, Skb) {
+    let (Some(src), Some(ethernet)) = (skb.bridged_from, skb.packet.ethernet()) else { return (None, skb) };
+    let packet = skb.packet.without_ethernet().with_ethernet(src, ethernet.dst, ethernet.ethertype);
+    (skb.physin.clone(), Skb { packet, bridged_from: None, ..skb })
+}
+
+/// A frame that came in by a port is forwarded. Models br_handle_frame_finish.
+pub(crate) fn bridge_forward(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>) -> Next {
     let ns = topo.ns_mut(at.ns);
     let port = ns.interface(at.index).dev.clone();
     let (Some(bridge), Some(ethernet)) = (ns.interface(at.index).master.clone(), skb.packet.ethernet()) else {
@@ -35,14 +87,14 @@ pub(crate) fn bridge_rx(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>
         BridgeTarget::Host => to_host,
         // The ports first, then the machine itself.
         BridgeTarget::Broadcast(_) => {
-            let mut nexts = to_ports(topo, at, &choice.ports, &skb, ctx);
+            let mut nexts = to_ports(topo, at, &bridge, &choice.ports, &skb, ctx);
             nexts.push(to_host);
             Next::Many(nexts)
         }
         // A capture makes the bridge promiscuous: it sees a copy of what only passes between its ports.
         BridgeTarget::Port(_) | BridgeTarget::Unknown(_) => {
             ctx.capture(topo, At { index: bridge.index, ..at }, &skb);
-            Next::Many(to_ports(topo, at, &choice.ports, &skb, ctx))
+            Next::Many(to_ports(topo, at, &bridge, &choice.ports, &skb, ctx))
         }
     }
 }
@@ -55,7 +107,9 @@ pub(crate) fn bridge_tx(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>
     let lookup = fdb.lookup(ethernet.dst);
     let choice = choose(topo.ns(at.ns), &bridge, None, ethernet, &lookup);
     record(topo, at, &bridge, &skb, &choice, lookup, None, ctx);
-    Next::Many(to_ports(topo, at, &choice.ports, &skb, ctx))
+    // What was routed has passed the hooks already.
+    let skb = Skb { physin: None, ..skb };
+    Next::Many(to_ports(topo, at, &bridge, &choice.ports, &skb, ctx))
 }
 
 struct Choice {
@@ -107,12 +161,36 @@ fn record(
     ctx.record(topo, at.ns, skb, step);
 }
 
-fn to_ports(topo: &Topology, at: At, ports: &[u32], skb: &Skb, ctx: &mut Ctx<'_>) -> Vec<Next> {
+fn to_ports(topo: &mut Topology, at: At, bridge: &DevRef, ports: &[u32], skb: &Skb, ctx: &mut Ctx<'_>) -> Vec<Next> {
     let mut nexts = Vec::new();
     for index in ports {
         let port = At { index: *index, ..at };
-        let frames = fragment::scatter_frame(topo, port, skb, ctx);
+        let skb = match bridged_hooks(topo, port, bridge, skb.clone(), ctx) {
+            ControlFlow::Continue(skb) => skb,
+            ControlFlow::Break(next) => {
+                nexts.push(next);
+                continue;
+            }
+        };
+        let frames = fragment::scatter_frame(topo, port, &skb, ctx);
         nexts.extend(frames.into_iter().map(|frame| Next::HardXmit(port, frame)));
     }
     nexts
+}
+
+/// FORWARD and POSTROUTING, for a frame that goes from port to port. To the rules both devices are the bridge.
+fn bridged_hooks(
+    topo: &mut Topology,
+    port: At,
+    bridge: &DevRef,
+    skb: Skb,
+    ctx: &mut Ctx<'_>,
+) -> ControlFlow<Next, Skb> {
+    if skb.physin.is_none() {
+        return ControlFlow::Continue(skb);
+    }
+    let physout = topo.ns(port.ns).interface(port.index).dev.clone();
+    let forward = Way { iif: Some(bridge), oif: Some(bridge), physout: Some(&physout), next_hop: None };
+    let skb = hook::pass(topo, port.ns, Hook::Forward, forward, skb, ctx)?;
+    hook::pass(topo, port.ns, Hook::Postrouting, Way { iif: None, ..forward }, skb, ctx)
 }

@@ -3,7 +3,10 @@
 //! Owns the TTL, the MTU of what must not be cut, and the FORWARD hook. The route was chosen by `ip_rcv`; sending is `ip_output`'s.
 //! Not modelled: IP options, redirects. Read first: RFC 1812 section 5.2, net/ipv4/ip_forward.c.
 
-use super::{Ctx, Next, OutRoute, hook};
+use std::ops::ControlFlow;
+
+use super::hook::{self, Way};
+use super::{Ctx, Next, OutRoute};
 use crate::net::{At, Skb, Topology};
 use crate::trace::{Decision, DropReason, Hook, MtuCheck, Stage, Step};
 use crate::wire::IcmpError;
@@ -26,6 +29,9 @@ pub(crate) fn ip_forward(topo: &mut Topology, at: At, mut skb: Skb, route: OutRo
     skb.packet.decrement_ttl();
     let step = Step::new(Stage::Forward, Decision::DecrementTtl { from: ttl }, &skb.packet).from(&before);
     ctx.record(topo, at.ns, &skb, step);
-    hook::pass(topo, at.ns, Hook::Forward, &route.dev, &skb, ctx);
-    Next::Output(at.ns, skb, route)
+    let way = Way { iif: Some(&dev), ..Way::out(&route) };
+    match hook::pass(topo, at.ns, Hook::Forward, way, skb, ctx) {
+        ControlFlow::Continue(skb) => Next::Output(at.ns, skb, route),
+        ControlFlow::Break(next) => next,
+    }
 }

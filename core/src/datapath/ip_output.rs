@@ -2,12 +2,18 @@
 //!
 //! Models net/ipv4/ip_output.c ip_output and ip_finish_output.
 
-use super::{Ctx, Next, OutRoute, fragment, hook};
+use std::ops::ControlFlow;
+
+use super::hook::{self, Way};
+use super::{Ctx, Next, OutRoute, fragment};
 use crate::net::{NsId, Skb, Topology};
 use crate::trace::{Decision, DropReason, Hook, MtuCheck, Stage, Step};
 
 pub(crate) fn ip_output(topo: &mut Topology, ns: NsId, skb: Skb, route: OutRoute, ctx: &mut Ctx<'_>) -> Next {
-    hook::pass(topo, ns, Hook::Postrouting, &route.dev, &skb, ctx);
+    let skb = match hook::pass(topo, ns, Hook::Postrouting, Way::out(&route), skb, ctx) {
+        ControlFlow::Continue(skb) => skb,
+        ControlFlow::Break(next) => return next,
+    };
     let check = MtuCheck {
         device: route.dev.name.clone(),
         mtu: topo.ns(ns).interface(route.dev.index).mtu,

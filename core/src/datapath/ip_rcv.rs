@@ -3,8 +3,11 @@
 //! Models net/ipv4/ip_input.c ip_rcv and ip_rcv_finish, and net/ipv4/route.c ip_route_input_slow.
 //! Not modelled: source validation (rp_filter), IP options, broadcasts.
 
+use std::ops::ControlFlow;
+
+use super::hook::{self, Way};
 use super::route::{Routed, lookup};
-use super::{Ctx, Next, fragment, hook};
+use super::{Ctx, Next, fragment};
 use crate::net::{At, Skb, Topology};
 use crate::trace::{Decision, DropReason, Hook, Stage, Step};
 use crate::wire::IcmpError;
@@ -19,12 +22,20 @@ pub(crate) fn ip_rcv(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>) -
         },
         false => skb,
     };
-    let ns = topo.ns(at.ns);
-    let dev = ns.interface(at.index).dev.clone();
-    let Some(ip) = skb.packet.ip_header() else {
+    let dev = topo.ns(at.ns).interface(at.index).dev.clone();
+    if skb.packet.ip_header().is_none() {
         return ctx.drop(topo, at.ns, &skb, Stage::Rx, &dev, DropReason::IpInhdr);
+    }
+    // What came in by a bridge has passed the hook at its port (ip_sabotage_in).
+    let skb = match skb.physin {
+        Some(_) => skb,
+        None => match hook::pass(topo, at.ns, Hook::Prerouting, Way::by(&dev), skb, ctx) {
+            ControlFlow::Continue(skb) => skb,
+            ControlFlow::Break(next) => return next,
+        },
     };
-    hook::pass(topo, at.ns, Hook::Prerouting, &dev, &skb, ctx);
+    let ns = topo.ns(at.ns);
+    let Some(ip) = skb.packet.ip_header() else { return Next::Done };
     let decided = lookup(ns, ip.dst);
     let next_hop = decided.next_hop();
     let may_forward = ns.sysctls.ip_forward;

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::{Ctx, Effect, Next};
+use super::{Ctx, Effect, Next, bridge};
 use crate::net::{At, InterfaceKind, Skb, Topology};
 use crate::trace::{Decision, DropReason, Stage, Step};
 
@@ -33,7 +33,7 @@ pub(crate) fn hard_xmit(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>
         InterfaceKind::Loopback => Next::LinkRx(at, skb),
         InterfaceKind::Veth { peer } => {
             ctx.capture(topo, at, &skb);
-            ctx.effects.push(Effect::Arrive { at: peer, skb, after: VETH_DELAY });
+            ctx.effects.push(Effect::Arrive { at: peer, skb: skb.scrubbed(), after: VETH_DELAY });
             Next::Done
         }
         InterfaceKind::Nic { segment } => {
@@ -45,7 +45,7 @@ pub(crate) fn hard_xmit(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>
                 return ctx.drop(topo, router.ns, &skb, Stage::Rx, &dev, DropReason::FabricFiltered);
             }
             for port in ports {
-                ctx.effects.push(Effect::Arrive { at: port, skb: skb.clone(), after: WIRE_DELAY });
+                ctx.effects.push(Effect::Arrive { at: port, skb: skb.clone().scrubbed(), after: WIRE_DELAY });
             }
             Next::Done
         }
@@ -53,7 +53,10 @@ pub(crate) fn hard_xmit(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>
         InterfaceKind::Bridge { .. } if topo.ns(at.ns).ports(at.index).next().is_none() => Next::Done,
         InterfaceKind::Bridge { .. } => {
             ctx.capture(topo, at, &skb);
-            Next::BridgeTx(at, skb)
+            match bridge::bridge_resume(skb) {
+                (Some(port), skb) => Next::BridgeForward(At { index: port.index, ..at }, skb),
+                (None, skb) => Next::BridgeTx(at, skb),
+            }
         }
         InterfaceKind::Vxlan(_) => {
             ctx.capture(topo, at, &skb);

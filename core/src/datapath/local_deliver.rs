@@ -3,16 +3,21 @@
 //! Models net/ipv4/ip_input.c ip_local_deliver, the lookups of tcp_v4_rcv and udp_rcv, and net/ipv4/icmp.c icmp_echo.
 
 use std::net::IpAddr;
+use std::ops::ControlFlow;
 
-use super::{Ctx, Effect, Next, Sender, fragment, hook, tunnel};
-use crate::net::{At, DevRef, Skb, SocketLookup, Topology, TransportProtocol};
+use super::hook::{self, Way};
+use super::{Ctx, Effect, Next, Sender, fragment, tunnel};
+use crate::net::{At, DevRef, NsId, Skb, SocketLookup, Topology, TransportProtocol};
 use crate::trace::{Decision, DropReason, Hook, Stage, Step};
-use crate::wire::{self, Icmp, IcmpError, IpHeader, IpSpec, Tcp, TcpFlags, TcpOptions, TcpSpec, Transport};
+use crate::wire::{self, Icmp, IcmpError, IpHeader, IpSpec, TcpFlags, TcpOptions, TcpSpec, Transport};
 
 pub(crate) fn local_deliver(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>) -> Next {
     let Some(skb) = fragment::gather(topo, at, skb, ctx) else { return Next::Done };
     let dev = topo.ns(at.ns).interface(at.index).dev.clone();
-    hook::pass(topo, at.ns, Hook::Input, &dev, &skb, ctx);
+    let skb = match hook::pass(topo, at.ns, Hook::Input, Way::by(&dev), skb, ctx) {
+        ControlFlow::Continue(skb) => skb,
+        ControlFlow::Break(next) => return next,
+    };
     let (Some(ip), Some(transport)) = (skb.packet.ip_header(), skb.packet.transport()) else {
         return ctx.drop(topo, at.ns, &skb, Stage::Deliver, &dev, DropReason::IpInhdr);
     };
@@ -26,7 +31,11 @@ pub(crate) fn local_deliver(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx
             socket => deliver(topo, at, &dev, skb, socket, ctx),
         },
         Transport::Tcp(tcp) => match lookup_socket(topo, at, ip, TransportProtocol::Tcp, tcp.dport, tcp.sport) {
-            SocketLookup::None => reset(topo, at, &dev, &skb, ip, tcp, ctx),
+            SocketLookup::None => {
+                let decision = Decision::Drop(DropReason::NoSocket);
+                ctx.record(topo, at.ns, &skb, Step::new(Stage::Deliver, decision, &skb.packet).on(&dev.name).ends());
+                if tcp.rst { Next::Done } else { Next::ResetSend(at.ns, skb) }
+            }
             socket => deliver(topo, at, &dev, skb, socket, ctx),
         },
         Transport::Icmp(Icmp::EchoRequest { id, seq }) => echo(topo, at, &dev, &skb, ip, (id, seq), ctx),
@@ -91,7 +100,7 @@ fn echo(
 ) -> Next {
     let decision = Decision::Deliver { to: "kernel".into() };
     ctx.record(topo, at.ns, skb, Step::new(Stage::Deliver, decision, &skb.packet).on(&dev.name).ends());
-    let Some(spec) = reply_header(topo, at, ip, false) else { return Next::Done };
+    let Some(spec) = reply_header(topo, at.ns, ip, false) else { return Next::Done };
     let payload = skb.packet.ip_payload().get(8..).unwrap_or_default();
     let packet = wire::icmp_echo(spec, true, id, seq, payload);
     let flow = ctx.recorder.journey_of(skb.journey).flow;
@@ -99,14 +108,12 @@ fn echo(
     Next::LocalOut(at.ns, Skb::new(packet, journey), Sender::Kernel)
 }
 
-/// Models tcp_v4_send_reset: nobody listens, and the sender is told so.
-fn reset(topo: &mut Topology, at: At, dev: &DevRef, skb: &Skb, ip: IpHeader, tcp: Tcp, ctx: &mut Ctx<'_>) -> Next {
-    let step = Step::new(Stage::Deliver, Decision::Drop(DropReason::NoSocket), &skb.packet).on(&dev.name).ends();
-    ctx.record(topo, at.ns, skb, step);
-    if tcp.rst {
+/// Models tcp_v4_send_reset and nf_reject_ipv4.c nf_send_reset: nobody listens, or a rule refuses, and the sender is told.
+pub(crate) fn reset_send(topo: &mut Topology, ns: NsId, skb: &Skb, ctx: &mut Ctx<'_>) -> Next {
+    let (Some(ip), Some(Transport::Tcp(tcp))) = (skb.packet.ip_header(), skb.packet.transport()) else {
         return Next::Done;
-    }
-    let Some(spec) = reply_header(topo, at, ip, true) else { return Next::Done };
+    };
+    let Some(spec) = reply_header(topo, ns, ip, true).filter(|_| !tcp.rst) else { return Next::Done };
     let consumed = u32::try_from(tcp.payload_len).unwrap_or_default() + u32::from(tcp.syn) + u32::from(tcp.fin);
     let packet = wire::tcp(
         spec,
@@ -123,13 +130,13 @@ fn reset(topo: &mut Topology, at: At, dev: &DevRef, skb: &Skb, ip: IpHeader, tcp
     );
     let flow = ctx.recorder.journey_of(skb.journey).flow;
     let journey = ctx.recorder.journey(flow, "rst");
-    Next::LocalOut(at.ns, Skb::new(packet, journey), Sender::Kernel)
+    Next::LocalOut(ns, Skb::new(packet, journey), Sender::Kernel)
 }
 
 /// The IP header of an answer to `ip` by the kernel itself: addresses swapped, TTL fresh.
-fn reply_header(topo: &mut Topology, at: At, ip: IpHeader, df: bool) -> Option<IpSpec> {
+fn reply_header(topo: &mut Topology, ns: NsId, ip: IpHeader, df: bool) -> Option<IpSpec> {
     let (IpAddr::V4(src), IpAddr::V4(dst)) = (ip.dst, ip.src) else { return None };
-    let ns = topo.ns_mut(at.ns);
+    let ns = topo.ns_mut(ns);
     // A packet that must not be fragmented needs no identification (ip_select_ident_segs).
     let id = if df { 0 } else { ns.dice.word() as u16 };
     Some(IpSpec { src, dst, ttl: ns.sysctls.ip_default_ttl, df, id, tos: 0 })

@@ -1,33 +1,59 @@
-//! This machine sends an IP packet: its route, then OUTPUT.
+//! This machine sends an IP packet: its route, then OUTPUT, and the route again if OUTPUT has changed where it goes.
 //!
-//! Models net/ipv4/ip_output.c __ip_queue_xmit and __ip_local_out.
+//! Models net/ipv4/ip_output.c __ip_queue_xmit and __ip_local_out, and net/ipv4/netfilter.c ip_route_me_harder.
 
+use std::ops::ControlFlow;
+
+use super::hook::{self, Way};
 use super::route::{OutRoute, Routed, lookup};
-use super::{Ctx, Next, Sender, hook};
+use super::{Ctx, Next, Sender};
 use crate::net::{NsId, Skb, Topology};
 use crate::trace::{Decision, DropReason, Hook, Stage, Step};
 use crate::wire::Transport;
 
 pub(crate) fn local_out(topo: &mut Topology, ns_id: NsId, skb: Skb, sender: &Sender, ctx: &mut Ctx<'_>) -> Next {
-    let ns = topo.ns(ns_id);
-    let Some(ip) = skb.packet.ip_header() else { return Next::Done };
+    if skb.packet.ip_header().is_none() {
+        return Next::Done;
+    }
+    record_birth(topo, ns_id, &skb, sender, ctx);
+    let out = match route(topo, ns_id, &skb, ctx) {
+        ControlFlow::Continue(out) => out,
+        ControlFlow::Break(next) => return next,
+    };
+    let addressed = |skb: &Skb| (skb.packet.ip_header().map(|ip| (ip.src, ip.dst)), skb.mark);
+    let before = addressed(&skb);
+    let skb = match hook::pass(topo, ns_id, Hook::Output, Way::out(&out), skb, ctx) {
+        ControlFlow::Continue(skb) => skb,
+        ControlFlow::Break(next) => return next,
+    };
+    if addressed(&skb) == before {
+        return Next::Output(ns_id, skb, out);
+    }
+    match route(topo, ns_id, &skb, ctx) {
+        ControlFlow::Continue(out) => Next::Output(ns_id, skb, out),
+        ControlFlow::Break(next) => next,
+    }
+}
+
+fn record_birth(topo: &Topology, ns: NsId, skb: &Skb, sender: &Sender, ctx: &mut Ctx<'_>) {
     let payload_len = match skb.packet.transport() {
         Some(Transport::Tcp(tcp)) => tcp.payload_len,
         Some(Transport::Udp(udp)) => udp.payload_len,
         Some(Transport::Icmp(_)) => skb.packet.ip_payload().len().saturating_sub(8),
         _ => 0,
     };
-    match sender {
-        Sender::Program(by) => {
-            let decision = Decision::Send { by: by.clone(), payload_len };
-            ctx.record(topo, ns_id, &skb, Step::new(Stage::App, decision, &skb.packet).born());
-        }
-        Sender::Kernel => {
-            let decision = Decision::KernelSend { payload_len };
-            ctx.record(topo, ns_id, &skb, Step::new(Stage::App, decision, &skb.packet).born());
-        }
-        Sender::Tunnel => {}
-    }
+    let decision = match sender {
+        Sender::Program(by) => Decision::Send { by: by.clone(), payload_len },
+        Sender::Kernel => Decision::KernelSend { payload_len },
+        Sender::Tunnel => return,
+    };
+    ctx.record(topo, ns, skb, Step::new(Stage::App, decision, &skb.packet).born());
+}
+
+/// The way out for what this machine sends. Breaks if there is none.
+fn route(topo: &Topology, ns_id: NsId, skb: &Skb, ctx: &mut Ctx<'_>) -> ControlFlow<Next, OutRoute> {
+    let ns = topo.ns(ns_id);
+    let Some(ip) = skb.packet.ip_header() else { return ControlFlow::Break(Next::Done) };
     let decided = lookup(ns, ip.dst);
     let out = match &decided.result {
         Routed::Out(out) => out.clone(),
@@ -36,7 +62,7 @@ pub(crate) fn local_out(topo: &mut Topology, ns_id: NsId, skb: Skb, sender: &Sen
         Routed::None => {
             let reason = DropReason::IpOutnoroutes;
             let step = Step::new(Stage::Route, Decision::Drop(reason), &skb.packet).consulted(decided.local).ends();
-            return ctx.drop_with(topo, ns_id, &skb, step, reason);
+            return ControlFlow::Break(ctx.drop_with(topo, ns_id, skb, step, reason));
         }
     };
     if let Some(next_hop) = decided.next_hop() {
@@ -45,8 +71,7 @@ pub(crate) fn local_out(topo: &mut Topology, ns_id: NsId, skb: Skb, sender: &Sen
         if let Some(main) = decided.main {
             step = step.consulted(main);
         }
-        ctx.record(topo, ns_id, &skb, step);
+        ctx.record(topo, ns_id, skb, step);
     }
-    hook::pass(topo, ns_id, Hook::Output, &out.dev, &skb, ctx);
-    Next::Output(ns_id, skb, out)
+    ControlFlow::Continue(out)
 }

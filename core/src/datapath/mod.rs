@@ -39,6 +39,8 @@ pub(crate) enum Next {
     LinkRx(At, Skb),
     /// A frame arrives at a port of a bridge.
     BridgeRx(At, Skb),
+    /// A bridge forwards a frame that came in by a port, netfilter having seen it.
+    BridgeForward(At, Skb),
     /// The machine itself sends a frame through its bridge.
     BridgeTx(At, Skb),
     /// An ARP packet arrives.
@@ -55,6 +57,8 @@ pub(crate) enum Next {
     Output(NsId, Skb, OutRoute),
     /// A packet cannot go on, and its sender is to be told.
     IcmpSend(NsId, Skb, IcmpError),
+    /// A TCP segment is answered with a reset.
+    ResetSend(NsId, Skb),
     /// An IP packet needs a link address.
     Neighbour(NsId, Skb, OutRoute),
     /// A frame is handed to a device.
@@ -197,6 +201,7 @@ pub(crate) fn dispatch(topo: &mut Topology, next: Next, ctx: &mut Ctx<'_>) {
         stack.push(match next {
             Next::LinkRx(at, skb) => link_rx::link_rx(topo, at, skb, ctx),
             Next::BridgeRx(at, skb) => bridge::bridge_rx(topo, at, skb, ctx),
+            Next::BridgeForward(at, skb) => bridge::bridge_forward(topo, at, skb, ctx),
             Next::BridgeTx(at, skb) => bridge::bridge_tx(topo, at, skb, ctx),
             Next::Arp(at, skb) => arp::arp_rcv(topo, at, &skb, ctx),
             Next::IpRcv(at, skb) => ip_rcv::ip_rcv(topo, at, skb, ctx),
@@ -205,6 +210,7 @@ pub(crate) fn dispatch(topo: &mut Topology, next: Next, ctx: &mut Ctx<'_>) {
             Next::LocalOut(ns, skb, sender) => local_out::local_out(topo, ns, skb, &sender, ctx),
             Next::Output(ns, skb, route) => ip_output::ip_output(topo, ns, skb, route, ctx),
             Next::IcmpSend(ns, skb, error) => icmp::icmp_send(topo, ns, &skb, error, ctx),
+            Next::ResetSend(ns, skb) => local_deliver::reset_send(topo, ns, &skb, ctx),
             Next::Neighbour(ns, skb, route) => neighbour::resolve(topo, ns, skb, &route, ctx),
             Next::LinkTx(at, skb) => link_tx::link_tx(topo, at, skb, ctx),
             Next::HardXmit(at, skb) => link_tx::hard_xmit(topo, at, skb, ctx),

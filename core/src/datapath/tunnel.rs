@@ -45,7 +45,7 @@ pub(crate) fn encap(topo: &mut Topology, at: At, skb: &Skb, ctx: &mut Ctx<'_>) -
     let decision = Decision::Encapsulate { vni: vxlan.vni, remote: IpAddr::V4(dst) };
     let step = Step::new(Stage::Encap, decision, &packet).from(&skb.packet).on(&dev.name).consulted(lookup);
     ctx.record(topo, at.ns, skb, step);
-    Next::LocalOut(at.ns, Skb { outer: true, ..Skb::new(packet, skb.journey) }, Sender::Tunnel)
+    Next::LocalOut(at.ns, Skb { outer: true, mark: skb.mark, ..Skb::new(packet, skb.journey) }, Sender::Tunnel)
 }
 
 pub(crate) fn decap(topo: &mut Topology, at: At, skb: &Skb, ctx: &mut Ctx<'_>) -> Next {

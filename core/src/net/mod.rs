@@ -4,6 +4,7 @@
 //! [`crate::datapath`]. No packet moves in this layer.
 
 mod defrag;
+mod facts;
 mod fdb;
 mod filter;
 mod interface;
@@ -15,10 +16,12 @@ mod socket;
 mod topology;
 
 pub use defrag::{Defrag, cut};
+pub use facts::KernelFacts;
 pub use fdb::{Fdb, FdbEntry, FdbLookup, FdbTarget};
 pub use filter::{Direction, Filter, FrameMatch, Site};
 pub use interface::{DevRef, IfAddress, Interface, InterfaceKind, Vxlan};
 pub use neighbour::{NUD_REACHABLE_TIME, NeighbourEntry, NeighbourLookup, NeighbourTable, Nud};
+use netns::select_address;
 pub use netns::{NetNs, Sysctls};
 pub use route::{FibLookup, Protocol, Route, RouteKind, RouteTable, Scope};
 pub use skb::Skb;

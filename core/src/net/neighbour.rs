@@ -153,6 +153,12 @@ impl NeighbourTable {
 }
 
 impl NeighbourEntry {
+    /// Whether the entry can be used without a second thought (`NUD_CONNECTED`).
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        matches!(self.state, Nud::Reachable(_) | Nud::Permanent)
+    }
+
     /// The row as `ip neigh` prints it.
     #[must_use]
     pub fn print(&self) -> String {

@@ -10,6 +10,7 @@ use super::{
     RouteKind, RouteTable, Scope, Sockets,
 };
 use crate::base::{Dice, MacAddr, Place, Writer};
+use crate::netfilter::Netfilter;
 
 /// The kernel settings that the data path reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,11 +19,13 @@ pub struct Sysctls {
     pub ip_forward: bool,
     /// `net.ipv4.ip_default_ttl`.
     pub ip_default_ttl: u8,
+    /// `net.bridge.bridge-nf-call-iptables`: whether frames between bridge ports visit the hooks.
+    pub bridge_nf_call_iptables: bool,
 }
 
 impl Default for Sysctls {
     fn default() -> Self {
-        Self { ip_forward: false, ip_default_ttl: 64 }
+        Self { ip_forward: false, ip_default_ttl: 64, bridge_nf_call_iptables: true }
     }
 }
 
@@ -31,7 +34,7 @@ impl Default for Sysctls {
 pub struct NetNs {
     /// Its reference.
     pub place: Arc<Place>,
-    interfaces: Vec<Interface>,
+    interfaces: Arc<Vec<Interface>>,
     /// Routing table `local`: the addresses of this machine.
     pub local: RouteTable,
     /// Routing table `main`.
@@ -46,6 +49,8 @@ pub struct NetNs {
     pub sysctls: Sysctls,
     /// Whether netfilter has tables here: on nodes, where kube-proxy and the CNI keep theirs.
     pub has_netfilter: bool,
+    /// Its tables, sets and connections.
+    pub netfilter: Netfilter,
     /// What this kernel draws at random.
     pub dice: Dice,
 }
@@ -57,7 +62,7 @@ impl NetNs {
         let dice = Dice::new(seed, &place.to_string());
         let mut ns = Self {
             place: Arc::new(place),
-            interfaces: Vec::new(),
+            interfaces: Arc::default(),
             local: RouteTable::new("local"),
             main: RouteTable::new("main"),
             neighbours: NeighbourTable::default(),
@@ -65,6 +70,7 @@ impl NetNs {
             sockets: Sockets::default(),
             sysctls: Sysctls::default(),
             has_netfilter: false,
+            netfilter: Netfilter::default(),
             dice,
         };
         let lo = ns.add_interface("lo", 65536, Writer::Kernel, |_| InterfaceKind::Loopback);
@@ -87,7 +93,7 @@ impl NetNs {
             InterfaceKind::Loopback => MacAddr::ZERO,
             _ => MacAddr::of(&format!("{}:{name}", self.place)),
         };
-        self.interfaces.push(Interface {
+        Arc::make_mut(&mut self.interfaces).push(Interface {
             dev: dev.clone(),
             mac,
             mtu,
@@ -123,6 +129,10 @@ impl NetNs {
         &self.interfaces
     }
 
+    pub(super) fn interfaces_arc(&self) -> Arc<Vec<Interface>> {
+        self.interfaces.clone()
+    }
+
     /// The device with this index.
     ///
     /// # Panics
@@ -137,7 +147,7 @@ impl NetNs {
     /// # Panics
     /// If there is none.
     pub fn interface_mut(&mut self, index: u32) -> &mut Interface {
-        &mut self.interfaces[index as usize - 1]
+        &mut Arc::make_mut(&mut self.interfaces)[index as usize - 1]
     }
 
     /// The device with this name.
@@ -149,6 +159,12 @@ impl NetNs {
     /// The bridge ports of `bridge`, by index.
     pub fn ports(&self, bridge: u32) -> impl Iterator<Item = &Interface> {
         self.interfaces.iter().filter(move |port| port.master.as_ref().is_some_and(|master| master.index == bridge))
+    }
+
+    /// Whether frames between the ports of its bridges are shown to netfilter.
+    #[must_use]
+    pub fn has_bridge_netfilter(&self) -> bool {
+        self.has_netfilter && self.sysctls.bridge_nf_call_iptables
     }
 
     /// Whether the device has a link: a bridge has one while one of its ports is up.
@@ -163,7 +179,7 @@ impl NetNs {
     ///
     /// Models net/ipv4/fib_frontend.c fib_add_ifaddr.
     pub fn add_address(&mut self, index: u32, net: IpNet, writer: Writer) {
-        let interface = &mut self.interfaces[index as usize - 1];
+        let interface = &mut Arc::make_mut(&mut self.interfaces)[index as usize - 1];
         let is_loopback = matches!(interface.kind, InterfaceKind::Loopback);
         interface.addresses.push(IfAddress { net, writer });
         let dev = interface.dev.clone();
@@ -222,17 +238,23 @@ impl NetNs {
     }
 
     /// The source address for packets that leave by `index` towards `to`.
-    ///
-    /// Models net/ipv4/devinet.c inet_select_addr: an address whose subnet holds the next hop, else the device's first,
-    /// else the first of any device that is not `lo`.
     #[must_use]
     pub fn select_address(&self, index: u32, to: IpAddr) -> Option<IpAddr> {
-        let own = &self.interface(index).addresses;
-        let in_subnet = own.iter().find(|address| address.net.contains(&to));
-        let of_others = || {
-            let others = self.interfaces.iter().filter(|interface| !matches!(interface.kind, InterfaceKind::Loopback));
-            others.flat_map(|interface| &interface.addresses).next()
-        };
-        in_subnet.or_else(|| own.first()).or_else(of_others).map(|address| address.net.addr())
+        select_address(&self.interfaces, index, to)
     }
+}
+
+/// The source address for packets that leave by device `index` towards `to`.
+///
+/// Models net/ipv4/devinet.c inet_select_addr: an address whose subnet holds the next hop, else the device's first,
+/// else the first of any device that is not `lo`.
+#[must_use]
+pub(super) fn select_address(interfaces: &[Interface], index: u32, to: IpAddr) -> Option<IpAddr> {
+    let own = &interfaces[index as usize - 1].addresses;
+    let in_subnet = own.iter().find(|address| address.net.contains(&to));
+    let of_others = || {
+        let others = interfaces.iter().filter(|interface| !matches!(interface.kind, InterfaceKind::Loopback));
+        others.flat_map(|interface| &interface.addresses).next()
+    };
+    in_subnet.or_else(|| own.first()).or_else(of_others).map(|address| address.net.addr())
 }

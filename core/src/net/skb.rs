@@ -1,5 +1,8 @@
 //! A packet on its way through a kernel.
 
+use super::DevRef;
+use crate::base::MacAddr;
+use crate::netfilter::CtState;
 use crate::trace::JourneyId;
 use crate::wire::Packet;
 
@@ -14,12 +17,38 @@ pub struct Skb {
     pub outer: bool,
     /// Of a packet that was put together from pieces on its way: the length of the largest, to which it is cut again.
     pub frag_max_size: Option<usize>,
+    /// The mark that rules have set. It stays with the packet on this machine, also into a tunnel, and nowhere else.
+    pub mark: u32,
+    /// Its connection, once connection tracking has seen it.
+    pub ct: CtState,
+    /// The bridge port that it came in by, if br_netfilter showed it to PREROUTING there (`nf_bridge_info`).
+    pub physin: Option<DevRef>,
+    /// The source address of a frame whose IP destination was translated at a bridge port, while the bridge asks for the
+    /// new destination's link address (`nf_bridge->neigh_header`).
+    pub bridged_from: Option<MacAddr>,
 }
 
 impl Skb {
     /// A packet that is in no tunnel.
     #[must_use]
     pub fn new(packet: Packet, journey: JourneyId) -> Self {
-        Self { packet, journey, outer: false, frag_max_size: None }
+        Self {
+            packet,
+            journey,
+            outer: false,
+            frag_max_size: None,
+            mark: 0,
+            ct: CtState::None,
+            physin: None,
+            bridged_from: None,
+        }
+    }
+
+    /// What is left of what a kernel carries along when the packet goes to another network namespace.
+    ///
+    /// Models net/core/skbuff.c skb_scrub_packet.
+    #[must_use]
+    pub fn scrubbed(self) -> Self {
+        Self { outer: self.outer, ..Self::new(self.packet, self.journey) }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{DropReason, RejectReason};
 use crate::base::MacAddr;
-use crate::wire::IcmpError;
+use crate::wire::{End, IcmpError};
 
 /// A hook of netfilter: `enum nf_inet_hooks` of uapi `linux/netfilter.h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,6 +36,60 @@ impl Hook {
     }
 }
 
+/// What is registered on a hook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum HookFunction {
+    /// Table raw.
+    Raw,
+    /// Connection tracking.
+    Conntrack,
+    /// Table mangle.
+    Mangle,
+    /// Table nat, and the translation itself.
+    Nat,
+    /// Table filter.
+    Filter,
+    /// Connection tracking again: the connection is in the table from here on.
+    Confirm,
+}
+
+impl HookFunction {
+    /// The part of a step's id.
+    fn slug(self, hook: Hook) -> &'static str {
+        const SLUGS: [[&str; 5]; 6] = [
+            ["raw-prerouting", "raw-input", "raw-forward", "raw-output", "raw-postrouting"],
+            [
+                "conntrack-prerouting",
+                "conntrack-input",
+                "conntrack-forward",
+                "conntrack-output",
+                "conntrack-postrouting",
+            ],
+            ["mangle-prerouting", "mangle-input", "mangle-forward", "mangle-output", "mangle-postrouting"],
+            ["nat-prerouting", "nat-input", "nat-forward", "nat-output", "nat-postrouting"],
+            ["filter-prerouting", "filter-input", "filter-forward", "filter-output", "filter-postrouting"],
+            ["confirm-prerouting", "confirm-input", "confirm-forward", "confirm-output", "confirm-postrouting"],
+        ];
+        SLUGS[self as usize][hook as usize]
+    }
+}
+
+/// What connection tracking made of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tracked {
+    /// It begins a connection.
+    New,
+    /// It belongs to a connection that has been answered.
+    Established {
+        /// Whether it goes in the direction of the answers.
+        is_reply: bool,
+    },
+    /// It is an error about a connection.
+    Related,
+    /// It belongs to none and begins none.
+    Invalid,
+}
+
 /// Where in a kernel a step happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
@@ -43,8 +97,8 @@ pub enum Stage {
     App,
     /// A routing decision.
     Route,
-    /// A netfilter hook.
-    Hook(Hook),
+    /// Something that is registered on a netfilter hook.
+    Netfilter(Hook, HookFunction),
     /// Forwarding: TTL.
     Forward,
     /// The last look before the device: does it fit?
@@ -78,11 +132,7 @@ impl Stage {
         match self {
             Self::App => "app",
             Self::Route => "route",
-            Self::Hook(Hook::Prerouting) => "prerouting",
-            Self::Hook(Hook::Input) => "input",
-            Self::Hook(Hook::Forward) => "forward",
-            Self::Hook(Hook::Output) => "output",
-            Self::Hook(Hook::Postrouting) => "postrouting",
+            Self::Netfilter(hook, function) => function.slug(hook),
             Self::Forward => "ip-forward",
             Self::Output => "ip-output",
             Self::Neigh => "neigh",
@@ -155,8 +205,32 @@ pub enum Decision {
         /// The source address that the route prescribed, where the sender had none yet.
         chosen_src: Option<IpAddr>,
     },
-    /// A hook let the packet through: no rule is registered there.
-    Accept(Hook),
+    /// Connection tracking looked the packet up.
+    Track(Tracked),
+    /// The rules of a table let the packet through.
+    RulesPassed {
+        /// The table.
+        table: &'static str,
+        /// How many of them were tried.
+        n_tried: usize,
+        /// The packet's mark, if a rule has set it.
+        mark: Option<u32>,
+    },
+    /// The packet's address or port was translated.
+    Translate {
+        /// Which end.
+        end: End,
+        /// What it was.
+        from: (IpAddr, u16),
+        /// What it is.
+        to: (IpAddr, u16),
+        /// Chain and number of the rule that decided; `None` for a packet that follows its connection's entry.
+        rule: Option<(Arc<str>, usize)>,
+        /// What the rules on the way say of themselves, last.
+        says: Option<Arc<str>>,
+    },
+    /// The connection's first packet has got through: its entry is in the table.
+    Confirm,
     /// The TTL went down by one.
     DecrementTtl {
         /// Before.

@@ -1,13 +1,14 @@
 //! The only prose: what a step did, why one cares, and the command that shows it on a real machine.
 
 mod ends;
+mod netfilter;
 mod way;
 
 use super::{Decision, Hop, NextHop, Stage, Step, Trace};
 use crate::base::Place;
 use crate::wire::Packet;
 use ends::{delivers, drops, kernel_sends, refuses, sends};
-use way::{bridges, encapsulates, fits, hook_passed, transmits, via};
+use way::{bridges, encapsulates, fits, transmits, via};
 
 /// A step in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,7 +58,10 @@ fn words(trace: &Trace, hop: &Hop, step: &Step, at: &str, dev: &str) -> Words {
             ),
             NextHop::Via { gateway, dev } => via(hop, &dst.to_string(), &gateway.to_string(), dev),
         },
-        Decision::Accept(hook) => hook_passed(*hook, at),
+        Decision::Track(tracked) => netfilter::tracks(*tracked, step, at),
+        Decision::RulesPassed { table, n_tried, mark } => netfilter::passes(step, table, *n_tried, *mark),
+        decision @ Decision::Translate { .. } => netfilter::translates(step, decision, at),
+        Decision::Confirm => netfilter::confirms(at),
         Decision::DecrementTtl { from } => (
             format!("{at} forwards: TTL {from} becomes {}.", from.saturating_sub(1)),
             "The packet came in here but belongs elsewhere. Every machine that routes takes one from the TTL and repairs the header checksum.".into(),
@@ -163,7 +167,7 @@ fn command(hop: &Hop, step: &Step, dev: &str) -> Option<String> {
         (Stage::Output, _) => format!("ip link show {dev}"),
         (Stage::Tx | Stage::Rx, _) if step.outer => format!("tcpdump -ni {dev} udp port 8472"),
         (Stage::Tx | Stage::Rx | Stage::TunnelRx, _) => format!("tcpdump -ni {dev}"),
-        (Stage::Hook(_), _) => "iptables-save".to_owned(),
+        (Stage::Netfilter(hook, function), _) => netfilter::command(*hook, *function),
         (Stage::Forward, _) => "sysctl net.ipv4.ip_forward".to_owned(),
         (Stage::App | Stage::Deliver, _) => "ss -tunlp".to_owned(),
     };

@@ -12,12 +12,13 @@ mod render;
 mod table;
 mod validate;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::base::{Instant, Place};
 use crate::wire::{CapturedFrame, LinkType, Packet};
 
-pub use decision::{BridgeTarget, Decision, Hook, NextHop, Stage};
+pub use decision::{BridgeTarget, Decision, Hook, HookFunction, NextHop, Stage, Tracked};
 pub use explain::{Explanation, explain};
 pub use reason::{Disposition, DropReason, RejectReason};
 pub use recorder::Recorder;
@@ -30,6 +31,8 @@ pub use validate::{ShapeError, validate};
 pub struct Trace {
     /// How it ended, in the client's eyes.
     pub disposition: Disposition,
+    /// How the target's address was translated, if it was.
+    pub choice: Option<Choice>,
     /// Every packet of the run, in order of birth.
     pub journeys: Vec<Journey>,
     /// The run, place by place, in order of time.
@@ -38,6 +41,17 @@ pub struct Trace {
     pub devices: Vec<Device>,
     /// Every frame that a capture on every device would hold, in order of time.
     pub frames: Vec<Frame>,
+}
+
+/// How a service was translated: what the client's connection could have been sent to, and what it was.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Choice {
+    /// Every endpoint, with its probability, whatever the dice of this seed chose.
+    pub destinations: Vec<((IpAddr, u16), f64)>,
+    /// The endpoint that was chosen.
+    pub chosen: (IpAddr, u16),
+    /// Whether kube-proxy marked the connection for masquerade: its source becomes the node's.
+    pub masqueraded: bool,
 }
 
 /// One packet of a run, from birth to end: what the first two parts of a step's id name.
@@ -97,7 +111,9 @@ impl Step {
     #[must_use]
     pub fn slug(&self) -> String {
         match (self.stage, &self.decision) {
-            (Stage::Route | Stage::Hook(_) | Stage::Output, _) if self.outer => format!("outer-{}", self.stage.slug()),
+            (Stage::Route | Stage::Netfilter(..) | Stage::Output, _) if self.outer => {
+                format!("outer-{}", self.stage.slug())
+            }
             (Stage::Neigh, decision) => {
                 let outer = if self.outer { "outer-" } else { "" };
                 let resumed = if matches!(decision, Decision::NeighbourResume { .. }) { "-resume" } else { "" };

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{
-    Consulted, Decision, Device, Disposition, Frame, Hop, Journey, JourneyId, MtuCheck, Stage, Step, Trace, Written,
+    Choice, Consulted, Decision, Device, Disposition, Frame, Hop, Journey, JourneyId, MtuCheck, Stage, Step, Trace,
+    Written,
 };
 use crate::base::{Instant, Place};
 use crate::wire::{LinkType, Packet};
@@ -92,6 +93,7 @@ pub struct Recorder {
     hops: Vec<Hop>,
     devices: Vec<Device>,
     frames: Vec<Frame>,
+    choice: Option<Choice>,
     n_steps: usize,
     n_named: BTreeMap<(&'static str, String), usize>,
 }
@@ -128,6 +130,11 @@ impl Recorder {
         }
     }
 
+    /// Notes how a connection was translated. The first translation of a run is the target's.
+    pub fn choose(&mut self, choice: Choice) {
+        self.choice.get_or_insert(choice);
+    }
+
     /// Adds a frame to the capture of device `dev` at `at`.
     pub fn frame(&mut self, now: Instant, at: &Place, dev: &str, journey: JourneyId, packet: &Packet) {
         let name = format!("{at}:{dev}");
@@ -153,8 +160,14 @@ impl Recorder {
                 step.id = if *n == 1 { id } else { format!("{id}.{n}") };
             }
         }
-        let trace =
-            Trace { disposition, journeys: self.journeys, hops: self.hops, devices: self.devices, frames: self.frames };
+        let trace = Trace {
+            disposition,
+            choice: self.choice,
+            journeys: self.journeys,
+            hops: self.hops,
+            devices: self.devices,
+            frames: self.frames,
+        };
         debug_assert_eq!(super::validate(&trace), Ok(()));
         trace
     }

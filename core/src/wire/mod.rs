@@ -9,6 +9,7 @@ mod dissect;
 mod packet;
 mod pcapng;
 mod print;
+mod rewrite;
 #[cfg(test)]
 mod tests;
 mod vxlan;
@@ -21,6 +22,7 @@ pub use dissect::{Field, Layer, Role, dissect};
 pub use packet::{EthernetHeader, Icmp, IpHeader, Link, Packet, Tcp, Transport, Udp};
 pub use pcapng::{CapturedFrame, LinkType, write_pcapng};
 pub use print::one_line;
+pub use rewrite::End;
 pub use vxlan::{VXLAN_HEADER_LEN, VxlanHeader};
 
 /// Bytes of an Ethernet II header.

@@ -23,7 +23,7 @@ pub enum Link {
 /// A packet: real bytes, cheap to copy, copied only when written to.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Packet {
-    bytes: Arc<Vec<u8>>,
+    pub(super) bytes: Arc<Vec<u8>>,
     link: Link,
 }
 

@@ -1,8 +1,8 @@
-//! Words for a packet's way: routes, hooks, MTU, devices, bridges, tunnels.
+//! Words for a packet's way: routes, MTU, devices, bridges, tunnels.
 
 use super::Words;
 use crate::base::Place;
-use crate::trace::{BridgeTarget, Hook, Hop, Step};
+use crate::trace::{BridgeTarget, Hop, Step};
 use crate::wire::{Packet, VXLAN_HEADER_LEN};
 
 pub(super) fn via(hop: &Hop, dst: &str, gateway: &str, dev: &str) -> Words {
@@ -18,21 +18,6 @@ pub(super) fn via(hop: &Hop, dst: &str, gateway: &str, dev: &str) -> Words {
         _ => "Routing decides the next station only; the one after is that station's decision.",
     };
     (headline, what, why.into())
-}
-
-pub(super) fn hook_passed(hook: Hook, at: &str) -> Words {
-    let moment = match hook {
-        Hook::Prerouting => "before the routing decision; a Service address would be translated here",
-        Hook::Input => "for packets that are for this machine",
-        Hook::Forward => "for packets that pass through; policies sit here",
-        Hook::Output => "for packets that this machine itself sends",
-        Hook::Postrouting => "the last one, after routing; masquerading happens here",
-    };
-    (
-        format!("{}: nothing registered, passed.", hook.name()),
-        format!("{at}'s netfilter hook {} is {moment}.", hook.name()),
-        "Every packet walks past the hooks on its path, rules or not.".into(),
-    )
 }
 
 pub(super) fn fits(step: &Step, dev: &str) -> Words {

@@ -1,0 +1,1 @@
+//! Tables, chains and walks.

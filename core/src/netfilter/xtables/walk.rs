@@ -1,0 +1,360 @@
+//! A packet's way through the chains of one table, and the record of it.
+//!
+//! Models net/ipv4/netfilter/ip_tables.c ipt_do_table. The record keeps ranges of rules, not rules: ten thousand misses
+//! are one range, and why each of them missed is found out again when somebody reads the row.
+
+use std::sync::Arc;
+
+use super::matching::{Chance, Miss, Roll, Rolls, miss, state_name};
+use super::rule::{Match, NatRange, RejectWith, Rule, Target};
+use super::{Policy, Table, TableName};
+use crate::base::Writer;
+use crate::netfilter::{Flow, HookView};
+use crate::trace::{Consulted, Row, Why};
+
+/// What a table decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TableVerdict {
+    /// The packet goes on.
+    Accept,
+    /// It ends here.
+    Drop,
+    /// It ends here, and its sender is told.
+    Reject(RejectWith),
+    /// Its connection's destination is to be translated (table nat).
+    Dnat(NatRange),
+    /// Its connection's source is to be translated (table nat).
+    Snat(NatRange),
+    /// The same, to whatever address the outgoing device has.
+    Masquerade(NatRange),
+    /// Its connection is to be translated to this machine itself.
+    Redirect(NatRange),
+}
+
+/// What else a walk has changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::netfilter) struct Changes {
+    /// The packet's mark, if a rule set it.
+    pub mark: Option<u32>,
+    /// The connection's mark, if a rule set it.
+    pub connmark: Option<u32>,
+    /// Not to be tracked.
+    pub notrack: bool,
+}
+
+/// Rules of one chain that were tried one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Visit {
+    chain: usize,
+    /// The first rule tried and the one after the last.
+    first: usize,
+    end: usize,
+    /// Whether the last of them matched; all others missed.
+    matched: bool,
+    /// The packet's mark while they were tried.
+    mark: u32,
+    /// Which of the walk's rolls is the first of these rules'.
+    first_roll: usize,
+}
+
+/// A walk, as it was: what the trace shows.
+#[derive(Clone, Debug)]
+pub struct Walk {
+    table: Arc<Table>,
+    view: HookView,
+    flow: Flow,
+    visits: Vec<Visit>,
+    rolls: Vec<Roll>,
+    /// The policy that decided, if no rule did.
+    policy: Option<Policy>,
+}
+
+/// Deepest nesting of chains; a table that was validated has no circle, so this only guards memory.
+const MAX_DEPTH: usize = 1024;
+
+/// Sends a packet through the chain of `view`'s hook.
+pub(in crate::netfilter) fn walk(
+    table: &Arc<Table>,
+    view: &HookView,
+    mut flow: Flow,
+    chance: &mut Chance<'_>,
+) -> (TableVerdict, Changes, Walk) {
+    let mut record =
+        Walk { table: table.clone(), view: view.clone(), flow, visits: Vec::new(), rolls: Vec::new(), policy: None };
+    let mut changes = Changes::default();
+    let mut returns: Vec<(usize, usize)> = Vec::new();
+    let Some(mut chain) = table.chain_idx(view.hook.name()) else {
+        return (TableVerdict::Accept, changes, record);
+    };
+    let mut at = 0;
+    let verdict = loop {
+        let rules = table.chains()[chain].rules();
+        let first_roll = chance.rolls.len();
+        let found = rules[at..].iter().position(|rule| miss(rule, &flow, view, &mut Rolls::Live(chance)).is_none());
+        let end = found.map_or(rules.len(), |found| at + found + 1);
+        if end > at {
+            let matched = found.is_some();
+            record.visits.push(Visit { chain, first: at, end, matched, mark: flow.mark, first_roll });
+        }
+        let target = match found {
+            Some(found) => &rules[at + found].target,
+            None => &Target::Return,
+        };
+        at = end;
+        match target {
+            Target::None => {}
+            Target::Accept => break TableVerdict::Accept,
+            Target::Drop => break TableVerdict::Drop,
+            Target::Reject(with) => break TableVerdict::Reject(*with),
+            Target::Dnat(range) => break TableVerdict::Dnat(*range),
+            Target::Snat(range) => break TableVerdict::Snat(*range),
+            Target::Masquerade(range) => break TableVerdict::Masquerade(*range),
+            Target::Redirect(range) => break TableVerdict::Redirect(*range),
+            Target::Jump(name) | Target::Goto(name) => {
+                let Some(next) = table.chain_idx(name).filter(|_| returns.len() < MAX_DEPTH) else {
+                    break TableVerdict::Drop;
+                };
+                if matches!(target, Target::Jump(_)) {
+                    returns.push((chain, at));
+                }
+                (chain, at) = (next, 0);
+            }
+            Target::Return => match returns.pop() {
+                Some(back) => (chain, at) = back,
+                // The end of the base chain, or a return from it.
+                None => {
+                    let base = table.chain(view.hook.name());
+                    record.policy = base.and_then(super::Chain::policy);
+                    break match record.policy {
+                        Some(Policy::Drop) => TableVerdict::Drop,
+                        _ => TableVerdict::Accept,
+                    };
+                }
+            },
+            Target::Mark { value, mask } => {
+                flow.mark = (flow.mark & !mask) ^ value;
+                changes.mark = Some(flow.mark);
+            }
+            Target::SetConnmark { value, mask } => {
+                if let Some(mark) = &mut flow.ct.mark {
+                    *mark = (*mark & !mask) ^ value;
+                    changes.connmark = Some(*mark);
+                }
+            }
+            Target::SaveMark => {
+                if let Some(mark) = &mut flow.ct.mark {
+                    *mark = flow.mark;
+                    changes.connmark = Some(*mark);
+                }
+            }
+            Target::RestoreMark => {
+                if let Some(mark) = flow.ct.mark {
+                    flow.mark = mark;
+                    changes.mark = Some(mark);
+                }
+            }
+            Target::Notrack => changes.notrack = true,
+            // Everything is traced here.
+            Target::Trace => {}
+        }
+    };
+    record.rolls = std::mem::take(&mut chance.rolls);
+    (verdict, changes, record)
+}
+
+impl Walk {
+    /// The rule that ended the walk, if one did.
+    #[must_use]
+    pub fn deciding_rule(&self) -> Option<&Rule> {
+        let visit = self.visits.last().filter(|visit| visit.matched && self.policy.is_none())?;
+        Some(&self.table.chains()[visit.chain].rules()[visit.end - 1])
+    }
+
+    /// The chain of the rule that ended the walk, and the rule's number in it, from 1.
+    #[must_use]
+    pub fn deciding_place(&self) -> Option<(Arc<str>, usize)> {
+        let visit = self.visits.last().filter(|visit| visit.matched && self.policy.is_none())?;
+        Some((self.table.chains()[visit.chain].name().clone(), visit.end))
+    }
+
+    /// The rules that matched, in order.
+    pub fn matched_rules(&self) -> impl Iterator<Item = &Rule> {
+        let matched = self.visits.iter().filter(|visit| visit.matched);
+        matched.map(|visit| &self.table.chains()[visit.chain].rules()[visit.end - 1])
+    }
+
+    /// Number of rules that were tried.
+    #[must_use]
+    pub fn n_tried(&self) -> usize {
+        self.visits.iter().map(|visit| visit.end - visit.first).sum()
+    }
+
+    /// Whether the packet was looked at by no rule.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.visits.is_empty()
+    }
+
+    /// What the walk of this packet could have come to had the dice fallen otherwise: every destination that a rule
+    /// translates it to, with its probability, in the order of the rules.
+    #[must_use]
+    pub fn destinations(&self) -> Vec<(NatRange, f64)> {
+        let mut found: Vec<(NatRange, f64)> = Vec::new();
+        let Some(start) = self.table.chain_idx(self.view.hook.name()) else { return found };
+        let mut open = vec![(start, 0, self.flow, 1.0, Vec::<(usize, usize)>::new())];
+        let mut budget = 100_000_usize;
+        while let Some((chain, at, mut flow, share, mut returns)) = open.pop() {
+            if share <= f64::EPSILON || budget == 0 {
+                continue;
+            }
+            let rules = self.table.chains()[chain].rules();
+            let mut next = None;
+            let mut left = share;
+            for (idx, rule) in rules.iter().enumerate().skip(at) {
+                budget = budget.saturating_sub(1);
+                // All dice fall in favour; how likely that is follows.
+                let favourable: Vec<Roll> = rule.matches.iter().filter_map(favourable).collect();
+                if miss(rule, &flow, &self.view, &mut Rolls::Replay(&mut favourable.iter())).is_some() {
+                    continue;
+                }
+                let likely: f64 = rule.matches.iter().map(probability).product();
+                if likely < 1.0 {
+                    // Both futures go on: this rule taken, and not taken.
+                    let not_taken = left * (1.0 - likely);
+                    open.push((chain, idx + 1, flow, not_taken, returns.clone()));
+                    left *= likely;
+                }
+                next = Some((idx, rule));
+                break;
+            }
+            let target = next.map_or(&Target::Return, |(_, rule)| &rule.target);
+            let after = next.map_or(rules.len(), |(idx, _)| idx + 1);
+            match target {
+                Target::Dnat(range) => match found.iter_mut().find(|(known, _)| known == range) {
+                    Some((_, known)) => *known += left,
+                    None => found.push((*range, left)),
+                },
+                Target::Jump(name) | Target::Goto(name) => {
+                    if let Some(idx) = self.table.chain_idx(name).filter(|_| returns.len() < MAX_DEPTH) {
+                        if matches!(target, Target::Jump(_)) {
+                            returns.push((chain, after));
+                        }
+                        open.push((idx, 0, flow, left, returns));
+                    }
+                }
+                Target::Return => {
+                    if let Some((back, at)) = returns.pop() {
+                        open.push((back, at, flow, left, returns));
+                    }
+                }
+                Target::Mark { value, mask } => {
+                    flow.mark = (flow.mark & !mask) ^ value;
+                    open.push((chain, after, flow, left, returns));
+                }
+                Target::None | Target::Trace | Target::Notrack => open.push((chain, after, flow, left, returns)),
+                _ => {}
+            }
+        }
+        found
+    }
+
+    /// Which visit holds row `idx`, and which of the table's rules it is.
+    fn locate(&self, idx: usize) -> Option<(&Visit, usize)> {
+        let mut left = idx;
+        for visit in &self.visits {
+            let len = visit.end - visit.first;
+            if left < len {
+                return Some((visit, visit.first + left));
+            }
+            left -= len;
+        }
+        None
+    }
+
+    fn why(&self, visit: &Visit, rule_idx: usize) -> Why {
+        let rules = self.table.chains()[visit.chain].rules();
+        let flow = Flow { mark: visit.mark, ..self.flow };
+        let mut rolls = self.rolls[visit.first_roll.min(self.rolls.len())..].iter();
+        // Rolls belong to the rules in order: those before this one take theirs first.
+        let mut found: Option<Miss<'_>> = None;
+        for rule in &rules[visit.first..=rule_idx] {
+            found = miss(rule, &flow, &self.view, &mut Rolls::Replay(&mut rolls));
+        }
+        match found {
+            Some(miss) => Why::Missed(miss.describe(&flow, &self.view)),
+            None => Why::Matched(describe_match(&rules[rule_idx], &flow)),
+        }
+    }
+}
+
+/// The roll with which a match holds.
+fn favourable(one: &Match) -> Option<Roll> {
+    Some(match one {
+        Match::Random { .. } => Roll::Random(0),
+        Match::Nth { packet, .. } => Roll::Nth(*packet),
+        // Nobody is on a list before the first connection.
+        Match::Recent { op, .. } => Roll::Listed(op.not),
+        Match::Set { set, .. } => Roll::Listed(!set.not),
+        _ => return None,
+    })
+}
+
+/// How likely a match holds, whatever the packet.
+fn probability(one: &Match) -> f64 {
+    match one {
+        Match::Random { probability } => f64::from(*probability) / f64::from(1_u32 << 31),
+        Match::Nth { every, .. } => 1.0 / f64::from((*every).max(1)),
+        _ => 1.0,
+    }
+}
+
+fn describe_match(rule: &Rule, flow: &Flow) -> String {
+    let by_dice = rule.matches.iter().any(|one| matches!(one, Match::Random { .. } | Match::Nth { .. }));
+    let by_state = rule.matches.iter().any(|one| matches!(one, Match::CtState(_)));
+    match () {
+        () if by_dice => "the dice chose it".to_owned(),
+        () if by_state => format!("state is {}", state_name(flow.ct.states)),
+        () if rule.dst.is_some() => format!("destination is {}", flow.dst),
+        () if rule.src.is_some() => format!("source is {}", flow.src),
+        () => "takes every packet that comes here".to_owned(),
+    }
+}
+
+impl Consulted for Walk {
+    fn command(&self) -> String {
+        format!("iptables-save -t {}", self.table.name().as_str())
+    }
+
+    fn n_rows(&self) -> usize {
+        self.n_tried() + usize::from(self.policy.is_some())
+    }
+
+    fn matched(&self) -> Option<usize> {
+        match self.policy {
+            Some(_) => Some(self.n_tried()),
+            None => self.n_tried().checked_sub(1).filter(|_| self.visits.last().is_some_and(|visit| visit.matched)),
+        }
+    }
+
+    fn row(&self, idx: usize) -> Row {
+        let Some((visit, rule_idx)) = self.locate(idx) else {
+            let (hook, policy) = (self.view.hook.name(), self.policy.map_or("ACCEPT", Policy::name));
+            return Row {
+                text: format!("-P {hook} {policy}"),
+                writer: Writer::Kernel,
+                why: Why::Matched("the end of the chain".to_owned()),
+            };
+        };
+        let chain = &self.table.chains()[visit.chain];
+        let rule = &chain.rules()[rule_idx];
+        Row { text: format!("-A {} {rule}", chain.name()), writer: rule.writer, why: self.why(visit, rule_idx) }
+    }
+}
+
+impl Walk {
+    /// The table that was walked.
+    #[must_use]
+    pub fn table_name(&self) -> TableName {
+        self.table.name()
+    }
+}
