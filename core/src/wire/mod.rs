@@ -3,6 +3,7 @@
 //! A [`Packet`] is a byte vector that Wireshark would accept. Views read from it, rewrites repair checksums in it,
 //! [`dissect`] names its fields with their byte ranges, [`diff`] compares two packets field by field.
 
+mod bgp;
 mod build;
 mod diff;
 mod dissect;
@@ -14,6 +15,7 @@ mod rewrite;
 mod tests;
 mod vxlan;
 
+pub use bgp::{BGP_HEADER_LEN, BGP_PORT, BgpMessage, BgpUpdate};
 pub use build::{
     ArpOp, ArpSpec, IcmpError, IpSpec, TcpFlags, TcpOptions, TcpSpec, arp, fragment, icmp_echo, icmp_error, tcp, udp,
 };
