@@ -364,7 +364,7 @@ pub fn packet_where(view: &StepView) -> String {
     match view.stage {
         Stage::App => "as it is made".to_owned(),
         Stage::Route => format!("{outer}after routing"),
-        Stage::Hook(hook) => format!("{outer}after {}", hook.name()),
+        Stage::Netfilter(hook, _) => format!("{outer}after {}", hook.name()),
         Stage::Forward => "after ip_forward".to_owned(),
         Stage::Output | Stage::Neigh => format!("{outer}before {device}"),
         Stage::Tx => format!("{outer}leaving by {device}"),

@@ -60,7 +60,7 @@ impl Station {
     fn on_machine(cast: &Cast, side: Side, step: &Step) -> Self {
         match step.stage {
             Stage::App | Stage::Deliver => Self::Host(side),
-            Stage::Hook(hook) => Self::Hook(side, hook),
+            Stage::Netfilter(hook, _) => Self::Hook(side, hook),
             Stage::Route | Stage::Forward => Self::Route(side),
             Stage::Bridge => Self::Bridge(side),
             Stage::Encap | Stage::Decap | Stage::TunnelRx => Self::Overlay(side),
