@@ -50,7 +50,8 @@ kubehop: walks a packet through a Kubernetes cluster, as Linux would
   kubehop faults                                         what can be broken, one per line: id, title
 
 REF     pod/NS/NAME, pod/NAME, pod/NS/NAME/CONTAINER, node/NAME, host/NAME, router/NAME
-TARGET  tcp://HOST:PORT, udp://HOST:PORT, http://HOST[:PORT][/PATH], ping://HOST
+TARGET  tcp://HOST:PORT, udp://HOST:PORT, http://HOST[:PORT][/PATH], ping://HOST,
+        bgp://HOST (a node's session with the router of its rack)
 
 trace options
   --size N            bytes of the request (default 100)

@@ -110,7 +110,7 @@ fn failure(error: RunError) -> Failure {
 /// A word that cannot be read is wrong usage; a place that the files do not have is bad input.
 fn status_of(error: &RunError) -> u8 {
     match error {
-        RunError::NoSuchPlace { .. } | RunError::NotAnAddress { .. } => INPUT_ERROR,
+        RunError::NoSuchPlace { .. } | RunError::NotAnAddress { .. } | RunError::NoBgpSession { .. } => INPUT_ERROR,
         RunError::From(_)
         | RunError::NotATarget { .. }
         | RunError::Port { .. }

@@ -29,6 +29,11 @@ pub fn build(lab: &Lab, seed: u64) -> Topology {
 /// comes by, so that a cluster of thousands of nodes costs what is touched of it.
 #[must_use]
 pub(super) fn prepare(lab: &Lab, seed: u64) -> Topology {
+    prepare_with_bgp(lab, seed).0
+}
+
+/// The same, with the BGP sessions of its fabric.
+pub(super) fn prepare_with_bgp(lab: &Lab, seed: u64) -> (Topology, Arc<Bgp>) {
     let mut topo = Topology::default();
     let nodes: Vec<(&Node, NodeNet)> =
         lab.objects.nodes.iter().filter_map(|node| Some((node, node_net(lab, node)?))).collect();
@@ -81,7 +86,7 @@ pub(super) fn prepare(lab: &Lab, seed: u64) -> Topology {
         fabric.plug_in(&mut topo, ns, host.address.trunc(), [host.address].into_iter(), OUTSIDE_MTU);
     }
     fabric.add_filters(&mut topo, &lab.spec.fabric);
-    topo
+    (topo, bgp)
 }
 
 /// What the CNI plugin is told of a node.

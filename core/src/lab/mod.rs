@@ -7,6 +7,7 @@ mod nearest;
 mod parse;
 mod problem;
 mod run;
+mod session;
 mod show;
 mod spec;
 mod yaml;

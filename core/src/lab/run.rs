@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use thiserror::Error;
 
 use super::build::prepare;
-use super::{Lab, faults};
+use super::{Lab, faults, session};
 use crate::app;
 use crate::base::{Place, PlaceError};
 use crate::net::{NsId, Topology};
@@ -69,7 +69,7 @@ pub enum RunError {
     },
     /// The target is no target.
     #[error(
-        "--to: {found:?} is not a target; expected tcp://HOST:PORT, udp://HOST:PORT, http://HOST[:PORT][/PATH] or ping://HOST"
+        "--to: {found:?} is not a target; expected tcp://HOST:PORT, udp://HOST:PORT, http://HOST[:PORT][/PATH], ping://HOST or bgp://HOST"
     )]
     NotATarget {
         /// What stood there.
@@ -96,6 +96,19 @@ pub enum RunError {
         found: String,
         /// The nearest that exists.
         nearest: Option<String>,
+    },
+    /// Two machines that have no BGP session.
+    #[error("--to: {from} has no BGP session with {found}; {}", match &**.peers {
+        "" => "only nodes in racks have one, under calico/bgp and cilium/native".to_owned(),
+        peers => format!("its peer is {peers}"),
+    })]
+    NoBgpSession {
+        /// The client.
+        from: String,
+        /// Whom it was to talk to.
+        found: IpAddr,
+        /// Whom it has one with.
+        peers: String,
     },
     /// A size is larger than a packet can be.
     #[error("{option} {found}: a {what} holds at most {max} bytes")]
@@ -141,6 +154,10 @@ pub fn trace_to_end(lab: &Lab, run: &Run) -> Result<(Trace, Topology), RunError>
 }
 
 fn run_in(lab: &Lab, mut topo: Topology, run: &Run) -> Result<(Trace, Topology), RunError> {
+    if let Ok(Target { scheme: Scheme::Bgp, host, .. }) = Target::parse(lab, &run.to) {
+        resolve(lab, &mut topo, &run.from, "--from")?;
+        return session::establish(lab, run, &run.from.parse::<Place>()?, host);
+    }
     let exchange = exchange(lab, &mut topo, run)?;
     Ok(sim::run_to_end(topo, &exchange))
 }
@@ -158,14 +175,14 @@ fn exchange(lab: &Lab, topo: &mut Topology, run: &Run) -> Result<Exchange, RunEr
     };
     let (what, max) = match target.scheme {
         Scheme::Ping | Scheme::Udp => ("datagram", MAX_DATAGRAM),
-        Scheme::Tcp | Scheme::Http => ("message of one walk", MAX_STREAM),
+        Scheme::Tcp | Scheme::Http | Scheme::Bgp => ("message of one walk", MAX_STREAM),
     };
     check("--size", run.size, what, max)?;
     check("--reply-size", run.reply_size, what, max)?;
     let talk = match target.scheme {
         Scheme::Ping => Talk::Ping { size: run.size, df: run.df },
         Scheme::Udp => Talk::Udp { port: target.port, size: run.size, reply_size: run.reply_size },
-        Scheme::Tcp | Scheme::Http => {
+        Scheme::Tcp | Scheme::Http | Scheme::Bgp => {
             let is_http = target.scheme == Scheme::Http;
             let (request, reply) = if is_http {
                 (app::http_request(&target.authority, &target.path, run.size), app::http_reply(run.reply_size))
@@ -181,7 +198,7 @@ fn exchange(lab: &Lab, topo: &mut Topology, run: &Run) -> Result<Exchange, RunEr
         (Scheme::Ping, _) => "ping".to_owned(),
         (_, Some(container)) => container,
         (Scheme::Http, None) => "curl".to_owned(),
-        (Scheme::Tcp | Scheme::Udp, None) => "client".to_owned(),
+        (Scheme::Tcp | Scheme::Udp | Scheme::Bgp, None) => "client".to_owned(),
     };
     let program = program.into();
     Ok(Exchange { client, program, dst: target.host, talk, ttl: run.ttl, seed: run.seed })
@@ -240,6 +257,7 @@ enum Scheme {
     Udp,
     Tcp,
     Http,
+    Bgp,
 }
 
 struct Target {
@@ -259,6 +277,7 @@ impl Target {
             "udp" => Scheme::Udp,
             "tcp" => Scheme::Tcp,
             "http" => Scheme::Http,
+            "bgp" => Scheme::Bgp,
             _ => return Err(not_a_target()),
         };
         let (authority, path) = match rest.find('/') {
@@ -266,7 +285,7 @@ impl Target {
             _ => (rest, "/"),
         };
         let (host, port) = match authority.rsplit_once(':') {
-            Some((host, port)) if scheme != Scheme::Ping => (host, Some(port)),
+            Some((host, port)) if !matches!(scheme, Scheme::Ping | Scheme::Bgp) => (host, Some(port)),
             _ => (authority, None),
         };
         if host.is_empty() || path.contains(|c: char| c.is_control() || c == ' ') {
@@ -278,7 +297,7 @@ impl Target {
                 _ => return Err(RunError::Port { found: port.to_owned() }),
             },
             (None, Scheme::Http) => 80,
-            (None, Scheme::Ping) => 0,
+            (None, Scheme::Ping | Scheme::Bgp) => 0,
             (None, Scheme::Tcp | Scheme::Udp) => return Err(not_a_target()),
         };
         // IPv4 only on the path; an IPv6 address is read and leads nowhere.

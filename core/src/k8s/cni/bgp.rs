@@ -49,6 +49,10 @@ pub struct Learned {
     pub prefix: IpNet,
     /// By whom: a neighbour on a segment of the speaker.
     pub next_hop: IpAddr,
+    /// The systems on the way, the nearest first.
+    pub as_path: Vec<u32>,
+    /// The neighbour that told.
+    pub from: SpeakerId,
 }
 
 /// All speakers and their sessions.
@@ -77,6 +81,17 @@ impl Bgp {
         self.speakers.iter().position(|speaker| *speaker.place == *place).map(SpeakerId)
     }
 
+    /// A speaker.
+    #[must_use]
+    pub fn speaker(&self, id: SpeakerId) -> &Speaker {
+        &self.speakers[id.0]
+    }
+
+    /// The peers of a speaker, by their addresses.
+    pub fn peers(&self, speaker: SpeakerId) -> impl Iterator<Item = (SpeakerId, IpAddr)> {
+        self.speakers[speaker.0].sessions.iter().map(|session| (session.peer, session.address))
+    }
+
     /// All that `speaker` has learned, the nearest first.
     #[must_use]
     pub fn learned(&self, speaker: SpeakerId) -> Vec<Learned> {
@@ -85,17 +100,24 @@ impl Bgp {
         let mut queue = VecDeque::new();
         for session in &self.speakers[speaker.0].sessions {
             if seen.insert(session.peer) {
-                queue.push_back((session.peer, session, session.address));
+                queue.push_back((session.peer, session, session.address, vec![self.speakers[session.peer.0].asn]));
             }
         }
+        let own_asn = self.speakers[speaker.0].asn;
         // Breadth first: every speaker is met by its shortest path.
-        while let Some((at, first, next_hop)) = queue.pop_front() {
+        while let Some((at, first, next_hop, path)) = queue.pop_front() {
             let Speaker { originates, sessions, .. } = &self.speakers[at.0];
-            learned.extend(originates.iter().map(|prefix| Learned { prefix: *prefix, next_hop }));
+            let nearest = self.speakers[first.peer.0].asn;
+            let as_path: Vec<u32> = path.iter().map(|asn| if *asn == own_asn { nearest } else { *asn }).collect();
+            let route =
+                |prefix: &IpNet| Learned { prefix: *prefix, next_hop, as_path: as_path.clone(), from: first.peer };
+            learned.extend(originates.iter().map(route));
             for session in sessions {
                 if seen.insert(session.peer) {
                     let is_on_segment = at == first.peer && first.segment.contains(&session.address);
-                    queue.push_back((session.peer, first, if is_on_segment { session.address } else { next_hop }));
+                    let next_hop = if is_on_segment { session.address } else { next_hop };
+                    let path = [&path[..], &[self.speakers[session.peer.0].asn]].concat();
+                    queue.push_back((session.peer, first, next_hop, path));
                 }
             }
         }
