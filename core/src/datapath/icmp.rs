@@ -44,5 +44,5 @@ pub(crate) fn icmp_send(topo: &mut Topology, ns: NsId, about: &Skb, error: IcmpE
     };
     let flow = ctx.recorder.journey_of(about.journey).flow;
     let journey = ctx.recorder.journey(flow, name);
-    Next::LocalOut(ns, Skb::new(packet, journey), Sender::Kernel)
+    Next::LocalOut(ns, Skb { ct: about.ct.related(), ..Skb::new(packet, journey) }, Sender::Kernel)
 }

@@ -8,6 +8,7 @@ use std::ops::ControlFlow;
 use super::hook::{self, Way};
 use super::{Ctx, Effect, Next, Sender, fragment, tunnel};
 use crate::net::{At, DevRef, NsId, Skb, SocketLookup, Topology, TransportProtocol};
+use crate::netfilter::CtState;
 use crate::trace::{Decision, DropReason, Hook, Stage, Step};
 use crate::wire::{self, Icmp, IcmpError, IpHeader, IpSpec, TcpFlags, TcpOptions, TcpSpec, Transport};
 
@@ -34,7 +35,8 @@ pub(crate) fn local_deliver(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx
             SocketLookup::None => {
                 let decision = Decision::Drop(DropReason::NoSocket);
                 ctx.record(topo, at.ns, &skb, Step::new(Stage::Deliver, decision, &skb.packet).on(&dev.name).ends());
-                if tcp.rst { Next::Done } else { Next::ResetSend(at.ns, skb) }
+                // The socket's own reset is tracked like any other packet (tcp_v4_send_reset); a rule's is not.
+                if tcp.rst { Next::Done } else { Next::ResetSend(at.ns, Skb { ct: CtState::None, ..skb }) }
             }
             socket => deliver(topo, at, &dev, skb, socket, ctx),
         },
@@ -130,7 +132,7 @@ pub(crate) fn reset_send(topo: &mut Topology, ns: NsId, skb: &Skb, ctx: &mut Ctx
     );
     let flow = ctx.recorder.journey_of(skb.journey).flow;
     let journey = ctx.recorder.journey(flow, "rst");
-    Next::LocalOut(ns, Skb::new(packet, journey), Sender::Kernel)
+    Next::LocalOut(ns, Skb { ct: skb.ct.related(), ..Skb::new(packet, journey) }, Sender::Kernel)
 }
 
 /// The IP header of an answer to `ip` by the kernel itself: addresses swapped, TTL fresh.

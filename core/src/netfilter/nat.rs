@@ -10,7 +10,7 @@ use super::view::HookView;
 use super::xtables::{NatRange, TableVerdict};
 use crate::base::Dice;
 use crate::trace::Hook;
-use crate::wire::{End, Packet};
+use crate::wire::{End, Icmp, Packet, Transport};
 
 /// Which end a hook translates. Models HOOK2MANIP: what comes in or begins here has its destination translated, what
 /// leaves or ends here its source.
@@ -207,7 +207,7 @@ pub(super) fn translate(packet: &mut Packet, conntrack: &Conntrack, ct: CtState,
     let ip = packet.ip_header()?;
     let from_ip = if end == End::Source { ip.src } else { ip.dst };
     let IpAddr::V4(to_v4) = to_ip else { return None };
-    if info == CtInfo::Related {
+    if info == CtInfo::Related && matches!(packet.transport(), Some(Transport::Icmp(Icmp::Error(_)))) {
         // What is quoted went the other way: its other end is the one that this hook changes.
         let (quoted_ip, quoted_port) = if end == End::Source { other_way.dst } else { other_way.src };
         if let IpAddr::V4(quoted_ip) = quoted_ip {

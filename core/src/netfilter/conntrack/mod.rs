@@ -93,6 +93,21 @@ pub enum CtState {
     },
 }
 
+impl CtState {
+    /// What an error about this packet, or a reset, is to the same connection: it goes against it.
+    ///
+    /// Models nf_conntrack_attach, by which even the first packet's error finds its way back through the translation.
+    #[must_use]
+    pub fn related(self) -> Self {
+        match self {
+            Self::Tracked { id, direction, .. } => {
+                Self::Tracked { id, info: CtInfo::Related, direction: direction.other() }
+            }
+            Self::None | Self::Untracked => self,
+        }
+    }
+}
+
 /// What rules may ask of a packet's connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CtView {

@@ -75,9 +75,9 @@ impl Rolls<'_, '_> {
 pub(super) enum Miss<'r> {
     Source(&'r Not<IpNet>),
     Destination(&'r Not<IpNet>),
-    In(&'r Not<Arc<str>>),
-    Out(&'r Not<Arc<str>>),
-    Protocol(u8),
+    In,
+    Out,
+    Protocol,
     SourcePort,
     DestinationPort,
     Match(&'r Match, Option<Roll>),
@@ -91,14 +91,14 @@ pub(super) fn miss<'r>(rule: &'r Rule, flow: &Flow, view: &HookView, rolls: &mut
     if let Some(net) = rule.dst.as_ref().filter(|net| net.value.contains(&flow.dst) == net.not) {
         return Some(Miss::Destination(net));
     }
-    if let Some(dev) = rule.iif.as_ref().filter(|dev| is_device(&dev.value, view.iif.as_ref()) == dev.not) {
-        return Some(Miss::In(dev));
+    if rule.iif.as_ref().is_some_and(|dev| is_device(&dev.value, view.iif.as_ref()) == dev.not) {
+        return Some(Miss::In);
     }
-    if let Some(dev) = rule.oif.as_ref().filter(|dev| is_device(&dev.value, view.oif.as_ref()) == dev.not) {
-        return Some(Miss::Out(dev));
+    if rule.oif.as_ref().is_some_and(|dev| is_device(&dev.value, view.oif.as_ref()) == dev.not) {
+        return Some(Miss::Out);
     }
-    if let Some(wanted) = rule.protocol.as_ref().filter(|wanted| (wanted.value == flow.protocol) == wanted.not) {
-        return Some(Miss::Protocol(wanted.value));
+    if rule.protocol.is_some_and(|wanted| (wanted.value == flow.protocol) == wanted.not) {
+        return Some(Miss::Protocol);
     }
     rule.matches.iter().find_map(|one| miss_of(one, flow, view, rolls))
 }
@@ -200,9 +200,9 @@ impl Miss<'_> {
             Self::Source(_) => format!("source is {}", flow.src),
             Self::Destination(net) if net.not => format!("destination {} is in {}", flow.dst, net.value),
             Self::Destination(_) => format!("destination is {}", flow.dst),
-            Self::In(_) => format!("came in by {}", device(&view.iif)),
-            Self::Out(_) => format!("leaves by {}", device(&view.oif)),
-            Self::Protocol(_) => format!("protocol is {}", protocol_name(flow.protocol)),
+            Self::In => format!("came in by {}", device(&view.iif)),
+            Self::Out => format!("leaves by {}", device(&view.oif)),
+            Self::Protocol => format!("protocol is {}", protocol_name(flow.protocol)),
             Self::SourcePort => format!("source port is {}", flow.ports.map_or(0, |(sport, _)| sport)),
             Self::DestinationPort => format!("destination port is {}", flow.ports.map_or(0, |(_, dport)| dport)),
             Self::Match(one, roll) => describe_match(one, roll.as_ref(), flow, view),
