@@ -40,7 +40,7 @@ pub(super) fn prepare_with_bgp(lab: &Lab, seed: u64) -> (Topology, Arc<Bgp>) {
     let node_nets: Vec<NodeNet> = nodes.iter().map(|(_, net)| net.clone()).collect();
     let mut fabric = Fabric::new(&mut topo, &lab.spec, &node_nets, seed);
     for net in &node_nets {
-        fabric.subnet(&mut topo, net.subnet, lab.spec.mtu);
+        fabric.node_subnet(&mut topo, net.subnet, lab.spec.mtu);
     }
     for host in &lab.spec.hosts {
         fabric.subnet(&mut topo, host.address.trunc(), OUTSIDE_MTU);
@@ -85,7 +85,7 @@ pub(super) fn prepare_with_bgp(lab: &Lab, seed: u64) -> (Topology, Arc<Bgp>) {
         let ns = NetNs::new(Place::Host(host.name.clone()), seed);
         fabric.plug_in(&mut topo, ns, host.address.trunc(), [host.address].into_iter(), OUTSIDE_MTU);
     }
-    fabric.add_filters(&mut topo, &lab.spec.fabric);
+    fabric.finish(&mut topo, &lab.spec.fabric);
     (topo, bgp)
 }
 

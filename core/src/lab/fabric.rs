@@ -10,6 +10,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use super::nested::Nested;
 use super::spec::{FabricSpec, FilterSite, LabSpec};
 use crate::base::{Place, Writer};
 use crate::k8s::cni::NodeNet;
@@ -22,6 +23,8 @@ use crate::net::{
 const SPINE_ASN: u32 = 65000;
 /// Networks for what nobody else sees, uplinks of racks and hypervisors: the first that is in nobody's way.
 const INTERNAL: [[u8; 2]; 4] = [[172, 31], [192, 168], [10, 254], [100, 127]];
+/// A machine's one NIC.
+const NIC: &str = "eth0";
 /// Prefix length of an uplink: two ends.
 const UPLINK_PREFIX: u8 = 30;
 
@@ -30,6 +33,7 @@ pub(super) struct Fabric {
     router: NsId,
     subnets: BTreeMap<IpNet, Subnet>,
     racks: Vec<Rack>,
+    nested: Option<Nested>,
 }
 
 struct Subnet {
@@ -37,6 +41,8 @@ struct Subnet {
     /// The router on it, and its first address, which is the router's.
     router: NsId,
     gateway: IpAddr,
+    /// Whether the machines on it are virtual ones, each on a cable of its own.
+    is_nested: bool,
 }
 
 /// A rack's router and its uplink: the spine's end and its own.
@@ -51,12 +57,15 @@ impl Fabric {
     /// The router that joins all subnets, and the racks.
     pub(super) fn new(topo: &mut Topology, spec: &LabSpec, nodes: &[NodeNet], seed: u64) -> Self {
         let router = topo.add_namespace(router_ns("fabric", seed));
-        let mut fabric = Self { router, subnets: BTreeMap::new(), racks: Vec::new() };
-        let uplinks = internal(spec, nodes).subnets(UPLINK_PREFIX).into_iter().flatten();
+        let internal = internal(spec, nodes);
+        let nested = spec.fabric.nested.map(|nested| Nested::new(topo, nested, internal, seed));
+        let mut fabric = Self { router, subnets: BTreeMap::new(), racks: Vec::new(), nested };
+        let uplinks = internal.subnets(UPLINK_PREFIX).into_iter().flatten();
         for (rack, uplink) in spec.fabric.racks.iter().zip(uplinks) {
             let Some(subnet) = rack.subnet else { continue };
             let tor = topo.add_namespace(router_ns(&rack.name, seed));
-            fabric.add_subnet(topo, tor, subnet, spec.mtu);
+            let segment = topo.add_segment();
+            fabric.add_subnet(topo, tor, subnet, segment, spec.mtu);
             let segment = topo.add_segment();
             let mut hosts = uplink.hosts();
             let (Some(spine_end), Some(rack_end)) = (hosts.next(), hosts.next()) else { continue };
@@ -68,31 +77,52 @@ impl Fabric {
         fabric
     }
 
-    /// Makes sure that `subnet` has a switch and a port of a router, with its first address.
-    pub(super) fn subnet(&mut self, topo: &mut Topology, subnet: IpNet, mtu: usize) {
-        if !self.subnets.contains_key(&subnet) {
-            self.add_subnet(topo, self.router, subnet, mtu);
+    /// Makes sure that a subnet of nodes has a switch and a port of a router, with its first address.
+    pub(super) fn node_subnet(&mut self, topo: &mut Topology, subnet: IpNet, mtu: usize) {
+        if self.subnets.contains_key(&subnet) {
+            return;
+        }
+        let nic = next_nic(topo.ns(self.router));
+        let place = topo.ns(self.router).place.clone();
+        let segment = match &mut self.nested {
+            Some(nested) => nested.cable(topo, subnet, &place, &nic, mtu),
+            None => topo.add_segment(),
+        };
+        self.add_subnet(topo, self.router, subnet, segment, mtu);
+        if let Some(subnet) = self.subnets.get_mut(&subnet) {
+            subnet.is_nested = self.nested.is_some();
         }
     }
 
-    fn add_subnet(&mut self, topo: &mut Topology, router: NsId, subnet: IpNet, mtu: usize) {
+    /// The same for a subnet of machines outside.
+    pub(super) fn subnet(&mut self, topo: &mut Topology, subnet: IpNet, mtu: usize) {
+        if !self.subnets.contains_key(&subnet) {
+            let segment = topo.add_segment();
+            self.add_subnet(topo, self.router, subnet, segment, mtu);
+        }
+    }
+
+    fn add_subnet(&mut self, topo: &mut Topology, router: NsId, subnet: IpNet, segment: SegmentId, mtu: usize) {
         let Some(gateway) = subnet.hosts().next() else { return };
-        let segment = topo.add_segment();
         add_port(topo, router, segment, IpNet::new_assert(gateway, subnet.prefix_len()), mtu);
-        self.subnets.insert(subnet, Subnet { segment, router, gateway });
+        self.subnets.insert(subnet, Subnet { segment, router, gateway, is_nested: false });
     }
 
     /// Gives a machine its NIC on `subnet`, its addresses and its default gateway.
     pub(super) fn plug_in(
-        &self,
+        &mut self,
         topo: &mut Topology,
         mut ns: NetNs,
         subnet: IpNet,
         addresses: impl Iterator<Item = IpNet>,
         mtu: usize,
     ) -> (NsId, DevRef) {
-        let Subnet { segment, gateway, .. } = self.subnets[&subnet];
-        let nic = ns.add_interface("eth0", mtu, Writer::Admin, |_| InterfaceKind::Nic { segment });
+        let Subnet { segment, gateway, is_nested, .. } = self.subnets[&subnet];
+        let segment = match self.nested.as_mut().filter(|_| is_nested) {
+            Some(nested) => nested.cable(topo, subnet, &ns.place, NIC, mtu),
+            None => segment,
+        };
+        let nic = ns.add_interface(NIC, mtu, Writer::Admin, |_| InterfaceKind::Nic { segment });
         for address in addresses {
             ns.add_address(nic.index, address, Writer::Admin);
         }
@@ -101,6 +131,14 @@ impl Fabric {
         let id = topo.add_namespace(ns);
         topo.segment_mut(segment).ports.push(At { ns: id, index: nic.index });
         (id, nic)
+    }
+
+    /// What is done when all machines are plugged in.
+    pub(super) fn finish(&self, topo: &mut Topology, spec: &FabricSpec) {
+        if let Some(nested) = &self.nested {
+            nested.connect(topo);
+        }
+        self.add_filters(topo, spec);
     }
 
     /// The sessions of a fabric with racks: each router of a rack with the spine, and each of `nodes` that speaks BGP
@@ -135,8 +173,7 @@ impl Fabric {
         }
     }
 
-    /// Sets the filters up.
-    pub(super) fn add_filters(&self, topo: &mut Topology, spec: &FabricSpec) {
+    fn add_filters(&self, topo: &mut Topology, spec: &FabricSpec) {
         for filter in &spec.filters {
             let site = match &filter.site {
                 FilterSite::Everywhere => Some(Site::Everywhere),
@@ -177,11 +214,15 @@ fn router_ns(name: &str, seed: u64) -> NetNs {
 /// Gives a router a NIC on `segment`.
 fn add_port(topo: &mut Topology, router: NsId, segment: SegmentId, address: IpNet, mtu: usize) {
     let ns = topo.ns_mut(router);
-    // `lo` has index 1: the first NIC is eth0.
-    let name = format!("eth{}", ns.next_index() - 2);
+    let name = next_nic(ns);
     let port = ns.add_interface(&name, mtu, Writer::Admin, |_| InterfaceKind::Nic { segment });
     ns.add_address(port.index, address, Writer::Admin);
     topo.segment_mut(segment).ports.push(At { ns: router, index: port.index });
+}
+
+/// What a router's next NIC is called: `lo` has index 1, and the first NIC is eth0.
+fn next_nic(router: &NetNs) -> String {
+    format!("eth{}", router.next_index() - 2)
 }
 
 /// A network that nothing in the lab overlaps with.

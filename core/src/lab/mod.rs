@@ -4,6 +4,7 @@ mod build;
 mod fabric;
 mod faults;
 mod nearest;
+mod nested;
 mod parse;
 mod problem;
 mod run;
