@@ -1,7 +1,7 @@
 //! One step as plain values for showing: what happened and why, what changed, which tables, how many bytes.
 
 use crate::trace::{Explanation, MtuCheck, Row, Stage, Step, Trace, Written, explain};
-use crate::wire::{LayerChange, Link, Packet, Role, diff, dissect};
+use crate::wire::{Layer, LayerChange, Link, Packet, Role, diff, dissect};
 
 /// Everything a face shows of one step.
 #[derive(Clone, Debug)]
@@ -58,7 +58,7 @@ pub struct MtuView {
     pub device: String,
     /// Its MTU in bytes.
     pub limit: usize,
-    /// What counts against it, innermost first: the sender's own packet, then each header of the envelope.
+    /// What counts against it, innermost first: the sender's own packet, then each header of each envelope around it.
     pub terms: Vec<MtuTerm>,
     /// Their sum in bytes.
     pub total: usize,
@@ -135,11 +135,11 @@ fn mtu_view(trace: &Trace, idx: usize, packet: &Packet) -> Option<MtuView> {
     if packet.link() == Link::Ethernet && !layers.is_empty() {
         layers.remove(0);
     }
-    let inner = layers.iter().position(|layer| layer.role == Role::InnerLink).unwrap_or(0);
-    let (envelope, own_packet) = layers.split_at(inner);
-    let inner_link = own_packet.iter().take_while(|layer| layer.role == Role::InnerLink);
-    let rest = own_packet.iter().filter(|layer| layer.role != Role::InnerLink);
-    let ordered = rest.chain(inner_link).chain(envelope.iter().rev());
+    let is_envelopes =
+        |layer: &Layer| matches!(layer.role, Role::OuterIp | Role::OuterUdp | Role::Tunnel | Role::InnerLink);
+    let n_envelope = layers.iter().rposition(is_envelopes).map_or(0, |last| last + 1);
+    let (envelope, own_packet) = layers.split_at(n_envelope);
+    let ordered = own_packet.iter().chain(envelope.iter().rev());
     let terms: Vec<MtuTerm> =
         ordered.map(|layer| MtuTerm { role: layer.role, name: layer.name, len: layer.range.len() }).collect();
     let total = terms.iter().map(|term| term.len).sum();

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use super::Lab;
-use super::fabric::{self, Fabric};
-use crate::base::{Place, Writer};
+use super::fabric::Fabric;
+use crate::base::Place;
 use crate::k8s::cni::bgp::Bgp;
-use crate::k8s::cni::{ClusterNet, NodeNet, flannel};
+use crate::k8s::cni::{self, ClusterNet, NodeNet};
 use crate::k8s::kubelet;
 use crate::k8s::objects::{Node, Pod};
-use crate::net::{NetNs, Protocol, Topology, Unfinished};
+use crate::net::{NetNs, Topology, Unfinished};
 
 /// MTU of machines outside the cluster, and of the router's side towards them, in bytes.
 const OUTSIDE_MTU: usize = 1500;
@@ -55,6 +55,8 @@ pub(super) fn prepare_with_bgp(lab: &Lab, seed: u64) -> (Topology, Arc<Bgp>) {
         bridge: lab.spec.bridge.clone(),
         pod_cidr: lab.spec.pod_cidr,
         nodes: node_nets,
+        bgp: bgp.clone(),
+        bgp_down: lab.spec.fabric.bgp_down.clone(),
     });
     let mut pods: BTreeMap<&str, Vec<Pod>> = BTreeMap::new();
     for pod in &lab.objects.pods {
@@ -67,14 +69,11 @@ pub(super) fn prepare_with_bgp(lab: &Lab, seed: u64) -> (Topology, Arc<Bgp>) {
         let addresses = node.addresses.iter().map(|address| IpNet::new_assert(*address, net.subnet.prefix_len()));
         let (id, nic) = fabric.plug_in(&mut topo, ns, net.subnet, addresses, net.nic_mtu);
         let pods = pods.remove(node.meta.name.as_str()).unwrap_or_default();
-        let (cluster, bgp) = (cluster.clone(), bgp.clone());
+        let cluster = cluster.clone();
         topo.defer(
             id,
             Unfinished::new(move |topo| {
-                flannel::program_node(topo.ns_mut(id), &net, &cluster, &nic);
-                if cluster.mode.installs_bgp_routes() {
-                    fabric::install(topo.ns_mut(id), &bgp, Protocol::Bird, Writer::Cni);
-                }
+                cni::program_node(topo.ns_mut(id), &net, &cluster, &nic);
                 for pod in &pods {
                     kubelet::run_pod(topo, id, &net, &cluster, pod, seed);
                 }

@@ -169,7 +169,7 @@ impl Fabric {
     /// Writes what the routers have learned into their tables.
     pub(super) fn learn(&self, topo: &mut Topology, bgp: &Bgp) {
         for router in std::iter::once(self.router).chain(self.racks.iter().map(|rack| rack.router)) {
-            install(topo.ns_mut(router), bgp, Protocol::Bgp, Writer::Admin);
+            bgp.install(topo.ns_mut(router), Protocol::Bgp, Writer::Admin);
         }
     }
 
@@ -186,23 +186,6 @@ impl Fabric {
             }
         }
     }
-}
-
-/// Writes what the speaker in `ns` has learned into its table, except what it is connected to itself.
-pub(super) fn install(ns: &mut NetNs, bgp: &Bgp, protocol: Protocol, writer: Writer) {
-    let Some(speaker) = bgp.find(&ns.place) else { return };
-    for learned in bgp.learned(speaker) {
-        let connected = |net: &IpNet| ns.interfaces().iter().find(|interface| on_segment(interface, net)).cloned();
-        let dev = connected(&IpNet::from(learned.next_hop)).map(|interface| interface.dev);
-        if let (Some(dev), None) = (dev, connected(&learned.prefix)) {
-            ns.main.add(route(learned.prefix, learned.next_hop, &dev, protocol, writer));
-        }
-    }
-}
-
-/// Whether `net` is on a segment of the interface.
-fn on_segment(interface: &crate::net::Interface, net: &IpNet) -> bool {
-    interface.addresses.iter().any(|address| address.net.trunc().contains(net))
 }
 
 fn router_ns(name: &str, seed: u64) -> NetNs {

@@ -9,9 +9,9 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::{IpNet, Ipv4Net};
 
+use super::Lab;
 use super::build::{prepare, prepare_with_bgp};
 use super::run::{Run, RunError};
-use super::{Lab, fabric};
 use crate::base::{Place, Writer};
 use crate::k8s::cni::bgp::{Bgp, SpeakerId};
 use crate::net::{Listener, NsId, Protocol, Topology, TransportProtocol};
@@ -111,7 +111,7 @@ fn converge(topo: &mut Topology, lab: &Lab, bgp: &Bgp) {
         .collect();
     for router in routers {
         topo.ns_mut(router).main.remove(|route| route.protocol == Protocol::Bgp);
-        fabric::install(topo.ns_mut(router), bgp, Protocol::Bgp, Writer::Admin);
+        bgp.install(topo.ns_mut(router), Protocol::Bgp, Writer::Admin);
     }
     if !lab.spec.cni.installs_bgp_routes() {
         return;
@@ -120,6 +120,6 @@ fn converge(topo: &mut Topology, lab: &Lab, bgp: &Bgp) {
     for node in nodes.collect::<Vec<_>>() {
         topo.finish(node);
         topo.ns_mut(node).main.remove(|route| route.protocol == Protocol::Bird && route.gateway.is_some());
-        fabric::install(topo.ns_mut(node), bgp, Protocol::Bird, Writer::Cni);
+        bgp.install(topo.ns_mut(node), Protocol::Bird, Writer::Cni);
     }
 }

@@ -3,15 +3,8 @@
 //! Not a kernel's: a filter acts on a wire, after the sender's capture and before the receiver's. ARP always passes.
 
 use super::{NsId, SegmentId};
-use crate::wire::{Icmp, Packet, Transport, VXLAN_HEADER_LEN, VxlanHeader};
+use crate::wire::{Icmp, Packet, Transport};
 
-/// Bytes of a UDP header.
-const UDP_HEADER_LEN: usize = 8;
-/// Protocol numbers of IP in IP and of UDP.
-const IPIP: u8 = 4;
-const UDP: u8 = 17;
-/// UDP ports of VXLAN: the kernel's and IANA's.
-const VXLAN_PORTS: [u16; 2] = [8472, 4789];
 /// Tunnels in tunnels that a filter looks through.
 const MAX_DEPTH: usize = 4;
 
@@ -72,7 +65,7 @@ impl FrameMatch {
             if self.matches_outermost(&packet) {
                 return true;
             }
-            match inner(&packet).filter(|_| self.inside) {
+            match packet.tunnelled().filter(|_| self.inside) {
                 Some(inner) => packet = inner,
                 None => return false,
             }
@@ -112,20 +105,5 @@ fn type_and_code(icmp: Icmp) -> (u8, u8) {
         Icmp::EchoRequest { .. } => (8, 0),
         Icmp::Error(error) => error.type_and_code(),
         Icmp::Other { kind, code } => (kind, code),
-    }
-}
-
-/// What is in a tunnel's envelope.
-fn inner(packet: &Packet) -> Option<Packet> {
-    let ip = packet.ip_header()?;
-    let payload = packet.ip_payload();
-    match ip.protocol {
-        IPIP => Some(Packet::ip(payload.to_vec())),
-        UDP if matches!(packet.transport(), Some(Transport::Udp(udp)) if VXLAN_PORTS.contains(&udp.dport)) => {
-            let body = payload.get(UDP_HEADER_LEN..)?;
-            VxlanHeader::from_slice(body)?;
-            Some(Packet::frame(body.get(VXLAN_HEADER_LEN..)?.to_vec()))
-        }
-        _ => None,
     }
 }

@@ -19,6 +19,8 @@ pub enum RouteKind {
     Local,
     /// A broadcast address of this machine.
     Broadcast,
+    /// Throws it away and tells nobody. Its device is `lo`, which is not printed.
+    Blackhole,
 }
 
 /// Who installed a route, in `ip route`'s words (`RTPROT_*`).
@@ -28,10 +30,12 @@ pub enum Protocol {
     Kernel,
     /// `ip route add` without a word about it (`boot`, which is not printed).
     Boot,
-    /// `proto bird`: learned by BIRD, which Calico runs on nodes.
+    /// BIRD, a routing daemon, which Calico runs on nodes.
     Bird,
-    /// `proto bgp`: learned by a router's BGP.
+    /// BGP of a router.
     Bgp,
+    /// A program that the kernel's list has no name for.
+    Number(u8),
 }
 
 /// How far the destination is (`RT_SCOPE_*`).
@@ -129,6 +133,7 @@ impl fmt::Display for Route {
             RouteKind::Unicast => {}
             RouteKind::Local => f.write_str("local ")?,
             RouteKind::Broadcast => f.write_str("broadcast ")?,
+            RouteKind::Blackhole => f.write_str("blackhole ")?,
         }
         if self.dst.prefix_len() == 0 {
             f.write_str("default")?;
@@ -140,12 +145,15 @@ impl fmt::Display for Route {
         if let Some(gateway) = self.gateway {
             write!(f, " via {gateway}")?;
         }
-        write!(f, " dev {}", self.dev.name)?;
+        if self.kind != RouteKind::Blackhole {
+            write!(f, " dev {}", self.dev.name)?;
+        }
         match self.protocol {
             Protocol::Boot => {}
             Protocol::Kernel => f.write_str(" proto kernel")?,
             Protocol::Bird => f.write_str(" proto bird")?,
             Protocol::Bgp => f.write_str(" proto bgp")?,
+            Protocol::Number(number) => write!(f, " proto {number}")?,
         }
         match self.scope {
             Scope::Global => {}

@@ -95,6 +95,10 @@ pub enum DropReason {
     IpLocalnet,
     /// The device takes no such packet.
     NoTxTarget,
+    /// For a reason that the kernel has no name for, a blackhole route among them.
+    NotSpecified,
+    /// A tunnel in external mode was handed a packet that does not say where it goes.
+    TunnelTxinfo,
 }
 
 impl Disposition {
@@ -186,6 +190,8 @@ impl DropReason {
             Self::IpInvalidDest => "IP_INVALID_DEST",
             Self::IpLocalnet => "IP_LOCALNET",
             Self::NoTxTarget => "NO_TX_TARGET",
+            Self::NotSpecified => "NOT_SPECIFIED",
+            Self::TunnelTxinfo => "TUNNEL_TXINFO",
         }
     }
 }

@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use crate::base::Place;
+use crate::base::{Place, Writer};
+use crate::net::{Interface, NetNs, Protocol, Route};
 
 /// Calico's default autonomous system, which all nodes share.
 pub const NODE_ASN: u32 = 64512;
@@ -90,6 +91,22 @@ impl Bgp {
     /// The peers of a speaker, by their addresses.
     pub fn peers(&self, speaker: SpeakerId) -> impl Iterator<Item = (SpeakerId, IpAddr)> {
         self.speakers[speaker.0].sessions.iter().map(|session| (session.peer, session.address))
+    }
+
+    /// Writes what the speaker in `ns` has learned into its table, except the segments that it is on itself.
+    pub fn install(&self, ns: &mut NetNs, protocol: Protocol, writer: Writer) {
+        let Some(speaker) = self.find(&ns.place) else { return };
+        for learned in self.learned(speaker) {
+            let is_on = |interface: &&Interface, net: &IpNet| {
+                interface.addresses.iter().any(|address| address.net.trunc().contains(net))
+            };
+            let on_segment = |net: IpNet| ns.interfaces().iter().find(|interface| is_on(interface, &net));
+            let dev = on_segment(learned.next_hop.into()).map(|interface| interface.dev.clone());
+            if let (Some(dev), None) = (dev, on_segment(learned.prefix)) {
+                let route = Route { protocol, writer, ..super::route(learned.prefix, Some(learned.next_hop), &dev) };
+                ns.main.add(route);
+            }
+        }
     }
 
     /// All that `speaker` has learned, the nearest first.

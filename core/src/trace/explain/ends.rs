@@ -1,7 +1,7 @@
 //! Words for where packets begin and end: applications, the kernel's own packets, sockets, refusals, drops.
 
 use super::Words;
-use crate::trace::{DropReason, Hop, RejectReason, Step, Trace};
+use crate::trace::{DropReason, Hop, RejectReason, Stage, Step, Trace};
 use crate::wire::{Packet, Transport};
 
 pub(super) fn sends(trace: &Trace, hop: &Hop, by: &str, payload_len: usize) -> Words {
@@ -140,6 +140,10 @@ pub(super) fn drops(reason: DropReason, step: &Step, at: &str, dev: &str) -> Wor
                 _ => "No socket waits for it.".to_owned(),
             },
         ),
+        DropReason::FabricMtu if step.stage == Stage::Tx => (
+            format!("The bridge's port {dev} takes no frame of that size."),
+            "The frame is larger than the port's MTU. A bridge does not cut and tells nobody.".to_owned(),
+        ),
         DropReason::FabricMtu => (
             format!("{at}'s {dev} takes no frame of that size."),
             "The frame is larger than the receiving NIC's MTU allows. It is thrown away before any capture on this machine sees it, and nobody is told.".to_owned(),
@@ -176,6 +180,16 @@ pub(super) fn drops(reason: DropReason, step: &Step, at: &str, dev: &str) -> Wor
         DropReason::NoTxTarget => (
             format!("{dev} has nowhere to send it."),
             "The device has no such port or peer that is up.".to_owned(),
+        ),
+        DropReason::NotSpecified => (
+            format!("{at} throws it away without a word."),
+            "The route is a blackhole, or the device cannot handle such a packet: the kernel has no reason to name."
+                .to_owned(),
+        ),
+        DropReason::TunnelTxinfo => (
+            format!("Nobody told {dev} where to send it."),
+            "The device has no remote of its own: each packet has to bring one, set by an eBPF program or a route."
+                .to_owned(),
         ),
         DropReason::DevReady => (format!("{dev} is down."), "A device that is down sends nothing.".to_owned()),
     };
