@@ -171,6 +171,7 @@ impl Netfilter {
             counters: &mut self.counters,
             recent: &mut self.recent,
             sets: &self.sets,
+            row: 0,
             rolls: Vec::new(),
         };
         Some(walk(&table, view, flow, &mut chance))
