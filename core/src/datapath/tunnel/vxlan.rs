@@ -6,7 +6,7 @@
 use super::{Datagram, Opened, send};
 use crate::datapath::{Ctx, Next};
 use crate::net::{At, Skb, Topology, TunnelKey, Vxlan};
-use crate::trace::{Decision, DropReason, Envelope, Stage, Step};
+use crate::trace::{Decision, DropReason, Envelope, JourneyId, Stage, Step};
 use crate::wire::{Packet, VXLAN_HEADER_LEN, VxlanHeader};
 
 pub(super) fn encap(topo: &mut Topology, at: At, vxlan: &Vxlan, skb: &Skb, ctx: &mut Ctx<'_>) -> Next {
@@ -26,11 +26,18 @@ pub(super) fn encap(topo: &mut Topology, at: At, vxlan: &Vxlan, skb: &Skb, ctx: 
     }
     // What is for everybody goes to each of them in an envelope of its own.
     let mut nexts: Vec<Next> = Vec::new();
-    for remote in remotes {
+    for (i, remote) in remotes.into_iter().enumerate() {
         let key = TunnelKey { remote, vni: vxlan.vni, zero_checksum: false };
-        nexts.push(send(topo, at, skb, datagram(vxlan, key), Some(lookup.clone()), ctx));
+        let copy = if i == 0 { skb.clone() } else { Skb { journey: copied(skb, ctx), ..skb.clone() } };
+        nexts.push(send(topo, at, &copy, datagram(vxlan, key), Some(lookup.clone()), ctx));
     }
     Next::Many(nexts)
+}
+
+/// A copy is a packet of its own: it takes another way.
+fn copied(skb: &Skb, ctx: &mut Ctx<'_>) -> JourneyId {
+    let original = ctx.recorder.journey_of(skb.journey).clone();
+    ctx.recorder.journey(original.flow, &format!("{}-copy", original.name))
 }
 
 fn datagram(vxlan: &Vxlan, key: TunnelKey) -> Datagram {

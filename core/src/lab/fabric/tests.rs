@@ -66,6 +66,96 @@ fn routers_of_racks_have_ordinary_routes_by_bgp() {
     );
 }
 
+/// Racks under calico in mode bgp.
+const BGP: [(&str, &str); 3] = [("cni.plugin", "calico"), ("cni.mode", "bgp"), ("fabric.racks", RACKS)];
+
+#[test]
+fn routers_learn_pods_from_the_nodes_and_nodes_learn_them_from_the_routers() {
+    let lab = lab(&BGP);
+    let bgp = |at: &str| -> Vec<String> {
+        let text = show(&lab, at, None, &["ip", "route"]).expect("a table");
+        text.lines().filter(|line| line.contains("proto b")).map(|line| line.trim().to_owned()).collect()
+    };
+    let expected = [
+        "10.244.0.0/24 via 172.18.0.2 dev eth0 proto bgp",
+        "10.244.1.0/24 via 172.31.0.1 dev eth1 proto bgp",
+        "172.18.1.0/24 via 172.31.0.1 dev eth1 proto bgp",
+        "203.0.113.0/24 via 172.31.0.1 dev eth1 proto bgp",
+    ];
+    assert_eq!(bgp("router/r1"), expected);
+    let expected = [
+        "blackhole 10.244.0.0/24 proto bird",
+        "10.244.1.0/24 via 172.18.0.1 dev eth0 proto bird",
+        "172.18.1.0/24 via 172.18.0.1 dev eth0 proto bird",
+        "203.0.113.0/24 via 172.18.0.1 dev eth0 proto bird",
+    ];
+    assert_eq!(bgp("node/node-a"), expected);
+    assert_eq!(run(&BGP, "ping://10.244.1.2").disposition.kind(), "delivered");
+}
+
+#[test]
+fn a_node_without_sessions_is_unknown_and_knows_nobody() {
+    let down = ("fabric.bgp.down", "[node-b]");
+    let trace = run(&[&BGP[..], &[down]].concat(), "ping://10.244.1.2");
+    assert_eq!(trace.disposition.to_string(), "rejected at router/r1: ICMP_NET_UNREACH");
+    let mesh = [("cni.plugin", "calico"), ("cni.mode", "bgp"), down];
+    assert_eq!(run(&mesh, "ping://10.244.1.2").disposition.to_string(), "dropped at router/fabric: IP_INNOROUTES");
+}
+
+#[test]
+fn a_session_is_a_run_and_its_routes_stay() {
+    let lab = lab(&BGP);
+    let session = Run::new("node/node-b", "bgp://172.18.1.1");
+    let trace = trace(&lab, &session).expect("a session");
+    assert_eq!(trace.disposition.to_string(), "delivered at router/r2");
+    let bgp: Vec<String> = trace
+        .frames
+        .iter()
+        .filter(|frame| trace.devices[frame.device].name == "router/r2:eth0")
+        .flat_map(|frame| crate::wire::dissect(&frame.packet))
+        .filter(|layer| layer.name == "BGP")
+        .map(|layer| {
+            let fields =
+                layer.fields.iter().filter(|field| !matches!(field.name, "length" | "hold time" | "withdrawn"));
+            fields.map(|field| field.value.as_str()).collect::<Vec<_>>().join(" ").trim().to_owned()
+        })
+        .collect();
+    let expected = [
+        "OPEN 64512 172.18.1.3",
+        "KEEPALIVE",
+        "UPDATE as path [64512] next hop 172.18.1.3 10.244.1.0/24",
+        "UPDATE",
+        "OPEN 65002 172.18.1.1",
+        "KEEPALIVE",
+        "UPDATE as path [65002] next hop 172.18.1.1 172.18.1.0/24",
+        "UPDATE as path [65002 65000] next hop 172.18.1.1 203.0.113.0/24",
+        "UPDATE as path [65002 65000 65001] next hop 172.18.1.1 172.18.0.0/24",
+        "UPDATE as path [65002 65000 65001 65002] next hop 172.18.1.1 10.244.0.0/24",
+        "UPDATE",
+    ];
+    assert_eq!(bgp, expected);
+    let routes = show(&lab, "router/r1", Some(&session), &["ip", "route"]).expect("a table");
+    assert!(routes.contains("10.244.1.0/24 via 172.31.0.1 dev eth1 proto bgp"), "{routes}");
+    let error = crate::lab::trace(&lab, &Run::new("node/node-b", "bgp://172.18.0.1")).expect_err("another rack's");
+    let expected = "--to: node/node-b has no BGP session with 172.18.0.1; its peer is 172.18.1.1";
+    assert_eq!(error.to_string(), expected);
+}
+
+#[test]
+fn a_machine_in_a_machine_has_two_envelopes_and_too_large_a_frame_has_no_room() {
+    let nested = ("fabric.nested", "{}");
+    let ping = |mtu: &str, size: usize| {
+        let lab = lab(&[nested, ("underlay.mtu", mtu)]);
+        trace(&lab, &Run { size, ..Run::new("pod/client", "ping://10.244.1.2") }).expect("a run")
+    };
+    let small = ping("1450", 1372);
+    assert_eq!(small.disposition.kind(), "delivered");
+    let largest = small.frames.iter().map(|frame| frame.packet.network_len()).max();
+    assert_eq!(largest, Some(1500), "1372 and 28, and twice 50");
+    assert_eq!(ping("1500", 100).disposition.kind(), "delivered", "small frames pass");
+    assert_eq!(ping("1500", 1422).disposition.to_string(), "dropped at host/hv-node-a: FABRIC_MTU");
+}
+
 #[test]
 fn a_blocked_port_ends_a_packet_on_one_flat_segment_and_between_racks() {
     let filter = ("fabric.filters", "[{protocol: udp, port: 8472}]");
