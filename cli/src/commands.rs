@@ -27,7 +27,9 @@ pub(crate) fn run(parser: lexopt::Parser) -> ExitCode {
         Ok(Command::Trace { input, run, format, detail, output, expect }) => {
             trace(&input, &run, format, detail, output.as_deref(), expect)
         }
-        Ok(Command::Show { input, at, after, command }) => show(&input, &at, after.as_ref(), &command),
+        Ok(Command::Show { input, at, after, writers, command }) => {
+            show(&input, &at, after.as_ref(), &command, writers)
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -86,12 +88,12 @@ fn trace(
     }
 }
 
-fn show(input: &Input, at: &str, after: Option<&Run>, command: &[String]) -> Result<(), Failure> {
+fn show(input: &Input, at: &str, after: Option<&Run>, command: &[String], writers: bool) -> Result<(), Failure> {
     let parsed = sound(input)?;
     let words: Vec<&str> = command.iter().map(String::as_str).collect();
     let shown = match after {
-        Some(_) => api::show(&parsed.lab, at, after, &words),
-        None => api::show_broken(&parsed.lab, at, &input.faults, &words),
+        Some(_) => api::show(&parsed.lab, at, after, &words, writers),
+        None => api::show_broken(&parsed.lab, at, &input.faults, &words, writers),
     };
     let text = shown.map_err(|error| {
         let status = match &error {

@@ -1,15 +1,18 @@
 //! From a lab to namespaces, tables and wires: the fabric first, then nodes, then what Kubernetes puts into them.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
 
 use super::Lab;
 use super::fabric::Fabric;
+use super::spec::KubeProxyMode;
 use crate::base::Place;
 use crate::k8s::cni::bgp::Bgp;
 use crate::k8s::cni::{self, ClusterNet, NodeNet};
+use crate::k8s::kube_proxy::{self, ProxyConfig, ServicePort};
 use crate::k8s::kubelet;
 use crate::k8s::objects::{Node, Pod};
 use crate::net::{NetNs, Topology, Unfinished};
@@ -58,6 +61,10 @@ pub(super) fn prepare_with_bgp(lab: &Lab, seed: u64) -> (Topology, Arc<Bgp>) {
         bgp: bgp.clone(),
         bgp_down: lab.spec.fabric.bgp_down.clone(),
     });
+    let services: Arc<Vec<ServicePort>> = match lab.spec.kube_proxy.mode {
+        KubeProxyMode::None => Arc::default(),
+        _ => Arc::new(kube_proxy::service_ports(&lab.objects)),
+    };
     let mut pods: BTreeMap<&str, Vec<Pod>> = BTreeMap::new();
     for pod in &lab.objects.pods {
         pods.entry(&pod.node_name).or_default().push(pod.clone());
@@ -70,12 +77,18 @@ pub(super) fn prepare_with_bgp(lab: &Lab, seed: u64) -> (Topology, Arc<Bgp>) {
         let (id, nic) = fabric.plug_in(&mut topo, ns, net.subnet, addresses, net.nic_mtu);
         let pods = pods.remove(node.meta.name.as_str()).unwrap_or_default();
         let cluster = cluster.clone();
+        let (mode, proxy, services) = (lab.spec.kube_proxy.mode, proxy_config(lab, node), services.clone());
         topo.defer(
             id,
             Unfinished::new(move |topo| {
                 cni::program_node(topo.ns_mut(id), &net, &cluster, &nic);
                 for pod in &pods {
                     kubelet::run_pod(topo, id, &net, &cluster, pod, seed);
+                }
+                if let (KubeProxyMode::Iptables, Some(proxy)) = (mode, &proxy) {
+                    let ns = topo.ns_mut(id);
+                    let own: Vec<IpAddr> = ns.addresses().collect();
+                    kube_proxy::iptables::program(&mut ns.netfilter, proxy, &own, &services);
                 }
             }),
         );
@@ -97,5 +110,20 @@ fn node_net(lab: &Lab, node: &Node) -> Option<NodeNet> {
         subnet: IpNet::new(address, 24).ok()?.trunc(),
         pod_cidr: node.pod_cidr?,
         nic_mtu: lab.spec.node_mtus.get(&node.meta.name).copied().unwrap_or(lab.spec.mtu),
+    })
+}
+
+/// What kube-proxy is told on a node.
+fn proxy_config(lab: &Lab, node: &Node) -> Option<ProxyConfig> {
+    let spec = &lab.spec.kube_proxy;
+    let zone = node.meta.labels.get("topology.kubernetes.io/zone");
+    Some(ProxyConfig {
+        node_name: node.meta.name.clone(),
+        zone: zone.cloned().unwrap_or_default(),
+        node_ip: *node.addresses.first()?,
+        local_cidr: spec.cluster_cidr,
+        masquerade_all: spec.masquerade_all,
+        localhost_node_ports: spec.localhost_node_ports,
+        node_port_addresses: spec.node_port_addresses.clone(),
     })
 }

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::vtep::{self, Vtep};
-use super::{ClusterNet, CniMode, DEFAULT, NodeNet, host, route, veth_name, veth_pair};
+use super::{ClusterNet, CniMode, DEFAULT, NodeNet, host, route, rules, veth_name, veth_pair};
 use crate::base::{Place, Writer};
 use crate::net::{DevRef, NetNs, NsId, Route, Topology};
 
@@ -29,6 +29,7 @@ pub(super) fn program_node(ns: &mut NetNs, node: &NodeNet, cluster: &ClusterNet,
     }
     let bridge = ns.add_bridge(&cluster.bridge, pod_mtu, Writer::Cni);
     ns.add_address(bridge.index, IpNet::new_assert(host(node.pod_cidr, 1), node.pod_cidr.prefix_len()), Writer::Cni);
+    rules::flannel_rules(&mut ns.netfilter, node.pod_cidr, cluster.pod_cidr);
 }
 
 /// What `CNI ADD` does for one pod: a veth pair, its address and routes. `pod` is the pod's empty namespace.

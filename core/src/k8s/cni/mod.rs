@@ -5,6 +5,7 @@
 pub mod bgp;
 mod calico;
 mod flannel;
+pub mod rules;
 mod vtep;
 
 use std::net::{IpAddr, Ipv4Addr};

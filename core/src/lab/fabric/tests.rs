@@ -56,7 +56,7 @@ fn between_racks_the_way_leads_over_both_routers_and_the_spine() {
 #[test]
 fn routers_of_racks_have_ordinary_routes_by_bgp() {
     let lab = lab(&[("fabric.racks", RACKS)]);
-    let routes = |at: &str| show(&lab, at, None, &["ip", "route"]).expect("a table");
+    let routes = |at: &str| show(&lab, at, None, &["ip", "route"], false).expect("a table");
     assert_eq!(
         routes("router/r1"),
         "172.18.0.0/24 dev eth0 proto kernel scope link src 172.18.0.1 \n\
@@ -73,7 +73,7 @@ const BGP: [(&str, &str); 3] = [("cni.plugin", "calico"), ("cni.mode", "bgp"), (
 fn routers_learn_pods_from_the_nodes_and_nodes_learn_them_from_the_routers() {
     let lab = lab(&BGP);
     let bgp = |at: &str| -> Vec<String> {
-        let text = show(&lab, at, None, &["ip", "route"]).expect("a table");
+        let text = show(&lab, at, None, &["ip", "route"], false).expect("a table");
         text.lines().filter(|line| line.contains("proto b")).map(|line| line.trim().to_owned()).collect()
     };
     let expected = [
@@ -134,7 +134,7 @@ fn a_session_is_a_run_and_its_routes_stay() {
         "UPDATE",
     ];
     assert_eq!(bgp, expected);
-    let routes = show(&lab, "router/r1", Some(&session), &["ip", "route"]).expect("a table");
+    let routes = show(&lab, "router/r1", Some(&session), &["ip", "route"], false).expect("a table");
     assert!(routes.contains("10.244.1.0/24 via 172.31.0.1 dev eth1 proto bgp"), "{routes}");
     let error = crate::lab::trace(&lab, &Run::new("node/node-b", "bgp://172.18.0.1")).expect_err("another rack's");
     let expected = "--to: node/node-b has no BGP session with 172.18.0.1; its peer is 172.18.1.1";
