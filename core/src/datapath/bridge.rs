@@ -92,6 +92,10 @@ pub(crate) fn bridge_forward(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ct
             nexts.push(to_host);
             Next::Many(nexts)
         }
+        // should_deliver of br_forward.c: not out of the port that it came in by, unless that port is a hairpin.
+        BridgeTarget::Port(_) if choice.ports.is_empty() => {
+            ctx.drop(topo, at.ns, &skb, Stage::Tx, &port, DropReason::NotSpecified)
+        }
         // A capture makes the bridge promiscuous: it sees a copy of what only passes between its ports.
         BridgeTarget::Port(_) | BridgeTarget::Unknown(_) => {
             ctx.capture(topo, At { index: bridge.index, ..at }, &skb);

@@ -59,6 +59,7 @@ fn a_run_ends_as_its_fault_lets_it() {
             100,
             "rejected at pod/default/duplicate: NO_SOCKET",
         ),
+        ("veth-down", "", far, 100, "rejected at node/node-b: ICMP_HOST_UNREACH"),
         ("ipam-exhausted", "", far, 100, "rejected at node/node-b: ICMP_HOST_UNREACH"),
         ("duplicate-pod-ip", "", "tcp://10.244.1.2:8080", 100, "rejected at pod/default/duplicate: NO_SOCKET"),
         ("duplicate-pod-ip", "", "tcp://10.244.0.3:8080", 100, "rejected at pod/default/duplicate: NO_SOCKET"),

@@ -181,6 +181,10 @@ pub(super) fn drops(reason: DropReason, step: &Step, at: &str, dev: &str) -> Wor
             format!("{dev} has nowhere to send it."),
             "The device has no such port or peer that is up.".to_owned(),
         ),
+        DropReason::NotSpecified if step.stage == Stage::Tx => (
+            format!("It would have to leave by {dev} again, and that port is no hairpin."),
+            "A bridge sends no frame out of the port that it came in by, unless hairpin_mode is on there.".to_owned(),
+        ),
         DropReason::NotSpecified => (
             format!("{at} throws it away without a word."),
             "The route is a blackhole, or the device cannot handle such a packet: the kernel has no reason to name."
