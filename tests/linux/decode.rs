@@ -88,7 +88,7 @@ pub(crate) struct Decoded {
 pub(crate) const ETHERTYPE_IPV6: u16 = 0x86dd;
 pub(crate) const PROTOCOL_IGMP: u8 = 2;
 /// Linux's and IANA's.
-const VXLAN_PORTS: [u16; 2] = [8472, 4789];
+pub(crate) const VXLAN_PORTS: [u16; 2] = [8472, 4789];
 
 /// Reads a frame.
 pub(crate) fn decode(frame: &[u8], names: &mut impl Names) -> Decoded {

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use sha1::{Digest as _, Sha1};
 
 use super::vtep::{self, Vtep};
-use super::{ClusterNet, CniMode, DEFAULT, NodeNet, route, veth_pair};
+use super::{ClusterNet, CniMode, DEFAULT, NodeNet, route, rules, veth_pair};
 use crate::base::{MacAddr, Place, Writer};
 use crate::net::{DevRef, InterfaceKind, Ipip, NetNs, NsId, Protocol, Route, RouteKind, Scope, Topology};
 
@@ -35,6 +35,7 @@ pub(super) fn program_node(ns: &mut NetNs, node: &NodeNet, cluster: &ClusterNet,
     let lo = ns.interface(1).dev.clone();
     let protocol = if cluster.mode == CniMode::CalicoVxlan { FELIX } else { Protocol::Bird };
     ns.main.add(Route { kind: RouteKind::Blackhole, protocol, ..route(node.pod_cidr, None, &lo) });
+    rules::calico_rules(&mut ns.netfilter, cluster.pod_cidr, cluster.mode == CniMode::CalicoVxlan);
     match cluster.mode {
         CniMode::CalicoVxlan => {
             let vtep = VXLAN.add(ns, node, nic, mtu);
