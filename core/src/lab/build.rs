@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use super::Lab;
-use super::fabric::Fabric;
+use super::fabric::{Fabric, set_sysctls};
 use super::spec::KubeProxyMode;
 use crate::base::Place;
 use crate::k8s::cni::bgp::Bgp;
@@ -15,7 +15,7 @@ use crate::k8s::cni::{self, ClusterNet, NodeNet};
 use crate::k8s::kube_proxy::{self, ProxyConfig, ServicePort};
 use crate::k8s::kubelet;
 use crate::k8s::objects::{Node, Pod};
-use crate::net::{NetNs, Topology, Unfinished};
+use crate::net::{Conf, NetNs, Topology, Unfinished};
 
 /// MTU of machines outside the cluster, and of the router's side towards them, in bytes.
 const OUTSIDE_MTU: usize = 1500;
@@ -71,12 +71,21 @@ pub(super) fn prepare_with_bgp(lab: &Lab, seed: u64) -> (Topology, Arc<Bgp>) {
     }
     for (node, net) in nodes {
         let mut ns = NetNs::new((*net.place).clone(), seed);
-        ns.sysctls.ip_forward = true;
         ns.has_netfilter = true;
+        ns.sysctls.ip_forward = true;
+        ns.sysctls.set_conf("all", Conf::RpFilter, 2);
+        ns.sysctls.set_conf("default", Conf::RpFilter, 2);
+        ns.sysctls.set_conf("all", Conf::RouteLocalnet, 1);
+        set_sysctls(&mut ns, &lab.spec);
         let addresses = node.addresses.iter().map(|address| IpNet::new_assert(*address, net.subnet.prefix_len()));
         let (id, nic) = fabric.plug_in(&mut topo, ns, net.subnet, addresses, net.nic_mtu);
         let pods = pods.remove(node.meta.name.as_str()).unwrap_or_default();
         let cluster = cluster.clone();
+        let sysctls_of = |pod: &Pod| {
+            let place = Place::pod(&pod.meta.namespace, &pod.meta.name);
+            lab.spec.sysctls.get(&place.to_string()).map(|settings| (place, settings.clone()))
+        };
+        let sysctls: Vec<_> = pods.iter().filter_map(sysctls_of).collect();
         let (mode, proxy, services) = (lab.spec.kube_proxy.mode, proxy_config(lab, node), services.clone());
         topo.defer(
             id,
@@ -84,6 +93,11 @@ pub(super) fn prepare_with_bgp(lab: &Lab, seed: u64) -> (Topology, Arc<Bgp>) {
                 cni::program_node(topo.ns_mut(id), &net, &cluster, &nic);
                 for pod in &pods {
                     kubelet::run_pod(topo, id, &net, &cluster, pod, seed);
+                }
+                for (place, settings) in &sysctls {
+                    if let Some(pod) = topo.find(place) {
+                        topo.ns_mut(pod).sysctls.apply(settings);
+                    }
                 }
                 if let (KubeProxyMode::Iptables, Some(proxy)) = (mode, &proxy) {
                     let ns = topo.ns_mut(id);
@@ -94,7 +108,8 @@ pub(super) fn prepare_with_bgp(lab: &Lab, seed: u64) -> (Topology, Arc<Bgp>) {
         );
     }
     for host in &lab.spec.hosts {
-        let ns = NetNs::new(Place::Host(host.name.clone()), seed);
+        let mut ns = NetNs::new(Place::Host(host.name.clone()), seed);
+        set_sysctls(&mut ns, &lab.spec);
         fabric.plug_in(&mut topo, ns, host.address.trunc(), [host.address].into_iter(), OUTSIDE_MTU);
     }
     fabric.finish(&mut topo, &lab.spec.fabric);

@@ -15,9 +15,7 @@ use super::spec::{FabricSpec, FilterSite, LabSpec};
 use crate::base::{Place, Writer};
 use crate::k8s::cni::NodeNet;
 use crate::k8s::cni::bgp::{Bgp, NODE_ASN};
-use crate::net::{
-    At, DevRef, Filter, InterfaceKind, NetNs, NsId, Protocol, Route, RouteKind, Scope, SegmentId, Site, Topology,
-};
+use crate::net::{At, DevRef, Filter, InterfaceKind, NetNs, NsId, Protocol, Route, SegmentId, Site, Topology};
 
 /// Autonomous system of the router between the racks.
 const SPINE_ASN: u32 = 65000;
@@ -56,14 +54,14 @@ struct Rack {
 impl Fabric {
     /// The router that joins all subnets, and the racks.
     pub(super) fn new(topo: &mut Topology, spec: &LabSpec, nodes: &[NodeNet], seed: u64) -> Self {
-        let router = topo.add_namespace(router_ns("fabric", seed));
+        let router = topo.add_namespace(router_ns("fabric", spec, seed));
         let internal = internal(spec, nodes);
         let nested = spec.fabric.nested.map(|nested| Nested::new(topo, nested, internal, seed));
         let mut fabric = Self { router, subnets: BTreeMap::new(), racks: Vec::new(), nested };
         let uplinks = internal.subnets(UPLINK_PREFIX).into_iter().flatten();
         for (rack, uplink) in spec.fabric.racks.iter().zip(uplinks) {
             let Some(subnet) = rack.subnet else { continue };
-            let tor = topo.add_namespace(router_ns(&rack.name, seed));
+            let tor = topo.add_namespace(router_ns(&rack.name, spec, seed));
             let segment = topo.add_segment();
             fabric.add_subnet(topo, tor, subnet, segment, spec.mtu);
             let segment = topo.add_segment();
@@ -127,7 +125,7 @@ impl Fabric {
             ns.add_address(nic.index, address, Writer::Admin);
         }
         let default = IpNet::new_assert(IpAddr::from([0, 0, 0, 0]), 0);
-        ns.main.add(route(default, gateway, &nic, Protocol::Boot, Writer::Admin));
+        ns.main.add(Route { gateway: Some(gateway), ..Route::unicast(default, &nic, Writer::Admin) });
         let id = topo.add_namespace(ns);
         topo.segment_mut(segment).ports.push(At { ns: id, index: nic.index });
         (id, nic)
@@ -188,10 +186,18 @@ impl Fabric {
     }
 }
 
-fn router_ns(name: &str, seed: u64) -> NetNs {
+fn router_ns(name: &str, spec: &LabSpec, seed: u64) -> NetNs {
     let mut router = NetNs::new(Place::Router(name.to_owned()), seed);
     router.sysctls.ip_forward = true;
+    set_sysctls(&mut router, spec);
     router
+}
+
+/// Sets what the lab says of this machine's kernel.
+pub(super) fn set_sysctls(ns: &mut NetNs, spec: &LabSpec) {
+    if let Some(settings) = spec.sysctls.get(&ns.place.to_string()) {
+        ns.sysctls.apply(settings);
+    }
 }
 
 /// Gives a router a NIC on `segment`.
@@ -218,20 +224,6 @@ fn internal(spec: &LabSpec, nodes: &[NodeNet]) -> IpNet {
     let net = |[a, b]: [u8; 2]| IpNet::new_assert(IpAddr::from([a, b, 0, 0]), 16);
     let is_free = |candidate: &IpNet| !taken.iter().any(|net| net.contains(candidate) || candidate.contains(net));
     INTERNAL.into_iter().map(net).find(is_free).unwrap_or(net(INTERNAL[0]))
-}
-
-fn route(dst: IpNet, gateway: IpAddr, dev: &DevRef, protocol: Protocol, writer: Writer) -> Route {
-    Route {
-        kind: RouteKind::Unicast,
-        dst,
-        gateway: Some(gateway),
-        dev: dev.clone(),
-        protocol,
-        scope: Scope::Global,
-        src: None,
-        onlink: false,
-        writer,
-    }
 }
 
 #[cfg(test)]

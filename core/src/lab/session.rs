@@ -110,7 +110,7 @@ fn converge(topo: &mut Topology, lab: &Lab, bgp: &Bgp) {
         .filter_map(|ns| topo.find(&ns.place))
         .collect();
     for router in routers {
-        topo.ns_mut(router).main.remove(|route| route.protocol == Protocol::Bgp);
+        topo.ns_mut(router).main.retain(|route| route.protocol != Protocol::Bgp);
         bgp.install(topo.ns_mut(router), Protocol::Bgp, Writer::Admin);
     }
     if !lab.spec.cni.installs_bgp_routes() {
@@ -119,7 +119,7 @@ fn converge(topo: &mut Topology, lab: &Lab, bgp: &Bgp) {
     let nodes = lab.objects.nodes.iter().filter_map(|node| topo.find(&Place::Node(node.meta.name.clone())));
     for node in nodes.collect::<Vec<_>>() {
         topo.finish(node);
-        topo.ns_mut(node).main.remove(|route| route.protocol == Protocol::Bird && route.gateway.is_some());
+        topo.ns_mut(node).main.retain(|route| route.protocol != Protocol::Bird || route.gateway.is_none());
         bgp.install(topo.ns_mut(node), Protocol::Bird, Writer::Cni);
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{Direction, Filter, NetNs, Site};
-use crate::base::{MacAddr, Place};
+use crate::base::{Instant, MacAddr, Place};
 use crate::wire::Packet;
 
 /// Index of a namespace in its topology.
@@ -71,6 +71,8 @@ pub struct Topology {
     by_place: BTreeMap<Arc<Place>, NsId>,
     unfinished: BTreeMap<NsId, Vec<Unfinished>>,
     filters: Vec<Filter>,
+    /// When somebody reads the tables.
+    pub now: Instant,
 }
 
 impl Topology {

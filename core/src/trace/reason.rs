@@ -44,6 +44,8 @@ pub enum RejectReason {
     IcmpPortUnreach,
     /// ICMP time exceeded: the TTL ran out.
     IcmpExcTtl,
+    /// EINVAL from the client's own kernel: its route is a blackhole.
+    Inval,
     /// ICMP protocol unreachable.
     IcmpProtUnreach,
     /// ICMP net prohibited.
@@ -59,6 +61,10 @@ pub enum RejectReason {
 pub enum DropReason {
     /// No route for a packet that was to be forwarded.
     IpInnoroutes,
+    /// For another machine, and this one forwards nothing.
+    IpInaddrerrors,
+    /// The kernel names no reason: a blackhole, or a route that says no.
+    NotSpecified,
     /// The TTL ran out, or another header field is wrong.
     IpInhdr,
     /// The packet does not fit and cannot be cut.
@@ -75,10 +81,14 @@ pub enum DropReason {
     VxlanNoRemote,
     /// The device is down.
     DevReady,
+    /// The device has no link: its queue drops everything.
+    QdiscDrop,
     /// No route for a packet that this machine sends.
     IpOutnoroutes,
     /// A NIC or a switch of the fabric takes no frame of that size.
     FabricMtu,
+    /// A loop: the packet went on and on, and the run was ended.
+    FabricLoop,
     /// A filter of the fabric.
     FabricFiltered,
     /// A rule of netfilter.
@@ -95,8 +105,6 @@ pub enum DropReason {
     IpLocalnet,
     /// The device takes no such packet.
     NoTxTarget,
-    /// For a reason that the kernel has no name for, a blackhole route among them.
-    NotSpecified,
     /// A tunnel in external mode was handed a packet that does not say where it goes.
     TunnelTxinfo,
 }
@@ -142,6 +150,7 @@ impl RejectReason {
             Self::IcmpHostUnreach => "ICMP_HOST_UNREACH",
             Self::IcmpPortUnreach => "ICMP_PORT_UNREACH",
             Self::IcmpExcTtl => "ICMP_EXC_TTL",
+            Self::Inval => "EINVAL",
             Self::IcmpProtUnreach => "ICMP_PROT_UNREACH",
             Self::IcmpNetAno => "ICMP_NET_ANO",
             Self::IcmpHostAno => "ICMP_HOST_ANO",
@@ -172,6 +181,8 @@ impl DropReason {
     pub fn name(self) -> &'static str {
         match self {
             Self::IpInnoroutes => "IP_INNOROUTES",
+            Self::IpInaddrerrors => "IP_INADDRERRORS",
+            Self::NotSpecified => "NOT_SPECIFIED",
             Self::IpInhdr => "IP_INHDR",
             Self::PktTooBig => "PKT_TOO_BIG",
             Self::NeighFailed => "NEIGH_FAILED",
@@ -180,9 +191,11 @@ impl DropReason {
             Self::VxlanVniNotFound => "VXLAN_VNI_NOT_FOUND",
             Self::VxlanNoRemote => "VXLAN_NO_REMOTE",
             Self::DevReady => "DEV_READY",
+            Self::QdiscDrop => "QDISC_DROP",
             Self::IpOutnoroutes => "IP_OUTNOROUTES",
             Self::FabricMtu => "FABRIC_MTU",
             Self::FabricFiltered => "FABRIC_FILTERED",
+            Self::FabricLoop => "FABRIC_LOOP",
             Self::NetfilterDrop => "NETFILTER_DROP",
             Self::IpRpfilter => "IP_RPFILTER",
             Self::IpInvalidSource => "IP_INVALID_SOURCE",
@@ -190,7 +203,6 @@ impl DropReason {
             Self::IpInvalidDest => "IP_INVALID_DEST",
             Self::IpLocalnet => "IP_LOCALNET",
             Self::NoTxTarget => "NO_TX_TARGET",
-            Self::NotSpecified => "NOT_SPECIFIED",
             Self::TunnelTxinfo => "TUNNEL_TXINFO",
         }
     }

@@ -89,7 +89,7 @@ pub(super) fn route_missing(broken: &mut Broken, victim: &Victim) {
     let Some(pod_cidr) = server.pod_cidr else { return };
     broken.notes.push(format!("node {} has no route to {pod_cidr} of node {}", client.meta.name, server.meta.name));
     on_node(broken, &client.meta.name, move |topo, node| {
-        topo.ns_mut(node).main.remove(|route| route.dst == pod_cidr && route.writer == Writer::Cni);
+        topo.ns_mut(node).main.retain(|route| route.dst != pod_cidr || route.writer != Writer::Cni);
     });
 }
 
@@ -123,12 +123,14 @@ pub(super) fn rp_filter_strict(broken: &mut Broken, victim: &Victim) {
     on_node(broken, &node.meta.name, move |topo, id| {
         let ns = topo.ns_mut(id);
         let Some(nic) = ns.interface_named("eth0").map(|nic| nic.dev.clone()) else { return };
-        let Some(via) = ns.main.lookup(address).route().map(|route| route.gateway.unwrap_or(address)) else { return };
+        let Some(via) = ns.main.lookup(address, 0).route().map(|route| route.gateway.unwrap_or(address)) else {
+            return;
+        };
         let tunnelled = ns.main.rows().iter().find(|route| route.dst == pod_cidr).cloned();
-        ns.main.remove(|route| route.dst == pod_cidr);
+        ns.main.retain(|route| route.dst != pod_cidr);
         ns.main.extend(tunnelled.map(|route| crate::net::Route {
             gateway: Some(via),
-            dev: nic.clone(),
+            dev: Some(nic.clone()),
             onlink: false,
             ..route
         }));
