@@ -59,6 +59,17 @@ fn a_run_ends_as_its_fault_lets_it() {
             100,
             "rejected at pod/default/duplicate: NO_SOCKET",
         ),
+        ("ip-forward-off", "", far, 100, "dropped at node/node-a: IP_INADDRERRORS"),
+        // Who does not forward answers no ARP for others either.
+        (
+            "ip-forward-off",
+            "cni.plugin=calico cni.mode=bgp",
+            far,
+            100,
+            "rejected at pod/default/client: ICMP_HOST_UNREACH",
+        ),
+        ("rp-filter-strict", "", far, 100, "dropped at node/node-b: IP_RPFILTER"),
+        ("rp-filter-strict", "cni.plugin=calico cni.mode=vxlan", far, 100, "dropped at node/node-b: IP_RPFILTER"),
         ("veth-down", "", far, 100, "rejected at node/node-b: ICMP_HOST_UNREACH"),
         ("ipam-exhausted", "", far, 100, "rejected at node/node-b: ICMP_HOST_UNREACH"),
         ("duplicate-pod-ip", "", "tcp://10.244.1.2:8080", 100, "rejected at pod/default/duplicate: NO_SOCKET"),
@@ -88,5 +99,5 @@ fn faults_add_up() {
     let ids: Vec<String> = faults().iter().map(|fault| fault.id.to_owned()).collect();
     let run = Run { faults: ids, ..Run::new("pod/client", "ping://10.244.1.2") };
     let trace = trace(&lab, &run).expect("a run");
-    assert_eq!(trace.disposition.to_string(), "dropped at router/fabric: FABRIC_FILTERED");
+    assert_eq!(trace.disposition.to_string(), "dropped at node/node-a: IP_INADDRERRORS");
 }
