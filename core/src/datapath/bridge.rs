@@ -8,6 +8,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::hook::{self, Way};
+use super::link_rx::VLAN_ROOM;
 use super::route::{Routed, lookup};
 use super::{Ctx, Next, fragment};
 use crate::net::{At, DevRef, FdbLookup, FdbTarget, FlowKey, NetNs, Skb, Topology};
@@ -199,10 +200,20 @@ fn to_ports(topo: &mut Topology, at: At, bridge: &DevRef, ports: &[u32], skb: &S
                 continue;
             }
         };
-        let frames = fragment::scatter_frame(topo, port, &skb, ctx);
-        nexts.extend(frames.into_iter().map(|frame| Next::HardXmit(port, frame)));
+        for frame in fragment::scatter_frame(topo, port, &skb, ctx) {
+            nexts.push(forward(topo, port, frame, ctx));
+        }
     }
     nexts
+}
+
+/// A port takes no frame that its device could not send. Models net/bridge/br_forward.c br_dev_queue_push_xmit.
+fn forward(topo: &Topology, port: At, frame: Skb, ctx: &mut Ctx<'_>) -> Next {
+    let interface = topo.ns(port.ns).interface(port.index);
+    if frame.packet.network_len() > interface.mtu + VLAN_ROOM {
+        return ctx.drop(topo, port.ns, &frame, Stage::Tx, &interface.dev, DropReason::FabricMtu);
+    }
+    Next::HardXmit(port, frame)
 }
 
 /// FORWARD and POSTROUTING, for a frame that goes from port to port. To the rules both devices are the bridge.
