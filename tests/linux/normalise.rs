@@ -59,6 +59,12 @@ struct Device<'a> {
     hashes: BTreeMap<Ipv4Addr, Vec<u16>>,
 }
 
+impl<'a> Device<'a> {
+    fn new(naming: &'a Naming, device: &str) -> Self {
+        Self { naming, is_loopback: device.ends_with(":lo"), ephemeral: Vec::new(), hashes: BTreeMap::new() }
+    }
+}
+
 impl Names for Device<'_> {
     fn mac(&self, mac: [u8; 6]) -> String {
         match mac {
@@ -96,10 +102,15 @@ pub(crate) fn normalise(frames: &[Vec<u8>], device: &str, naming: &Naming) -> Ve
     admitted(frames, device, naming).into_iter().map(|(_, fields)| fields).collect()
 }
 
+/// All frames of one device, whatever is compared of them.
+pub(crate) fn decoded(frames: &[Vec<u8>], device: &str, naming: &Naming) -> Vec<Fields> {
+    let mut names = Device::new(naming, device);
+    frames.iter().map(|frame| decode(frame, &mut names).fields).collect()
+}
+
 /// What of one device's frames is compared, each with its place in the capture.
 pub(crate) fn admitted(frames: &[Vec<u8>], device: &str, naming: &Naming) -> Vec<(usize, Fields)> {
-    let mut names =
-        Device { naming, is_loopback: device.ends_with(":lo"), ephemeral: Vec::new(), hashes: BTreeMap::new() };
+    let mut names = Device::new(naming, device);
     let mut connections = Connections::default();
     let decoded = frames.iter().map(|frame| decode(frame, &mut names)).enumerate();
     let admitted = decoded.filter_map(|(idx, decoded)| Some((idx, connections.admit(decoded)?)));
@@ -145,6 +156,14 @@ impl Connections {
         Some(fields)
     }
 
+    /// The first sequence number of a direction. Where a bridge shows an answer before all of its translation is undone,
+    /// one of its two ends is still that of the other direction as it was seen.
+    fn start(&self, direction: &Direction) -> Option<u32> {
+        let is_half = |other: &Direction| other.0 == direction.0 || other.1 == direction.1;
+        let half = || self.starts.iter().find(|(other, _)| is_half(other)).map(|(_, start)| start);
+        self.starts.get(direction).or_else(half).copied()
+    }
+
     fn is_repeated_error(&mut self, fields: &Fields) -> bool {
         let quotes_tcp = ["quote.protocol", "inner-quote.protocol"].iter().any(|name| fields.get(name) == Some("6"));
         quotes_tcp && !self.errors.insert(fields.to_string())
@@ -156,8 +175,9 @@ impl Connections {
             self.starts.insert(direction, tcp.seq);
         }
         let relative =
-            |direction, number: u32| self.starts.get(direction).map_or(number, |start| number.wrapping_sub(*start));
-        let (seq, ack) = (relative(&direction, tcp.seq), relative(&reverse, tcp.ack));
+            |direction, number: u32| self.start(direction).map_or(number, |start| number.wrapping_sub(start));
+        let seq = relative(&direction, tcp.seq);
+        let ack = if tcp.flags & ACK == 0 { tcp.ack } else { relative(&reverse, tcp.ack) };
         let is_pure_ack = tcp.len == 0 && tcp.flags & (SYN | FIN | RST | ACK) == ACK;
         if is_pure_ack && (seq, ack) != (1, 1) {
             return None;
@@ -167,7 +187,9 @@ impl Connections {
             .iter()
             .filter_map(|name| fields.get(name))
             .collect();
-        if !self.seen.insert((way.join(" "), direction, tcp.seq, tcp.flags, tcp.len)) {
+        // A server that has been reset meanwhile answers the next SYN with another number of its own.
+        let number = if tcp.flags & SYN != 0 { 0 } else { tcp.seq };
+        if !self.seen.insert((way.join(" "), direction, number, tcp.flags, tcp.len)) {
             return None;
         }
         if tcp.len > 0 {

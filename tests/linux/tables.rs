@@ -6,6 +6,7 @@
 //! | of `sysctl -a`, settings that the simulator does not know | it says which it knows |
 //! | of `conntrack -L`: the order, the time that is left, `id=`, `use=` | hash tables keyed at boot, clocks, and what was drawn |
 //! | drawn ports in `conntrack -L`: `eph`, and `hash` where a tunnel's envelope comes from | as on the wire |
+//! | of rows of `conntrack -L` that are then alike, all but one | a segment that is sent again has an envelope from another port (`net.core.txrehash`) |
 //! | connections of IGMP in `conntrack -L` | announcements of devices that come up |
 //! | of a NIC in `ip link` and `ip addr`: `@ifN`, the queueing discipline, `link-netns` | it is realised as the end of a cable to a namespace that switches |
 //! | the name behind `link-netns` | the realised namespaces carry a process number; it is replaced by the place's reference |
@@ -112,6 +113,7 @@ fn connections(rows: &[String], naming: &Naming) -> Vec<String> {
     let is_shown = |row: &&String| !row.starts_with("conntrack v") && !row.starts_with("unknown  2 ");
     let mut rows: Vec<String> = rows.iter().filter(is_shown).map(connection).collect();
     rows.sort();
+    rows.dedup_by(|a, b| a == b && a.contains("=hash"));
     rows
 }
 

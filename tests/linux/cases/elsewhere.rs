@@ -22,7 +22,7 @@ cases! {
     http_from_a_pod_to_another_nodes_node_port_by_host_gw: host_gw("pod/client", "http://172.18.0.3:30082");
     udp_in_fragments_to_a_service_on_another_node_by_host_gw: host_gw("pod/client", "udp://10.96.1.2:53").sizes(3000, 2000);
     udp_to_a_service_whose_ttl_ends_at_the_second_node_by_host_gw: host_gw("pod/client", "udp://10.96.1.2:53").ttl(2);
-    tcp_to_an_endpoint_that_is_gone_from_another_node_by_host_gw: host_gw("pod/client", "tcp://10.96.1.9:80");
+    udp_to_an_endpoint_that_is_gone_from_another_node_by_host_gw: host_gw("pod/client", "udp://10.96.1.9:53");
 
     http_to_a_service_on_the_same_node_with_calico: vxlan("pod/client", "http://10.96.1.1:80");
     http_to_a_service_on_another_node_through_calicos_vxlan: vxlan("pod/client", "http://10.96.1.2:80");

@@ -64,7 +64,7 @@ cases! {
     ping_that_a_rule_refuses_at_a_node: Case::new("two-nodes", "node/node-a", "ping://172.18.0.3").change(|topo| forbid(topo, "node-b", "INPUT", refuse(IcmpError::HostAno)));
     ping_that_a_rule_refuses_to_send: Case::new("two-nodes", "node/node-a", "ping://172.18.0.3").change(|topo| forbid(topo, "node-a", "OUTPUT", refuse(IcmpError::HostAno).protocol(1)));
     ping_that_a_rule_drops_as_it_is_sent: Case::new("two-nodes", "node/node-a", "ping://172.18.0.3").change(|topo| forbid(topo, "node-a", "OUTPUT", drop_all()));
-    answers_that_a_rule_drops: pods(FAR, |topo| forbid(topo, "node-a", "FORWARD", drop_all().and(Match::CtState(Not::is(CtStates::ESTABLISHED)))));
+    answers_that_a_rule_drops: pods(FAR_UDP, |topo| forbid(topo, "node-a", "FORWARD", drop_all().and(Match::CtState(Not::is(CtStates::ESTABLISHED)))));
     an_envelope_that_a_rule_drops: pods(FAR_PING, |topo| forbid(topo, "node-b", "INPUT", drop_all().protocol(17).and(Match::dport(8472))));
     an_envelope_that_a_rule_refuses: pods(FAR_PING, |topo| forbid(topo, "node-b", "INPUT", refuse(IcmpError::PortUnreach).protocol(17).and(Match::dport(8472))));
     a_service_behind_a_rule_that_resets: Case::new("services", "pod/client", "http://10.96.1.2:80").change(|topo| forbid(topo, "node-b", "FORWARD", reset()));
