@@ -13,7 +13,7 @@ pub(crate) enum Command {
     Version,
     Check(Input),
     Trace { input: Input, run: Run, format: Format, detail: Detail, output: Option<OsString>, expect: Option<Expect> },
-    Show { input: Input, at: String, after: Option<Run>, command: Vec<String> },
+    Show { input: Input, at: String, after: Option<Run>, writers: bool, command: Vec<String> },
 }
 
 /// The files of a lab and what `--set` changes in it.
@@ -44,7 +44,7 @@ kubehop: walks a packet through a Kubernetes cluster, as Linux would
 
   kubehop check FILE...                                  problems as file:line:col
   kubehop trace FILE... --from REF --to TARGET [options] one run of one client
-  kubehop show  FILE... --at REF [--after-trace FROM TO] -- COMMAND...
+  kubehop show  FILE... --at REF [options] -- COMMAND... a command typed at that place
 
 REF     pod/NS/NAME, pod/NAME, pod/NS/NAME/CONTAINER, node/NAME, host/NAME, router/NAME
 TARGET  tcp://HOST:PORT, udp://HOST:PORT, http://HOST[:PORT][/PATH], ping://HOST
@@ -61,8 +61,12 @@ trace options
   --expect OUTCOME    delivered, rejected or dropped: exit 1 if it came out otherwise
 all commands
   --set PATH=VALUE    any field of the Lab's spec, as in --set cni.mode=host-gw
+show options
+  --after-trace FROM TO  as that run leaves the machines
+  --writers           say behind every row who wrote it
 show commands
   ip addr | ip link | ip route [show table X] | ip route get ADDR | ip neigh | bridge fdb
+  iptables-save [-t TABLE] | ipset save | conntrack -L
 
 exit status: 0 it ran, 1 not as expected, 2 wrong usage, 3 bad input
 ";
@@ -156,7 +160,7 @@ fn trace(mut parser: Parser) -> Result<Command, UsageError> {
 
 fn show(mut parser: Parser) -> Result<Command, UsageError> {
     let mut input = Input::default();
-    let (mut at, mut after) = (None, None);
+    let (mut at, mut after, mut writers) = (None, None, false);
     while let Some(arg) = next_before_dashes(&mut parser)? {
         match arg {
             Before::Option(name) if name == "set" => input.set.push(assignment(&mut parser)?),
@@ -165,6 +169,7 @@ fn show(mut parser: Parser) -> Result<Command, UsageError> {
                 let from = word(&mut parser)?;
                 after = Some(Run::new(&from, &word(&mut parser)?));
             }
+            Before::Option(name) if name == "writers" => writers = true,
             Before::Option(name) if name == "help" => return Ok(Command::Help),
             Before::Option(name) => return Err(format!("invalid option '--{name}'")),
             Before::File(file) => input.files.push(file),
@@ -175,7 +180,7 @@ fn show(mut parser: Parser) -> Result<Command, UsageError> {
     if command.is_empty() {
         return Err("show: expected -- and a command, as in -- ip route".to_owned());
     }
-    Ok(Command::Show { input: input.checked()?, at: at.ok_or("show: --at REF is missing")?, after, command })
+    Ok(Command::Show { input: input.checked()?, at: at.ok_or("show: --at REF is missing")?, after, writers, command })
 }
 
 enum Before {

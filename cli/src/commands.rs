@@ -26,7 +26,9 @@ pub(crate) fn run(parser: lexopt::Parser) -> ExitCode {
         Ok(Command::Trace { input, run, format, detail, output, expect }) => {
             trace(&input, &run, format, detail, output.as_deref(), expect)
         }
-        Ok(Command::Show { input, at, after, command }) => show(&input, &at, after.as_ref(), &command),
+        Ok(Command::Show { input, at, after, writers, command }) => {
+            show(&input, &at, after.as_ref(), &command, writers)
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -75,10 +77,10 @@ fn trace(
     }
 }
 
-fn show(input: &Input, at: &str, after: Option<&Run>, command: &[String]) -> Result<(), Failure> {
+fn show(input: &Input, at: &str, after: Option<&Run>, command: &[String], writers: bool) -> Result<(), Failure> {
     let parsed = sound(input)?;
     let words: Vec<&str> = command.iter().map(String::as_str).collect();
-    let text = api::show(&parsed.lab, at, after, &words).map_err(|error| {
+    let text = api::show(&parsed.lab, at, after, &words, writers).map_err(|error| {
         let status = match &error {
             api::ShowError::Run(error) => status_of(error),
             api::ShowError::NoSuchCommand { .. } | api::ShowError::Argument { .. } => USAGE_ERROR,

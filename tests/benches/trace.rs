@@ -1,7 +1,12 @@
 //! How long the core takes. `cargo xtask bench` makes a table of it.
 
+use std::net::IpAddr;
+
 use divan::{Bencher, black_box};
 use kubehop_core::api::{Lab, Run, Source, parse, step_view, trace};
+use kubehop_core::k8s::kube_proxy::{ProxyConfig, iptables, service_ports};
+use kubehop_core::k8s::objects::Objects;
+use kubehop_core::netfilter::Netfilter;
 
 const TWO_NODES: &[u8] = include_bytes!("../../examples/two-nodes.yaml");
 
@@ -46,4 +51,43 @@ fn view_one_step(bencher: Bencher) {
     let trace = trace(&lab(), &Run::new("pod/client", "http://10.244.1.2:8080")).expect("the example has a client");
     let middle = trace.steps().count() / 2;
     bencher.bench(|| step_view(black_box(&trace), middle));
+}
+
+/// kube-proxy's rules of one node, for many services.
+#[divan::bench]
+fn iptables_of_ten_thousand_services(bencher: Bencher) {
+    let services = service_ports(&many_services(10_000));
+    let config = ProxyConfig {
+        node_name: "node-a".to_owned(),
+        zone: String::new(),
+        node_ip: IpAddr::from([192, 168, 1, 11]),
+        local_cidr: "10.244.0.0/16".parse().ok(),
+        masquerade_all: false,
+        localhost_node_ports: true,
+        node_port_addresses: Vec::new(),
+    };
+    bencher.with_inputs(Netfilter::default).bench_local_refs(|netfilter| {
+        iptables::program(netfilter, &config, &[config.node_ip], black_box(&services));
+    });
+}
+
+/// What kube-proxy keeps of them.
+#[divan::bench]
+fn ports_of_ten_thousand_services(bencher: Bencher) {
+    let objects = many_services(10_000);
+    bencher.bench(|| service_ports(black_box(&objects)));
+}
+
+/// Services with two endpoints each.
+fn many_services(n: u32) -> Objects {
+    let text: String = (0..n)
+        .map(|idx| {
+            let [_, _, a, b] = idx.to_be_bytes();
+            format!(
+                "apiVersion: v1\nkind: Service\nmetadata: {{ name: s{idx} }}\nspec: {{ clusterIP: 10.96.{a}.{b}, ports: [{{ port: 80 }}] }}\n---\n\
+                 apiVersion: v1\nkind: Endpoints\nmetadata: {{ name: s{idx} }}\nsubsets: [{{ addresses: [{{ ip: 10.244.{a}.{b} }}, {{ ip: 10.245.{a}.{b} }}], ports: [{{ port: 80 }}] }}]\n---\n"
+            )
+        })
+        .collect();
+    parse(&[Source { name: "services.yaml", text: text.as_bytes() }], &[]).lab.objects
 }

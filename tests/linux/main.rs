@@ -84,7 +84,8 @@ fn ask_kernel(name: &str, case: &Case) -> Observed {
     let start = Instant::now();
     let mut topo = labs::topology(case);
     let client = labs::client(case, &mut topo);
-    let realised = Realised::new(&topo);
+    let chosen = labs::simulate(case).0.choice.map(|choice| format!("{}:{}", choice.chosen.0, choice.chosen.1));
+    let realised = Realised::new(&topo, chosen.as_deref());
     let observed = observe_kernel(&case.run(), client, &topo, &realised);
     println!("{name}: {:.1} s", start.elapsed().as_secs_f32());
     observed

@@ -75,6 +75,11 @@ impl KernelNs {
         self.batch("bridge", lines);
     }
 
+    /// Hands a text to a program that loads it, like `iptables-restore`: it must take it.
+    pub(crate) fn load(&self, program: &[&str], text: &str) {
+        finish(Command::new("ip").args(["netns", "exec", &self.name]).args(program), Some(text));
+    }
+
     fn batch(&self, program: &str, lines: &[String]) {
         if !lines.is_empty() {
             let text = lines.join("\n") + "\n";

@@ -11,7 +11,7 @@
 //! | PSH on a data segment after the tenth of its direction, unless it is the last | the kernel itself varies: how acknowledgments are met decides where a burst ends. The first window is compared |
 //! | values of TCP timestamps | clocks; that the option is there, and in its place, is compared |
 //! | payload bytes | `ping` writes the time of day into them; lengths and sequence numbers are compared |
-//! | a port of 32768 to 60999 that nobody listens on: `eph`, and `eph2` for a second one on the same device | drawn at random |
+//! | a port from 1024 on that nobody listens on or asks for: `eph`, and `eph2` for a second one on the same device | drawn at random |
 //! | the source port of a VXLAN envelope: `hash`, and `hash2` for a second one from the same node | a hash keyed at boot; its range is compared |
 //! | the verdict on TCP, UDP and ICMP checksums on `lo` and on fragments | nobody fills them in on `lo`; a fragment has only a part |
 //! | times, and the order of frames of different devices | virtual time is made for reading |
@@ -21,8 +21,10 @@ use std::net::Ipv4Addr;
 
 use crate::decode::{Decoded, ETHERTYPE_IPV6, Fields, Names, PROTOCOL_IGMP, TcpState, decode};
 
-/// `net.ipv4.ip_local_port_range`.
-const EPHEMERAL: std::ops::RangeInclusive<u16> = 32768..=60999;
+/// Ports that nobody chooses: a client's, and those that masquerading draws.
+const EPHEMERAL: std::ops::RangeInclusive<u16> = 1024..=65535;
+/// `net.ipv4.ip_local_port_range`, from which a tunnel takes its source ports.
+const LOCAL_PORT_RANGE: std::ops::RangeInclusive<u16> = 32768..=60999;
 /// Segments that may be in flight at first (RFC 6928).
 const INITIAL_WINDOW: usize = 10;
 const FIN: u8 = 0x01;
@@ -62,7 +64,7 @@ impl Names for Device<'_> {
     }
 
     fn tunnel_port(&mut self, from: Ipv4Addr, port: u16) -> String {
-        if !EPHEMERAL.contains(&port) {
+        if !LOCAL_PORT_RANGE.contains(&port) {
             return port.to_string();
         }
         numbered("hash", self.hashes.entry(from).or_default(), port)

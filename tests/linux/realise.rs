@@ -36,11 +36,10 @@ const SYSCTLS: [(&str, &str); 14] = [
 ];
 
 /// What a node is set to besides.
-const NODE_SYSCTLS: [(&str, &str); 5] = [
+const NODE_SYSCTLS: [(&str, &str); 4] = [
     ("net/ipv4/conf/all/rp_filter", "2"),
     ("net/ipv4/conf/default/rp_filter", "2"),
     ("net/ipv4/conf/all/route_localnet", "1"),
-    ("net/bridge/bridge-nf-call-iptables", "1"),
     ("net/bridge/bridge-nf-call-arptables", "1"),
 ];
 
@@ -54,11 +53,11 @@ pub(crate) struct Realised {
 }
 
 impl Realised {
-    /// Builds `topo`.
-    pub(crate) fn new(topo: &Topology) -> Self {
+    /// Builds `topo`. Where rules draw, `chosen` is the endpoint that they draw, as `10.244.1.2:8080`.
+    pub(crate) fn new(topo: &Topology, chosen: Option<&str>) -> Self {
         let places = topo.namespaces().map(|_| KernelNs::new()).collect();
         let realised = Self { places, switch: KernelNs::new() };
-        realised.set_kernels(topo);
+        realised.set_kernels(topo, chosen);
         realised.add_devices(topo);
         for (ns, kernel) in topo.namespaces().zip(&realised.places) {
             kernel.ip(&configure(ns));
@@ -77,15 +76,21 @@ impl Realised {
         })
     }
 
-    fn set_kernels(&self, topo: &Topology) {
+    fn set_kernels(&self, topo: &Topology, chosen: Option<&str>) {
         for (path, value) in SYSCTLS {
             self.places.iter().chain([&self.switch]).for_each(|kernel| kernel.sysctl(path, value));
         }
         for (ns, kernel) in topo.namespaces().zip(&self.places) {
             if ns.has_netfilter {
                 NODE_SYSCTLS.iter().for_each(|(path, value)| kernel.sysctl(path, value));
-                // A node tracks connections, and so puts fragments together; it does so while a rule asks for it.
-                kernel.output(&["iptables", "-A", "FORWARD", "-m", "conntrack", "--ctstate", "INVALID"]);
+                let calls = if ns.sysctls.bridge_nf_call_iptables { "1" } else { "0" };
+                kernel.sysctl("net/bridge/bridge-nf-call-iptables", calls);
+                let sets = ns.netfilter.sets.save();
+                if !sets.is_empty() {
+                    kernel.load(&["ipset", "restore"], &sets);
+                }
+                let rules = with_loaded_dice(&ns.netfilter.iptables_save(None), chosen);
+                kernel.load(&["iptables-restore"], &rules);
             }
             kernel.sysctl("net/ipv4/ip_forward", if ns.sysctls.ip_forward { "1" } else { "0" });
             kernel.sysctl("net/ipv4/ip_default_ttl", &ns.sysctls.ip_default_ttl.to_string());
@@ -150,6 +155,23 @@ impl Realised {
         }
         off(&self.switch, "$(ls /proc/sys/net/ipv4/conf | grep -e ^p -e ^br)", "off");
     }
+}
+
+/// The same rules with every draw between endpoints decided: for `chosen`, if it is among them.
+fn with_loaded_dice(rules: &str, chosen: Option<&str>) -> String {
+    let Some(chosen) = chosen else { return rules.to_owned() };
+    let leads_there = |line: &str| line.ends_with(&format!("--to-destination {chosen}"));
+    let chains: Vec<&str> =
+        rules.lines().filter(|line| leads_there(line)).filter_map(|line| line.split(' ').nth(1)).collect();
+    let load = |line: &str| match line.split_once(" --probability ") {
+        Some((before, after)) => {
+            let (_, target) = after.split_once(' ').unwrap_or_default();
+            let is_chosen = chains.iter().any(|chain| target.ends_with(chain));
+            format!("{before} --probability {} {target}\n", if is_chosen { "1.0" } else { "0.0" })
+        }
+        None => format!("{line}\n"),
+    };
+    rules.lines().map(load).collect()
 }
 
 fn replace_word(line: &str, from: &str, to: &str) -> String {

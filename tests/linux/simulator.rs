@@ -41,7 +41,7 @@ pub(crate) fn normalised(captured: &Captured, naming: &Naming) -> BTreeMap<Strin
 
 /// Who is who in a lab, and which ports were chosen by people.
 pub(crate) fn naming(topo: &Topology, talk: &Talk) -> Naming {
-    let mut naming = Naming { owners: BTreeMap::new(), ports: BTreeSet::from([talk.port]) };
+    let mut naming = Naming { owners: BTreeMap::new(), ports: BTreeSet::from([talk.port, 8472, 4789, 6081]) };
     for ns in topo.namespaces() {
         for interface in ns.interfaces() {
             naming.owners.insert(interface.mac.0, format!("{}:{}", ns.place, interface.dev.name));

@@ -103,7 +103,7 @@ fn judge(name: &str, lab: &str, set: &[(&str, &str)]) {
     let linux = match mode {
         Mode::Recorded => recorded::read(name),
         Mode::Live | Mode::Record => {
-            Observed { tables: of_kernel(&topo, &Realised::new(&topo), &COMMANDS), ..Observed::default() }
+            Observed { tables: of_kernel(&topo, &Realised::new(&topo, None), &COMMANDS), ..Observed::default() }
         }
     };
     if mode == Mode::Record {

@@ -1,16 +1,17 @@
 //! A trace as JSON: CONTRACT section 3.
 
+use std::net::{IpAddr, SocketAddr};
+
 use serde::Serialize;
 
-use crate::trace::{Trace, explain};
+use crate::trace::{Choice, Trace, explain};
 use crate::wire::one_line;
 
 #[derive(Serialize)]
 struct TraceJson<'a> {
     version: u32,
     disposition: DispositionJson,
-    /// Nothing is translated yet, so there is nothing to choose from.
-    destinations: [(); 0],
+    destinations: Vec<DestinationJson>,
     chosen: Option<String>,
     masqueraded: bool,
     /// Nothing resolves names yet.
@@ -23,6 +24,12 @@ struct DispositionJson {
     kind: &'static str,
     reason: Option<&'static str>,
     at: String,
+}
+
+#[derive(Serialize)]
+struct DestinationJson {
+    endpoint: String,
+    probability: f64,
 }
 
 #[derive(Serialize)]
@@ -66,12 +73,25 @@ pub fn to_json(trace: &Trace) -> String {
             reason: trace.disposition.reason(),
             at: trace.disposition.at().to_string(),
         },
-        destinations: [],
-        chosen: None,
-        masqueraded: false,
+        destinations: trace.choice.iter().flat_map(destinations).collect(),
+        chosen: trace.choice.as_ref().map(|choice| endpoint(choice.chosen)),
+        masqueraded: trace.choice.as_ref().is_some_and(|choice| choice.masqueraded),
         queries: [],
         hops: hops.collect(),
     };
     // Strings and numbers alone: this cannot fail.
     serde_json::to_string_pretty(&document).unwrap_or_default() + "\n"
+}
+
+fn destinations(choice: &Choice) -> impl Iterator<Item = DestinationJson> {
+    let json = |(to, probability): &((IpAddr, u16), f64)| DestinationJson {
+        endpoint: endpoint(*to),
+        // Rules hold probabilities in 2^31ths: what is finer is rounding of the way there.
+        probability: (probability * 1e9).round() / 1e9,
+    };
+    choice.destinations.iter().map(json)
+}
+
+fn endpoint((ip, port): (IpAddr, u16)) -> String {
+    SocketAddr::new(ip, port).to_string()
 }

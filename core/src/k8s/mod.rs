@@ -5,5 +5,6 @@
 
 pub mod cni;
 pub mod controllers;
+pub mod kube_proxy;
 pub mod kubelet;
 pub mod objects;

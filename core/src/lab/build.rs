@@ -7,8 +7,10 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use super::Lab;
+use super::spec::KubeProxyMode;
 use crate::base::{Place, Writer};
 use crate::k8s::cni::{ClusterNet, NodeNet, flannel};
+use crate::k8s::kube_proxy::{self, ProxyConfig, ServicePort};
 use crate::k8s::kubelet;
 use crate::k8s::objects::{Node, Pod};
 use crate::net::{
@@ -46,6 +48,10 @@ pub(super) fn prepare(lab: &Lab, seed: u64) -> Topology {
         pod_cidr: lab.spec.pod_cidr,
         nodes: nodes.iter().map(|(_, net)| net.clone()).collect(),
     });
+    let services: Arc<Vec<ServicePort>> = match lab.spec.kube_proxy.mode {
+        KubeProxyMode::None => Arc::default(),
+        _ => Arc::new(kube_proxy::service_ports(&lab.objects)),
+    };
     let mut pods: BTreeMap<&str, Vec<Pod>> = BTreeMap::new();
     for pod in &lab.objects.pods {
         pods.entry(&pod.node_name).or_default().push(pod.clone());
@@ -58,12 +64,18 @@ pub(super) fn prepare(lab: &Lab, seed: u64) -> Topology {
         let (id, nic) = fabric.plug_in(&mut topo, ns, net.subnet, addresses, net.nic_mtu);
         let pods = pods.remove(node.meta.name.as_str()).unwrap_or_default();
         let cluster = cluster.clone();
+        let (mode, proxy, services) = (lab.spec.kube_proxy.mode, proxy_config(lab, node), services.clone());
         topo.defer(
             id,
             Unfinished::new(move |topo| {
                 flannel::program_node(topo.ns_mut(id), &net, &cluster, &nic);
                 for pod in &pods {
                     kubelet::run_pod(topo, id, &net, &cluster, pod, seed);
+                }
+                if let (KubeProxyMode::Iptables, Some(proxy)) = (mode, &proxy) {
+                    let ns = topo.ns_mut(id);
+                    let own: Vec<IpAddr> = ns.addresses().collect();
+                    kube_proxy::iptables::program(&mut ns.netfilter, proxy, &own, &services);
                 }
             }),
         );
@@ -84,6 +96,21 @@ fn node_net(lab: &Lab, node: &Node) -> Option<NodeNet> {
         subnet: IpNet::new(address, 24).ok()?.trunc(),
         pod_cidr: node.pod_cidr?,
         nic_mtu: lab.spec.node_mtus.get(&node.meta.name).copied().unwrap_or(lab.spec.mtu),
+    })
+}
+
+/// What kube-proxy is told on a node.
+fn proxy_config(lab: &Lab, node: &Node) -> Option<ProxyConfig> {
+    let spec = &lab.spec.kube_proxy;
+    let zone = node.meta.labels.get("topology.kubernetes.io/zone");
+    Some(ProxyConfig {
+        node_name: node.meta.name.clone(),
+        zone: zone.cloned().unwrap_or_default(),
+        node_ip: *node.addresses.first()?,
+        local_cidr: spec.cluster_cidr,
+        masquerade_all: spec.masquerade_all,
+        localhost_node_ports: spec.localhost_node_ports,
+        node_port_addresses: spec.node_port_addresses.clone(),
     })
 }
 

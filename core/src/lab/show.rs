@@ -1,6 +1,5 @@
 //! Commands typed at a place, answered in the real tools' formats (iproute2 6.1).
 
-use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use thiserror::Error;
@@ -8,8 +7,10 @@ use thiserror::Error;
 use super::build::prepare;
 use super::run::{RunError, resolve, trace_to_end};
 use super::{Lab, Run};
+use crate::base::{Instant, Writer};
 use crate::datapath::{Routed, route_lookup, route_output};
 use crate::net::{FdbEntry, FdbTarget, Interface, InterfaceKind, NetNs, NsId, Route, RouteTable, Scope, Topology};
+use crate::netfilter::TableName;
 use crate::trace::NextHop;
 
 /// Why a command has no answer.
@@ -35,7 +36,7 @@ pub enum ShowError {
 }
 
 /// What can be typed.
-const COMMANDS: [&str; 7] = [
+const COMMANDS: [&str; 10] = [
     "ip addr",
     "ip link",
     "ip route",
@@ -43,19 +44,37 @@ const COMMANDS: [&str; 7] = [
     "ip route get ADDR",
     "ip neigh",
     "bridge fdb",
+    "iptables-save [-t TABLE]",
+    "ipset save",
+    "conntrack -L",
 ];
 
-/// Types `command` at `at`, on the machines as they are, or as `after` leaves them.
+/// A line of an answer, or several that belong together, with whoever wrote the row that it shows.
+type Line = (String, Option<Writer>);
+
+/// Types `command` at `at`, on the machines as they are, or as `after` leaves them. `with_writers` says behind every row
+/// who wrote it.
 ///
 /// # Errors
 /// If the place, the run or the command does not exist.
-pub fn show(lab: &Lab, at: &str, after: Option<&Run>, command: &[&str]) -> Result<String, ShowError> {
-    let mut topo = match after {
-        Some(run) => trace_to_end(lab, run)?.1,
-        None => prepare(lab, 1),
+pub fn show(
+    lab: &Lab,
+    at: &str,
+    after: Option<&Run>,
+    command: &[&str],
+    with_writers: bool,
+) -> Result<String, ShowError> {
+    let (mut topo, now) = match after {
+        Some(run) => {
+            let (trace, topo) = trace_to_end(lab, run)?;
+            let end = trace.steps().map(|(_, step)| step.time).max();
+            (topo, end.unwrap_or(Instant::START))
+        }
+        None => (prepare(lab, 1), Instant::START),
     };
     let (id, _) = resolve(lab, &mut topo, at, "--at")?;
-    answer(&topo, id, command)
+    let lines = lines(&topo, id, now, command)?;
+    Ok(lines.into_iter().map(|line| print(line, with_writers)).collect())
 }
 
 /// Types `command` in a namespace, as it is.
@@ -63,21 +82,47 @@ pub fn show(lab: &Lab, at: &str, after: Option<&Run>, command: &[&str]) -> Resul
 /// # Errors
 /// If the command does not exist.
 pub fn answer(topo: &Topology, at: NsId, command: &[&str]) -> Result<String, ShowError> {
+    let lines = lines(topo, at, Instant::START, command)?;
+    Ok(lines.into_iter().map(|line| print(line, false)).collect())
+}
+
+fn print((text, writer): Line, with_writers: bool) -> String {
+    match (writer.filter(|_| with_writers), text.split_once('\n')) {
+        (Some(writer), Some((first, rest))) => format!("{}  # {writer}\n{rest}\n", first.trim_end()),
+        (Some(writer), None) => format!("{}  # {writer}\n", text.trim_end()),
+        (None, _) => text + "\n",
+    }
+}
+
+fn lines(topo: &Topology, at: NsId, now: Instant, command: &[&str]) -> Result<Vec<Line>, ShowError> {
     let ns = topo.ns(at);
     let words: Vec<&str> = command.iter().flat_map(|word| word.split_whitespace()).collect();
+    let unsigned = |text: String| text.lines().map(|line| (line.to_owned(), None)).collect();
     Ok(match words[..] {
         ["ip", "addr" | "address" | "a"] | ["ip", "addr" | "address" | "a", "show" | "list"] => {
-            ns.interfaces().iter().map(|interface| ip_addr(interface, ns, topo)).collect()
+            ns.interfaces().iter().flat_map(|interface| ip_addr(interface, ns, topo)).collect()
         }
         ["ip", "link" | "l"] | ["ip", "link" | "l", "show" | "list"] => {
             ns.interfaces().iter().map(|interface| ip_link(interface, ns, topo)).collect()
         }
-        ["ip", "route" | "r", "get", address] => route_get(ns, address)?,
+        ["ip", "route" | "r", "get", address] => unsigned(route_get(ns, address)?),
         ["ip", "route" | "r", ref rest @ ..] => route_show(ns, rest)?,
         ["ip", "neigh" | "neighbour" | "n"] | ["ip", "neigh" | "neighbour" | "n", "show" | "list"] => {
-            ns.neighbours.rows().iter().map(|row| row.print() + "\n").collect()
+            ns.neighbours.rows().iter().map(|row| (row.print(), Some(row.writer))).collect()
         }
         ["bridge", "fdb"] | ["bridge", "fdb", "show"] => bridge_fdb(ns),
+        ["iptables-save"] => ns.netfilter.iptables_rows(None),
+        ["iptables-save", "-t" | "--table", table] => {
+            let found = TableName::ALL.into_iter().find(|name| name.as_str() == table);
+            let expected = "table filter, mangle, nat or raw";
+            let argument = || ShowError::Argument { found: table.to_owned(), expected };
+            ns.netfilter.iptables_rows(Some(found.ok_or_else(argument)?))
+        }
+        ["ipset", "save"] => unsigned(ns.netfilter.sets.save()),
+        ["conntrack", "-L"] => {
+            let rows = ns.netfilter.conntrack.rows(now);
+            rows.map(|row| (row.print(now), Some(Writer::Kernel))).collect()
+        }
         _ => return Err(ShowError::NoSuchCommand { found: words.join(" ") }),
     })
 }
@@ -92,7 +137,7 @@ fn flags(interface: &Interface, has_carrier: bool) -> &'static str {
 }
 
 /// Models iproute2 ip/ipaddress.c print_linkinfo.
-fn ip_link(interface: &Interface, ns: &NetNs, topo: &Topology) -> String {
+fn ip_link(interface: &Interface, ns: &NetNs, topo: &Topology) -> Line {
     let peer = match interface.kind {
         InterfaceKind::Veth { peer } => format!("@if{}", peer.index),
         _ => String::new(),
@@ -116,20 +161,22 @@ fn ip_link(interface: &Interface, ns: &NetNs, topo: &Topology) -> String {
         InterfaceKind::Veth { peer } => format!(" link-netns {}", topo.ns(peer.ns).place.to_string().replace('/', "-")),
         _ => String::new(),
     };
-    format!(
-        "{}: {}{peer}: <{}> mtu {} qdisc {}{master} state {state} mode DEFAULT group default {queue}\n    link/{kind} {} brd {broadcast}{netns}\n",
+    let text = format!(
+        "{}: {}{peer}: <{}> mtu {} qdisc {}{master} state {state} mode DEFAULT group default {queue}\n    link/{kind} {} brd {broadcast}{netns}",
         interface.dev.index,
         interface.dev.name,
         flags(interface, has_carrier),
         interface.mtu,
         interface.qdisc(),
         interface.mac,
-    )
+    );
+    (text, Some(interface.writer))
 }
 
 /// Models iproute2 ip/ipaddress.c print_addrinfo.
-fn ip_addr(interface: &Interface, ns: &NetNs, topo: &Topology) -> String {
-    let mut text = ip_link(interface, ns, topo).replace(" mode DEFAULT", "");
+fn ip_addr(interface: &Interface, ns: &NetNs, topo: &Topology) -> Vec<Line> {
+    let (link, writer) = ip_link(interface, ns, topo);
+    let mut lines = vec![(link.replace(" mode DEFAULT", ""), writer)];
     for address in &interface.addresses {
         let (scope, name) = match interface.kind {
             InterfaceKind::Loopback => ("host", &interface.dev.name),
@@ -141,18 +188,17 @@ fn ip_addr(interface: &Interface, ns: &NetNs, topo: &Topology) -> String {
             _ if address.net.max_prefix_len() - address.net.prefix_len() < 2 => String::new(),
             _ => format!(" brd {}", address.net.broadcast()),
         };
-        // Writing to a String cannot fail.
-        let _ = write!(
-            text,
-            "    inet {}{broadcast} scope {scope} {name}\n       valid_lft forever preferred_lft forever\n",
+        let text = format!(
+            "    inet {}{broadcast} scope {scope} {name}\n       valid_lft forever preferred_lft forever",
             address.net
         );
+        lines.push((text, Some(address.writer)));
     }
-    text
+    lines
 }
 
 /// Models iproute2 ip/iproute.c print_route.
-fn route_show(ns: &NetNs, words: &[&str]) -> Result<String, ShowError> {
+fn route_show(ns: &NetNs, words: &[&str]) -> Result<Vec<Line>, ShowError> {
     let words = match words {
         ["show" | "list", rest @ ..] => rest,
         all => all,
@@ -160,21 +206,22 @@ fn route_show(ns: &NetNs, words: &[&str]) -> Result<String, ShowError> {
     // A route of a device without link says so, except that what is local needs none.
     let line = |route: &Route| {
         let is_down = route.scope != Scope::Host && !ns.has_carrier(route.dev.index);
-        format!("{route}{}\n", if is_down { "linkdown " } else { "" })
+        (format!("{route}{}", if is_down { "linkdown " } else { "" }), Some(route.writer))
     };
-    let print = |table: &RouteTable| table.rows().iter().map(line).collect::<String>();
+    let print = |table: &RouteTable| table.rows().iter().map(line).collect::<Vec<Line>>();
     // Where several tables are shown, the table follows the device.
-    let print_named = |table: &RouteTable, name: &str| -> String {
+    let print_named = |table: &RouteTable, name: &str| -> Vec<Line> {
         let name_it = |route: &Route| {
             let dev = format!(" dev {} ", route.dev.name);
-            line(route).replacen(&dev, &format!("{dev}table {name} "), 1)
+            let (text, writer) = line(route);
+            (text.replacen(&dev, &format!("{dev}table {name} "), 1), writer)
         };
         table.rows().iter().map(name_it).collect()
     };
     Ok(match words {
         [] | ["table", "main"] => print(&ns.main),
         ["table", "local"] => print(&ns.local),
-        ["table", "all"] => print(&ns.main) + &print_named(&ns.local, "local"),
+        ["table", "all"] => [print(&ns.main), print_named(&ns.local, "local")].concat(),
         ["table", other] => {
             return Err(ShowError::Argument { found: (*other).to_owned(), expected: "table local, main or all" });
         }
@@ -207,24 +254,26 @@ const BRIDGE_GROUPS: [&str; 4] = ["33:33:00:00:00:01", "01:00:5e:00:00:6a", "33:
 
 /// Models iproute2 bridge/fdb.c print_fdb, in the order of the kernel's rtnl_fdb_dump: device by device, of a port first
 /// what its bridge knows of it, the newest row first.
-fn bridge_fdb(ns: &NetNs) -> String {
-    let of_bridge = |port: &Interface, bridge: &Interface| -> Vec<String> {
+fn bridge_fdb(ns: &NetNs) -> Vec<Line> {
+    let print = |row: &FdbEntry, owner: &Interface| (row.print(&owner.dev), Some(row.writer));
+    let of_bridge = |port: &Interface, bridge: &Interface| -> Vec<Line> {
         let InterfaceKind::Bridge { fdb } = &bridge.kind else { return Vec::new() };
         let is_here = |row: &&FdbEntry| match &row.target {
             FdbTarget::Local(dev) | FdbTarget::Port(dev) => *dev == port.dev,
             FdbTarget::Remote(_) => false,
         };
-        fdb.rows().iter().rev().filter(is_here).map(|row| row.print(&bridge.dev)).collect()
+        fdb.rows().iter().rev().filter(is_here).map(|row| print(row, bridge)).collect()
     };
-    let own = |interface: &Interface, groups: &[&str]| -> Vec<String> {
-        groups.iter().map(|group| format!("{group} dev {} self permanent", interface.name())).collect()
+    let own = |interface: &Interface, groups: &[&str]| -> Vec<Line> {
+        let line = |group| (format!("{group} dev {} self permanent", interface.name()), Some(Writer::Kernel));
+        groups.iter().map(line).collect()
     };
     let rows = |interface: &Interface| match (&interface.kind, &interface.master) {
         (InterfaceKind::Loopback, _) => Vec::new(),
-        (InterfaceKind::Vxlan(vxlan), _) => vxlan.fdb.rows().iter().map(|row| row.print(&interface.dev)).collect(),
+        (InterfaceKind::Vxlan(vxlan), _) => vxlan.fdb.rows().iter().map(|row| print(row, interface)).collect(),
         (InterfaceKind::Bridge { .. }, _) => [own(interface, &BRIDGE_GROUPS), of_bridge(interface, interface)].concat(),
         (_, Some(master)) => [of_bridge(interface, ns.interface(master.index)), own(interface, &GROUPS)].concat(),
         (_, None) => own(interface, &GROUPS),
     };
-    ns.interfaces().iter().flat_map(rows).map(|row| row + "\n").collect()
+    ns.interfaces().iter().flat_map(rows).collect()
 }

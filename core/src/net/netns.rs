@@ -133,6 +133,11 @@ impl NetNs {
         self.interfaces.clone()
     }
 
+    /// All addresses of this machine, by device.
+    pub fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        self.interfaces.iter().flat_map(|interface| &interface.addresses).map(|address| address.net.addr())
+    }
+
     /// The device with this index.
     ///
     /// # Panics

@@ -171,6 +171,7 @@ impl Netfilter {
             counters: &mut self.counters,
             recent: &mut self.recent,
             sets: &self.sets,
+            row: 0,
             rolls: Vec::new(),
         };
         Some(walk(&table, view, flow, &mut chance))
@@ -301,8 +302,14 @@ impl Netfilter {
     /// All tables that somebody has written into, as `iptables-save` prints them; of one table alone if one is named.
     #[must_use]
     pub fn iptables_save(&self, only: Option<TableName>) -> String {
+        self.iptables_rows(only).into_iter().map(|(line, _)| line + "\n").collect()
+    }
+
+    /// The same line by line, with the writer of each rule.
+    #[must_use]
+    pub fn iptables_rows(&self, only: Option<TableName>) -> Vec<(String, Option<Writer>)> {
         let wanted = |name: &TableName| only.is_none_or(|only| only == *name) && !self.table(*name).is_empty();
-        TableName::ALL.iter().filter(|name| wanted(name)).map(|name| self.table(*name).save()).collect()
+        TableName::ALL.iter().filter(|name| wanted(name)).flat_map(|name| self.table(*name).rows()).collect()
     }
 }
 

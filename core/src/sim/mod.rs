@@ -364,8 +364,13 @@ impl Simulator<'_> {
         self.outcome.server = self.owner_of(server);
     }
 
-    /// The place that answers for an address. The client's own, if it has it: 127.0.0.1 is everybody's.
+    /// The place that answers for an address. The client's own, if it has it: 127.0.0.1 is everybody's. For the address
+    /// of a service it is the endpoint that was chosen: answers come in the service's name.
     fn owner_of(&self, ip: IpAddr) -> Option<Place> {
+        let ip = match self.recorder.choice() {
+            Some(choice) if ip == self.exchange.dst => choice.chosen.0,
+            _ => ip,
+        };
         let client = self.topo.ns(self.exchange.client);
         if client.is_local(ip) {
             return Some((*client.place).clone());

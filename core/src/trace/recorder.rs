@@ -130,6 +130,12 @@ impl Recorder {
         }
     }
 
+    /// How the client's connection was translated, if it was.
+    #[must_use]
+    pub fn choice(&self) -> Option<&Choice> {
+        self.choice.as_ref()
+    }
+
     /// Notes how a connection was translated. The first translation of a run is the target's.
     pub fn choose(&mut self, choice: Choice) {
         self.choice.get_or_insert(choice);

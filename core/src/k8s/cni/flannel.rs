@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::{ClusterNet, CniMode, NodeNet, veth_name};
+use super::{ClusterNet, CniMode, NodeNet, rules, veth_name};
 use crate::base::{MacAddr, Place, Writer};
 use crate::net::{
     At, DevRef, Fdb, FdbEntry, FdbTarget, InterfaceKind, NetNs, NsId, Protocol, Route, RouteKind, Scope, Topology,
@@ -37,6 +37,7 @@ pub fn program_node(ns: &mut NetNs, node: &NodeNet, cluster: &ClusterNet, nic: &
     }
     let bridge = ns.add_bridge(&cluster.bridge, pod_mtu, Writer::Cni);
     ns.add_address(bridge.index, IpNet::new_assert(host(node.pod_cidr, 1), node.pod_cidr.prefix_len()), Writer::Cni);
+    rules::flannel_rules(&mut ns.netfilter, node.pod_cidr, cluster.pod_cidr);
 }
 
 /// What `CNI ADD` does for one pod: a veth pair, its address and routes. `pod` is the pod's empty namespace.

@@ -1,6 +1,7 @@
 //! CNI plugins: what a cluster's network provider writes into nodes and pods. Tables only.
 
 pub mod flannel;
+pub mod rules;
 
 use std::net::IpAddr;
 use std::sync::Arc;

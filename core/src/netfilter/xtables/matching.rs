@@ -19,8 +19,10 @@ pub(in crate::netfilter) struct Chance<'a> {
     pub counters: &'a mut Vec<u32>,
     pub recent: &'a mut RecentLists,
     pub sets: &'a IpSets,
-    /// What came of it, for whoever explains the rule later: one for each time that a rule asked.
-    pub rolls: Vec<Roll>,
+    /// The row of the walk that asks.
+    pub row: usize,
+    /// What came of it, each with its row, for whoever explains the row later.
+    pub rolls: Vec<(usize, Roll)>,
 }
 
 /// What a match that does not depend on the packet alone came to.
@@ -39,13 +41,13 @@ pub(super) enum Rolls<'a, 'b> {
     /// The packet is moving.
     Live(&'a mut Chance<'b>),
     /// Somebody asks afterwards: these were drawn.
-    Replay(&'a mut std::slice::Iter<'b, Roll>),
+    Replay(std::slice::Iter<'a, (usize, Roll)>),
 }
 
 impl Rolls<'_, '_> {
     fn roll(&mut self, one: &Match, flow: &Flow, view: &HookView) -> Roll {
         match self {
-            Self::Replay(rolls) => rolls.next().cloned().unwrap_or(Roll::Listed(false)),
+            Self::Replay(rolls) => rolls.next().map_or(Roll::Listed(false), |(_, roll)| roll.clone()),
             Self::Live(chance) => {
                 let roll = match one {
                     Match::Random { .. } => Roll::Random((chance.draw)()),
@@ -64,7 +66,7 @@ impl Rolls<'_, '_> {
                     Match::Set { set, sides } => Roll::Listed(chance.sets.contains(&set.value, sides, flow)),
                     _ => Roll::Listed(false),
                 };
-                chance.rolls.push(roll.clone());
+                chance.rolls.push((chance.row, roll.clone()));
                 roll
             }
         }

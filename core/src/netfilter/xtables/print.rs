@@ -8,6 +8,7 @@ use ipnet::IpNet;
 
 use super::rule::{CtStates, Match, NatRange, Not, PortRange, PortSide, RecentOp, RejectWith, Rule, Target};
 use super::{Chain, Table};
+use crate::base::Writer;
 use crate::wire::IcmpError;
 
 /// What stands in front of a negated word.
@@ -254,18 +255,24 @@ impl Table {
     /// The table as `iptables-save` prints it: policies, then the other chains by name, then the rules.
     #[must_use]
     pub fn save(&self) -> String {
-        let mut text = format!("*{}\n", self.name().as_str());
+        self.rows().into_iter().map(|(line, _)| line + "\n").collect()
+    }
+
+    /// The same line by line, with the writer of each rule.
+    #[must_use]
+    pub fn rows(&self) -> Vec<(String, Option<Writer>)> {
+        let mut lines = vec![(format!("*{}", self.name().as_str()), None)];
         let (base, mut user): (Vec<&Chain>, Vec<&Chain>) = self.chains().iter().partition(|it| it.policy().is_some());
         user.sort_by(|a, b| a.name().cmp(b.name()));
-        for chain in base.iter().chain(&user) {
+        let chains = || base.iter().chain(&user);
+        lines.extend(chains().map(|chain| {
             let policy = chain.policy().map_or("-", |policy| policy.name());
-            let _ = writeln!(text, ":{} {policy} [0:0]", chain.name());
-        }
-        for chain in base.iter().chain(&user) {
-            for rule in chain.rules() {
-                let _ = writeln!(text, "-A {} {rule}", chain.name());
-            }
-        }
-        text + "COMMIT\n"
+            (format!(":{} {policy} [0:0]", chain.name()), None)
+        }));
+        lines.extend(chains().flat_map(|chain| {
+            chain.rules().iter().map(|rule| (format!("-A {} {rule}", chain.name()), Some(rule.writer)))
+        }));
+        lines.push(("COMMIT".to_owned(), None));
+        lines
     }
 }

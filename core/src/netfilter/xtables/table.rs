@@ -208,6 +208,15 @@ impl Table {
         self.chains[idx].rules.push(rule);
     }
 
+    /// Adds rules at the end of a chain, which is made if it is not there.
+    pub fn extend(&mut self, chain: &str, rules: impl IntoIterator<Item = Rule>) {
+        let idx = self.add_chain(chain);
+        for rule in rules {
+            let rule = self.numbered(rule);
+            self.chains[idx].rules.push(rule);
+        }
+    }
+
     /// Adds a rule in front of all others of a chain: `-I`.
     pub fn prepend(&mut self, chain: &str, rule: Rule) {
         let idx = self.add_chain(chain);

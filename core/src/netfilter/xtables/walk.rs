@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::matching::{Chance, Miss, Roll, Rolls, miss, state_name};
+use super::matching::{Chance, Roll, Rolls, miss, state_name};
 use super::rule::{Match, NatRange, RejectWith, Rule, Target};
 use super::{Policy, Table, TableName};
 use crate::base::Writer;
@@ -53,8 +53,8 @@ struct Visit {
     matched: bool,
     /// The packet's mark while they were tried.
     mark: u32,
-    /// Which of the walk's rolls is the first of these rules'.
-    first_roll: usize,
+    /// Which row of the walk the first of them is.
+    first_row: usize,
 }
 
 /// A walk, as it was: what the trace shows.
@@ -64,7 +64,8 @@ pub struct Walk {
     view: HookView,
     flow: Flow,
     visits: Vec<Visit>,
-    rolls: Vec<Roll>,
+    /// What was drawn and looked up, each with its row.
+    rolls: Vec<(usize, Roll)>,
     /// The policy that decided, if no rule did.
     policy: Option<Policy>,
 }
@@ -89,12 +90,16 @@ pub(in crate::netfilter) fn walk(
     let mut at = 0;
     let verdict = loop {
         let rules = table.chains()[chain].rules();
-        let first_roll = chance.rolls.len();
-        let found = rules[at..].iter().position(|rule| miss(rule, &flow, view, &mut Rolls::Live(chance)).is_none());
+        let first_row = chance.row;
+        let found = rules[at..].iter().position(|rule| {
+            let is_match = miss(rule, &flow, view, &mut Rolls::Live(chance)).is_none();
+            chance.row += 1;
+            is_match
+        });
         let end = found.map_or(rules.len(), |found| at + found + 1);
         if end > at {
             let matched = found.is_some();
-            record.visits.push(Visit { chain, first: at, end, matched, mark: flow.mark, first_roll });
+            record.visits.push(Visit { chain, first: at, end, matched, mark: flow.mark, first_row });
         }
         let target = match found {
             Some(found) => &rules[at + found].target,
@@ -213,8 +218,9 @@ impl Walk {
             for (idx, rule) in rules.iter().enumerate().skip(at) {
                 budget = budget.saturating_sub(1);
                 // All dice fall in favour; how likely that is follows.
-                let favourable: Vec<Roll> = rule.matches.iter().filter_map(favourable).collect();
-                if miss(rule, &flow, &self.view, &mut Rolls::Replay(&mut favourable.iter())).is_some() {
+                let favourable: Vec<(usize, Roll)> =
+                    rule.matches.iter().filter_map(|one| Some((idx, favourable(one)?))).collect();
+                if miss(rule, &flow, &self.view, &mut Rolls::Replay(favourable.iter())).is_some() {
                     continue;
                 }
                 let likely: f64 = rule.matches.iter().map(probability).product();
@@ -260,29 +266,18 @@ impl Walk {
 
     /// Which visit holds row `idx`, and which of the table's rules it is.
     fn locate(&self, idx: usize) -> Option<(&Visit, usize)> {
-        let mut left = idx;
-        for visit in &self.visits {
-            let len = visit.end - visit.first;
-            if left < len {
-                return Some((visit, visit.first + left));
-            }
-            left -= len;
-        }
-        None
+        let after = self.visits.partition_point(|visit| visit.first_row <= idx);
+        let visit = self.visits.get(after.checked_sub(1)?)?;
+        let rule = visit.first + (idx - visit.first_row);
+        (rule < visit.end).then_some((visit, rule))
     }
 
-    fn why(&self, visit: &Visit, rule_idx: usize) -> Why {
-        let rules = self.table.chains()[visit.chain].rules();
-        let flow = Flow { mark: visit.mark, ..self.flow };
-        let mut rolls = self.rolls[visit.first_roll.min(self.rolls.len())..].iter();
-        // Rolls belong to the rules in order: those before this one take theirs first.
-        let mut found: Option<Miss<'_>> = None;
-        for rule in &rules[visit.first..=rule_idx] {
-            found = miss(rule, &flow, &self.view, &mut Rolls::Replay(&mut rolls));
-        }
-        match found {
+    fn why(&self, row: usize, mark: u32, rule: &Rule) -> Why {
+        let flow = Flow { mark, ..self.flow };
+        let rolls = &self.rolls[self.rolls.partition_point(|(of, _)| *of < row)..];
+        match miss(rule, &flow, &self.view, &mut Rolls::Replay(rolls.iter())) {
             Some(miss) => Why::Missed(miss.describe(&flow, &self.view)),
-            None => Why::Matched(describe_match(&rules[rule_idx], &flow)),
+            None => Why::Matched(describe_match(rule, &flow)),
         }
     }
 }
@@ -347,7 +342,7 @@ impl Consulted for Walk {
         };
         let chain = &self.table.chains()[visit.chain];
         let rule = &chain.rules()[rule_idx];
-        Row { text: format!("-A {} {rule}", chain.name()), writer: rule.writer, why: self.why(visit, rule_idx) }
+        Row { text: format!("-A {} {rule}", chain.name()), writer: rule.writer, why: self.why(idx, visit.mark, rule) }
     }
 }
 

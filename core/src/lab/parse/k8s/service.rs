@@ -31,7 +31,7 @@ pub(in crate::lab::parse) fn service(fields: &Fields<'_>) -> Option<Service> {
         selector: spec.texts("selector"),
         ports: spec.mappings("ports").filter_map(|fields| service_port(&fields)).collect(),
         external_ips: spec.read_all("externalIPs", "an IP address", ip),
-        load_balancer_ips: load_balancer.mappings("ingress").filter_map(|ingress| ingress.ip("ip")).collect(),
+        load_balancer_ips: load_balancer.mappings("ingress").filter_map(|ingress| vip(&ingress)).collect(),
         load_balancer_source_ranges: spec.read_all("loadBalancerSourceRanges", "a network like 10.0.0.0/8", net),
         external_name: text_or_empty(&spec, "externalName"),
         external_local: is_local(&spec, "externalTrafficPolicy"),
@@ -44,6 +44,11 @@ pub(in crate::lab::parse) fn service(fields: &Fields<'_>) -> Option<Service> {
 }
 
 /// Of a dual-stack service the IPv4 address; an address of the other family alone is kept as it is.
+/// An address that a balancer leaves in the packet. With `ipMode: Proxy` it sends packets of its own instead.
+fn vip(ingress: &Fields<'_>) -> Option<IpAddr> {
+    ingress.ip("ip").filter(|_| ingress.get("ipMode").and_then(text) != Some("Proxy"))
+}
+
 fn cluster_ip(spec: &Fields<'_>) -> Option<IpAddr> {
     let primary = spec.ip("clusterIP")?;
     let others = spec.items("clusterIPs").iter().filter_map(ip);

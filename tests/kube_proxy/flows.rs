@@ -1,0 +1,156 @@
+//! Packets through the rules, by the engine that moves them.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::sync::Arc;
+
+use kubehop_core::base::{Dice, Instant};
+use kubehop_core::netfilter::{
+    AddressType, CtState, Facts, HookResult, HookVerdict, HookView, Netfilter, Passing, TableName,
+};
+use kubehop_core::trace::Hook;
+use kubehop_core::wire::{self, IpSpec, Packet, TcpFlags, TcpOptions, TcpSpec};
+use serde::Deserialize;
+
+use super::cluster::{Cluster, OWN, read};
+
+/// One packet and what becomes of it.
+#[derive(Deserialize)]
+pub(crate) struct Flow {
+    name: String,
+    from: String,
+    protocol: String,
+    to: String,
+    output: String,
+    masq: bool,
+    /// Why it is not sent.
+    skip: Option<String>,
+}
+
+/// The node's addresses are its own; all others are somewhere.
+#[derive(Debug)]
+struct Machine;
+
+impl Facts for Machine {
+    fn address_type(&self, ip: IpAddr, _: Option<&str>) -> AddressType {
+        if OWN.map(IpAddr::from).contains(&ip) { AddressType::Local } else { AddressType::Unicast }
+    }
+
+    fn source_address(&self, _: &str, _: IpAddr) -> Option<IpAddr> {
+        None
+    }
+
+    fn first_address(&self, _: &str) -> Option<IpAddr> {
+        None
+    }
+}
+
+impl Flow {
+    fn packet(&self) -> Packet {
+        let to: SocketAddrV4 = self.to.parse().expect("an address and a port");
+        let src: Ipv4Addr = self.from.parse().expect("an address");
+        let ip = IpSpec { src, dst: *to.ip(), ttl: 64, df: true, id: 1, tos: 0 };
+        let flags = TcpFlags { syn: true, ..TcpFlags::default() };
+        match self.protocol.as_str() {
+            "UDP" => wire::udp(ip, 40000, to.port(), b"x"),
+            _ => wire::tcp(
+                ip,
+                TcpSpec {
+                    sport: 40000,
+                    dport: to.port(),
+                    seq: 1,
+                    ack: 0,
+                    flags,
+                    window: 64240,
+                    options: TcpOptions::None,
+                },
+                &[],
+            ),
+        }
+    }
+
+    /// What becomes of it: as in the table, and whether it is marked.
+    fn walk(&self, mut netfilter: Netfilter) -> (String, bool) {
+        let (mut packet, mut mark, mut ct) = (self.packet(), 0, CtState::None);
+        let mut dice = Dice::new(1, "test");
+        let mut visit = |hook, packet: &mut Packet| -> HookResult {
+            let view = HookView {
+                hook,
+                iif: None,
+                oif: None,
+                physin: None,
+                physout: None,
+                next_hop: None,
+                now: Instant::START,
+                facts: Arc::new(Machine),
+            };
+            netfilter.run(Passing { packet, mark: &mut mark, ct: &mut ct }, &view, &mut dice)
+        };
+        let first = visit(Hook::Prerouting, &mut packet);
+        let dst = packet.ip_header().expect("an IP packet").dst;
+        let is_own = Machine.address_type(dst, None) == AddressType::Local;
+        let second = visit(if is_own { Hook::Input } else { Hook::Forward }, &mut packet);
+        let endpoint = |((ip, port), _): &((IpAddr, u16), f64)| SocketAddr::new(*ip, *port).to_string();
+        let all = first.choice.iter().flat_map(|choice| choice.destinations.iter().map(endpoint));
+        let output = match second.verdict {
+            HookVerdict::Drop => "DROP".to_owned(),
+            HookVerdict::Reject(_) => "REJECT".to_owned(),
+            HookVerdict::Accept => all.collect::<Vec<_>>().join(", "),
+        };
+        let is_marked = mark & 0x4000 != 0;
+        if let Some(choice) = &first.choice {
+            assert_eq!(choice.masqueraded, is_marked, "{}: what the trace says of masquerade", self.name);
+        }
+        (output, is_marked)
+    }
+}
+
+fn tables() -> impl Iterator<Item = Cluster> {
+    read(include_str!("flows.yaml")).into_iter().filter(|cluster| cluster.skip.is_none())
+}
+
+#[test]
+fn packets_come_to_what_kube_proxy_expects() {
+    let mut n_sent = 0;
+    for cluster in tables() {
+        for flow in cluster.flows.iter().filter(|flow| flow.skip.is_none()) {
+            let found = flow.walk(cluster.netfilter());
+            assert_eq!(found, (flow.output.clone(), flow.masq), "{}: {}", cluster.table, flow.name);
+            n_sent += 1;
+        }
+    }
+    assert_eq!(n_sent, 111, "flows of the tables");
+}
+
+#[test]
+fn every_endpoint_is_as_likely_as_the_others() {
+    for cluster in tables() {
+        for flow in cluster.flows.iter().filter(|flow| flow.skip.is_none()) {
+            let mut netfilter = cluster.netfilter();
+            let (mut mark, mut ct) = (0, CtState::None);
+            let passing = Passing { packet: &mut flow.packet(), mark: &mut mark, ct: &mut ct };
+            let view = HookView {
+                hook: Hook::Prerouting,
+                iif: None,
+                oif: None,
+                physin: None,
+                physout: None,
+                next_hop: None,
+                now: Instant::START,
+                facts: Arc::new(Machine),
+            };
+            let Some(choice) = netfilter.run(passing, &view, &mut Dice::new(1, "test")).choice else { continue };
+            let each = 1.0 / choice.destinations.len() as f64;
+            assert!(choice.destinations.iter().all(|(_, p)| (p - each).abs() < 1e-8), "{}: {choice:?}", flow.name);
+        }
+    }
+}
+
+#[test]
+fn the_loopback_network_is_guarded_where_node_ports_are_on_it() {
+    let wanted = |cluster: &Cluster| cluster.blocks_localnet;
+    for (cluster, wanted) in tables().filter_map(|cluster| wanted(&cluster).map(|wanted| (cluster, wanted))) {
+        let netfilter = cluster.netfilter();
+        let chain = netfilter.table(TableName::Filter).chain("KUBE-FIREWALL").expect("the chain").rules();
+        assert_eq!(chain.len(), usize::from(wanted), "{}", cluster.table);
+    }
+}

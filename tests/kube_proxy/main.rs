@@ -1,0 +1,10 @@
+//! kube-proxy's rules against what kube-proxy's own tests expect of them.
+//!
+//! The tables beside this file restate facts from kubernetes/kubernetes; each says from which of its tests. Left out of
+//! them: IPv6, SCTP, counters, partial syncs, `nf_conntrack_tcp_be_liberal`.
+
+mod cluster;
+mod flows;
+mod labs;
+mod rules;
+mod topology;
