@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use super::{
-    Defrag, DevRef, Fdb, FdbEntry, FdbTarget, IfAddress, Interface, InterfaceKind, NeighbourTable, Protocol, Route,
+    Bpf, Defrag, DevRef, Fdb, FdbEntry, FdbTarget, IfAddress, Interface, InterfaceKind, NeighbourTable, Protocol, Route,
     RouteKind, RouteTable, Scope, Sockets,
 };
 use crate::base::{Dice, MacAddr, Place, Writer};
@@ -51,6 +51,8 @@ pub struct NetNs {
     pub has_netfilter: bool,
     /// Its tables, sets and connections.
     pub netfilter: Netfilter,
+    /// Cilium's programs and their maps, on nodes that have them.
+    pub bpf: Option<Arc<Bpf>>,
     /// What this kernel draws at random.
     pub dice: Dice,
 }
@@ -71,6 +73,7 @@ impl NetNs {
             sysctls: Sysctls::default(),
             has_netfilter: false,
             netfilter: Netfilter::default(),
+            bpf: None,
             dice,
         };
         let lo = ns.add_interface("lo", 65536, Writer::Kernel, |_| InterfaceKind::Loopback);
@@ -102,6 +105,8 @@ impl NetNs {
             addresses: Vec::new(),
             master: None,
             hairpin: false,
+            noarp: false,
+            bpf: None,
             writer,
         });
         dev

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use crate::base::{Instant, Place};
 use crate::wire::{CapturedFrame, LinkType, Packet};
 
-pub use decision::{BridgeTarget, Decision, Hook, HookFunction, NextHop, Stage, Tracked};
+pub use decision::{BpfHook, BridgeTarget, Decision, Hook, HookFunction, NextHop, Stage, Tracked};
 pub use explain::{Explanation, explain};
 pub use reason::{Disposition, DropReason, RejectReason};
 pub use recorder::Recorder;
@@ -111,7 +111,7 @@ impl Step {
     #[must_use]
     pub fn slug(&self) -> String {
         match (self.stage, &self.decision) {
-            (Stage::Route | Stage::Netfilter(..) | Stage::Output, _) if self.outer => {
+            (Stage::Route | Stage::Netfilter(..) | Stage::Output | Stage::Bpf(_), _) if self.outer => {
                 format!("outer-{}", self.stage.slug())
             }
             (Stage::Neigh, decision) => {

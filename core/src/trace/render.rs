@@ -58,6 +58,7 @@ fn minimal(trace: &Trace, out: &mut String) -> std::fmt::Result {
             }
             Decision::Encapsulate { vni, remote } => writeln!(out, "  {at} encap vxlan vni {vni} to {remote}")?,
             Decision::Decapsulate { vni, remote } => writeln!(out, "  {at} decap vxlan vni {vni} from {remote}")?,
+            Decision::BpfRedirect { to, .. } => writeln!(out, "  {at} ebpf redirect to {to}")?,
             Decision::Deliver { to } => writeln!(out, "  {at} deliver {to}")?,
             Decision::Refuse(reason) => writeln!(out, "  {at} refuse {}", reason.name())?,
             Decision::Fragment { n_fragments, .. } if step.before.is_some() => {

@@ -50,8 +50,10 @@ pub struct CtRow {
     pub rev_nat: u16,
     /// Security identity of who began it.
     pub identity: u32,
-    /// The slot of the backend, of a service's row.
-    pub slot: u16,
+    /// Number of the backend, of a service's row.
+    pub backend: u32,
+    /// It has got beyond its first packet.
+    pub seen_non_syn: bool,
     /// When it is forgotten.
     pub expires: Instant,
 }
@@ -81,11 +83,16 @@ impl fmt::Display for BpfTuple {
 impl fmt::Display for CtRow {
     /// As `cilium bpf ct list global` prints it, without the counters, which are off by default.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { tuple, rev_nat, identity, slot, expires, .. } = self;
-        let flags = if self.node_port { "Flags=0x0020 [ NodePort ]" } else { "Flags=0x0000 [ ]" };
+        let Self { tuple, rev_nat, identity, backend, expires, .. } = self;
+        let flags = match (self.seen_non_syn, self.node_port) {
+            (false, false) => "Flags=0x0000 [ ]",
+            (true, false) => "Flags=0x0010 [ SeenNonSyn ]",
+            (false, true) => "Flags=0x0020 [ NodePort ]",
+            (true, true) => "Flags=0x0030 [ SeenNonSyn NodePort ]",
+        };
         write!(
             f,
-            "{tuple} expires={} {flags} RevNAT={rev_nat} SourceSecurityID={identity} BackendID={slot}",
+            "{tuple} expires={} {flags} RevNAT={rev_nat} SourceSecurityID={identity} BackendID={backend}",
             expires.as_nanos() / 1_000_000_000
         )
     }

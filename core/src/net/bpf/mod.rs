@@ -21,7 +21,7 @@ pub use conntrack::{BpfTuple, CtDirection, CtRow};
 pub use endpoint::{EndpointKind, EndpointRow};
 pub use ipcache::{IpcacheRow, identity};
 pub use lb::{LbFlags, LbKey, LbRow, LbScope, LbType, LbValue};
-pub use nat::{SnatEnd, SnatRow};
+pub use nat::SnatRow;
 
 /// A program of Cilium's, attached to a device. What it does on the way in and on the way out belongs together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

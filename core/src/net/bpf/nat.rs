@@ -4,15 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::{BpfRow, BpfTuple, CtDirection};
-
-/// Which end of a packet is replaced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SnatEnd {
-    /// The source, on the way out.
-    Src,
-    /// The destination, on the way back.
-    Dst,
-}
+use crate::wire::End;
 
 /// A replacement (`struct ipv4_nat_entry`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,10 +16,10 @@ pub struct SnatRow {
 }
 
 impl SnatRow {
-    /// The end that is replaced.
+    /// The end that is replaced: the source on the way out, the destination on the way back.
     #[must_use]
-    pub fn end(&self) -> SnatEnd {
-        if self.tuple.direction == CtDirection::In { SnatEnd::Dst } else { SnatEnd::Src }
+    pub fn end(&self) -> End {
+        if self.tuple.direction == CtDirection::In { End::Destination } else { End::Source }
     }
 }
 
@@ -45,8 +37,8 @@ impl fmt::Display for SnatRow {
     /// As `cilium bpf nat list` prints it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let end = match self.end() {
-            SnatEnd::Src => "SRC",
-            SnatEnd::Dst => "DST",
+            End::Source => "SRC",
+            End::Destination => "DST",
         };
         write!(f, "{} XLATE_{end} {}:{} Created=0sec ago NeedsCT=1", self.tuple, self.to.0, self.to.1)
     }

@@ -177,6 +177,15 @@ pub(super) fn drops(reason: DropReason, step: &Step, at: &str, dev: &str) -> Wor
             format!("{dev} has nowhere to send it."),
             "The device has no such port or peer that is up.".to_owned(),
         ),
+        DropReason::BpfNoService
+        | DropReason::BpfUnroutable
+        | DropReason::BpfTtlExceeded
+        | DropReason::BpfNotInSrcRange
+        | DropReason::BpfIsClusterIp
+        | DropReason::BpfNoFib => {
+            let (headline, what) = super::bpf::drops(reason);
+            return (headline, what, format!("The kernel has no name for it; Cilium's is {}.", name.replace("BPF_", "DROP_")));
+        }
         DropReason::DevReady => (format!("{dev} is down."), "A device that is down sends nothing.".to_owned()),
     };
     (headline, what, format!("The kernel's name for it is {name}."))
