@@ -61,6 +61,10 @@ impl Realised {
         realised.add_devices(topo);
         for (ns, kernel) in topo.namespaces().zip(&realised.places) {
             kernel.ip(&configure(ns));
+            for interface in ns.interfaces().iter().filter(|interface| interface.proxy_arp) {
+                kernel.sysctl(&format!("net/ipv4/conf/{}/proxy_arp", interface.dev.name), "1");
+                kernel.sysctl(&format!("net/ipv4/neigh/{}/proxy_delay", interface.dev.name), "0");
+            }
             kernel.bridge(&remotes(ns));
         }
         realised.turn_offloads_off(topo);
@@ -109,10 +113,15 @@ impl Realised {
                 match &interface.kind {
                     InterfaceKind::Loopback => {}
                     InterfaceKind::Bridge { .. } => lines.push(format!("{add} bridge")),
-                    InterfaceKind::Vxlan(vxlan) => lines.push(format!(
-                        "{add} vxlan id {} dstport {} local {} dev {} nolearning",
-                        vxlan.vni, vxlan.port, vxlan.local, vxlan.lower.name
-                    )),
+                    InterfaceKind::Vxlan(vxlan) => {
+                        let local = vxlan.local.map(|local| format!(" local {local}")).unwrap_or_default();
+                        let lower = vxlan.lower.as_ref().map(|dev| format!(" dev {}", dev.name)).unwrap_or_default();
+                        let (vni, port) = (vxlan.vni, vxlan.port);
+                        lines.push(format!("{add} vxlan id {vni} dstport {port}{local}{lower} nolearning"));
+                    }
+                    InterfaceKind::Geneve(_) | InterfaceKind::Ipip(_) => {
+                        panic!("{}: few kernels have such a device, and it is not judged", dev.name)
+                    }
                     InterfaceKind::Veth { peer } if (peer.ns.0, peer.index) > (n, dev.index) => {
                         let other = topo.ns(peer.ns).interface(peer.index);
                         lines.push(format!(
@@ -204,8 +213,10 @@ fn configure(ns: &NetNs) -> Vec<String> {
             lines.push(format!("addr add {}{broadcast} dev {name}", address.net));
         }
     }
-    let routes = ns.main.rows().iter().filter(|route| route.writer != Writer::Kernel);
-    lines.extend(routes.map(|route| format!("route add {route}")));
+    // A gateway must be known to be on the segment before anything is sent by it.
+    let mut routes: Vec<_> = ns.main.rows().iter().filter(|route| route.writer != Writer::Kernel).collect();
+    routes.sort_by_key(|route| route.gateway.is_some());
+    lines.extend(routes.iter().map(|route| format!("route add {route}")));
     for row in ns.neighbours.rows().iter().filter(|row| row.state == Nud::Permanent) {
         if let Some(mac) = row.mac {
             lines.push(format!("neigh add {} lladdr {mac} dev {} nud permanent", row.ip, row.dev.name));

@@ -111,6 +111,15 @@ pub enum DeviceKind {
         /// UDP port.
         port: u16,
     },
+    /// A Geneve tunnel device.
+    Geneve {
+        /// Network identifier.
+        vni: u32,
+        /// UDP port.
+        port: u16,
+    },
+    /// An IP-in-IP tunnel device.
+    Ipip,
     /// A NIC.
     Nic,
 }
@@ -118,7 +127,7 @@ pub enum DeviceKind {
 /// A place that stays empty in this mode.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Absent {
-    /// Which one: `overlay`.
+    /// Which one: `overlay`, `bridge`.
     pub slot: &'static str,
     /// Why, in one sentence.
     pub why: &'static str,
@@ -154,12 +163,27 @@ pub fn scene(lab: &Lab) -> Scene {
 }
 
 fn absent(cni: CniMode) -> Vec<Absent> {
-    match cni {
-        CniMode::FlannelVxlan => Vec::new(),
-        CniMode::FlannelHostGw => {
-            vec![Absent { slot: "overlay", why: "host-gw has no tunnel: the fabric carries pod addresses as they are" }]
+    let overlay = match cni {
+        CniMode::FlannelHostGw => Some("host-gw has no tunnel: the fabric carries pod addresses as they are"),
+        CniMode::CalicoBgp => Some("bgp has no tunnel: the fabric carries pod addresses as they are"),
+        CniMode::CiliumNative => Some("native has no tunnel: the fabric carries pod addresses as they are"),
+        CniMode::FlannelVxlan
+        | CniMode::CalicoVxlan
+        | CniMode::CalicoIpip
+        | CniMode::CiliumVxlan
+        | CniMode::CiliumGeneve => None,
+    };
+    let bridge = match cni {
+        CniMode::FlannelVxlan | CniMode::FlannelHostGw => None,
+        CniMode::CalicoVxlan | CniMode::CalicoIpip | CniMode::CalicoBgp => {
+            Some("calico has no bridge: every pod has a cable to the node and a route of its own")
         }
-    }
+        CniMode::CiliumVxlan | CniMode::CiliumGeneve | CniMode::CiliumNative => {
+            Some("cilium has no bridge: eBPF programs hand packets from device to device")
+        }
+    };
+    let slots = [("overlay", overlay), ("bridge", bridge)];
+    slots.into_iter().filter_map(|(slot, why)| Some(Absent { slot, why: why? })).collect()
 }
 
 fn machine(topo: &Topology, ns: &NetNs) -> NodeView {
@@ -213,6 +237,8 @@ fn device_view(topo: &Topology, interface: &Interface) -> DeviceView {
             }
             InterfaceKind::Bridge { .. } => DeviceKind::Bridge,
             InterfaceKind::Vxlan(vxlan) => DeviceKind::Vxlan { vni: vxlan.vni, port: vxlan.port },
+            InterfaceKind::Geneve(geneve) => DeviceKind::Geneve { vni: geneve.vni, port: geneve.port },
+            InterfaceKind::Ipip(_) => DeviceKind::Ipip,
             InterfaceKind::Nic { .. } => DeviceKind::Nic,
         },
         mac: interface.mac.to_string(),

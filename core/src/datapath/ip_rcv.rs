@@ -57,10 +57,11 @@ pub(crate) fn ip_rcv(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>) -
             Next::Forward(at, skb, out)
         }
         _ => {
-            let reason = DropReason::IpInnoroutes;
+            let is_blackhole = matches!(decided.result, Routed::Blackhole);
+            let reason = if is_blackhole { DropReason::NotSpecified } else { DropReason::IpInnoroutes };
             let step = step(Decision::Drop(reason));
-            // Who forwards nothing complains of nothing (ip_error).
-            match may_forward {
+            // Who forwards nothing complains of nothing, and nobody of a blackhole (ip_error).
+            match may_forward && !is_blackhole {
                 true => ctx.complain(topo, at.ns, skb, step, reason, IcmpError::NetUnreach),
                 false => ctx.drop_with(topo, at.ns, &skb, step.ends(), reason),
             }

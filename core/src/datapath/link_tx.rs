@@ -3,9 +3,10 @@
 //! Models net/core/dev.c __dev_queue_xmit and the devices' own ndo_start_xmit. Not modelled: queueing disciplines,
 //! segmentation offload.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
-use super::{Ctx, Effect, Next, bridge};
+use super::{Ctx, Effect, Next, bpf, bridge};
 use crate::net::{At, InterfaceKind, Skb, Topology};
 use crate::trace::{Decision, Stage, Step};
 
@@ -15,10 +16,14 @@ const VETH_DELAY: Duration = Duration::from_micros(5);
 const WIRE_DELAY: Duration = Duration::from_micros(25);
 
 pub(crate) fn link_tx(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>) -> Next {
+    let skb = match bpf::egress(topo, at, skb, ctx) {
+        ControlFlow::Continue(skb) => skb,
+        ControlFlow::Break(next) => return next,
+    };
     let interface = topo.ns(at.ns).interface(at.index);
     match interface.kind {
         // What these do with the frame is a step of its own.
-        InterfaceKind::Bridge { .. } | InterfaceKind::Vxlan(_) => {}
+        InterfaceKind::Bridge { .. } | InterfaceKind::Vxlan(_) | InterfaceKind::Geneve(_) | InterfaceKind::Ipip(_) => {}
         InterfaceKind::Loopback | InterfaceKind::Veth { .. } | InterfaceKind::Nic { .. } => {
             let step = Step::new(Stage::Tx, Decision::Transmit, &skb.packet).on(interface.name());
             ctx.record(topo, at.ns, &skb, step);
@@ -54,7 +59,7 @@ pub(crate) fn hard_xmit(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>
                 (None, skb) => Next::BridgeTx(at, skb),
             }
         }
-        InterfaceKind::Vxlan(_) => {
+        InterfaceKind::Vxlan(_) | InterfaceKind::Geneve(_) | InterfaceKind::Ipip(_) => {
             ctx.capture(topo, at, &skb);
             Next::Encap(at, skb)
         }

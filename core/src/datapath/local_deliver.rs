@@ -23,7 +23,7 @@ pub(crate) fn local_deliver(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx
         return ctx.drop(topo, at.ns, &skb, Stage::Deliver, &dev, DropReason::IpInhdr);
     };
     match transport {
-        Transport::Udp(udp) if tunnel::device_for(topo.ns(at.ns), udp.dport).is_some() => Next::Decap(at, skb),
+        _ if tunnel::receiver(topo.ns(at.ns), &skb.packet).is_some() => Next::Decap(at, skb),
         Transport::Udp(udp) => match lookup_socket(topo, at, ip, TransportProtocol::Udp, udp.dport, udp.sport) {
             SocketLookup::None => {
                 let step = Step::new(Stage::Deliver, Decision::Drop(DropReason::NoSocket), &skb.packet).on(&dev.name);
@@ -48,7 +48,7 @@ pub(crate) fn local_deliver(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx
             }
         }
         Transport::Icmp(Icmp::Error(_)) => match quoted_socket(topo, at, &skb) {
-            SocketLookup::None => ctx.drop(topo, at.ns, &skb, Stage::Deliver, &dev, DropReason::NoSocket),
+            SocketLookup::None => tunnel_error(topo, at, &dev, &skb, ctx),
             socket => deliver(topo, at, &dev, skb, socket, ctx),
         },
         Transport::Icmp(Icmp::Other { .. }) | Transport::Other(_) => {
@@ -79,6 +79,16 @@ fn quoted_socket(topo: &Topology, at: At, skb: &Skb) -> SocketLookup {
         Transport::Icmp(_) | Transport::Other(_) => return SocketLookup::None,
     };
     topo.ns(at.ns).sockets.lookup(protocol, (ip.src, own_port), (ip.dst, peer_port))
+}
+
+/// An ICMP error that no socket wants may be about an envelope. The sender of the packet inside is not told.
+fn tunnel_error(topo: &Topology, at: At, dev: &DevRef, skb: &Skb, ctx: &mut Ctx<'_>) -> Next {
+    let Some((tunnel, remote)) = tunnel::sender(topo.ns(at.ns), &skb.packet) else {
+        return ctx.drop(topo, at.ns, skb, Stage::Deliver, dev, DropReason::NoSocket);
+    };
+    let step = Step::new(Stage::Deliver, Decision::TunnelError { remote }, &skb.packet).on(tunnel.name());
+    ctx.record(topo, at.ns, skb, step.ends());
+    Next::Done
 }
 
 fn deliver(topo: &Topology, at: At, dev: &DevRef, skb: Skb, socket: SocketLookup, ctx: &mut Ctx<'_>) -> Next {

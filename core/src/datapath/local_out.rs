@@ -59,7 +59,7 @@ fn route(topo: &Topology, ns_id: NsId, skb: &Skb, ctx: &mut Ctx<'_>) -> ControlF
         Routed::Out(out) => out.clone(),
         // What a machine says to itself leaves by lo.
         Routed::Local => OutRoute { dev: ns.interface(1).dev.clone(), next_hop: ip.dst },
-        Routed::None => {
+        Routed::Blackhole | Routed::None => {
             let reason = DropReason::IpOutnoroutes;
             let step = Step::new(Stage::Route, Decision::Drop(reason), &skb.packet).consulted(decided.local).ends();
             return ControlFlow::Break(ctx.drop_with(topo, ns_id, skb, step, reason));

@@ -5,6 +5,7 @@
 //! clock becomes an [`Effect`], which the simulator carries out in virtual time.
 
 mod arp;
+mod bpf;
 mod bridge;
 mod fragment;
 mod hook;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::{Ctx, Effect, Next, OutRoute};
 use crate::base::MacAddr;
-use crate::net::{At, DevRef, InterfaceKind, NsId, Skb, Topology};
+use crate::net::{At, DevRef, InterfaceKind, NsId, Skb, Topology, TunnelKey};
 use crate::trace::{Decision, DropReason, Stage, Step};
 use crate::wire::{self, ArpOp, ArpSpec, ETHERTYPE_IPV4, IcmpError};
 
@@ -26,7 +26,19 @@ pub(crate) fn resolve(topo: &mut Topology, ns_id: NsId, skb: Skb, route: &OutRou
         let frame = skb.packet.with_ethernet(MacAddr::ZERO, MacAddr::ZERO, ETHERTYPE_IPV4);
         return forward(topo, at, skb, frame, Decision::NeighbourNone, None, ctx);
     }
+    if matches!(interface.kind, InterfaceKind::Ipip(_)) {
+        // There is no link header to write. The device will send to the next hop (the kernel reads it off the route that
+        // stays with the packet).
+        let tunnel_key = Some(TunnelKey { remote: next_hop, vni: 0, zero_checksum: false });
+        let packet = skb.packet.clone();
+        return forward(topo, at, Skb { tunnel_key, ..skb }, packet, Decision::NeighbourNone, None, ctx);
+    }
     let own_mac = interface.mac;
+    if interface.noarp {
+        // Models arp_constructor: the entry is there at once, with the device's own address.
+        let frame = skb.packet.with_ethernet(own_mac, own_mac, ETHERTYPE_IPV4);
+        return forward(topo, at, skb, frame, Decision::NeighbourKnown { next_hop, mac: own_mac }, None, ctx);
+    }
     let lookup = ns.neighbours.lookup(next_hop, &route.dev);
     if let Some(mac) = lookup.mac() {
         ns.neighbours.used(next_hop, &route.dev);

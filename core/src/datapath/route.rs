@@ -24,6 +24,8 @@ pub(crate) enum Routed {
     Local,
     /// It leads out.
     Out(OutRoute),
+    /// It leads nowhere on purpose, and nobody is told.
+    Blackhole,
     /// Nothing leads there.
     None,
 }
@@ -44,7 +46,11 @@ pub(crate) fn lookup(ns: &NetNs, dst: IpAddr) -> Decided {
         return Decided { result: Routed::Local, local, main: None };
     }
     let main = ns.main.lookup(dst);
-    let result = main.route().map_or(Routed::None, |route| Routed::Out(out_route(route, dst)));
+    let result = match main.route() {
+        Some(route) if route.kind == RouteKind::Blackhole => Routed::Blackhole,
+        Some(route) => Routed::Out(out_route(route, dst)),
+        None => Routed::None,
+    };
     Decided { result, local, main: Some(main) }
 }
 
@@ -57,7 +63,7 @@ impl Decided {
     pub(crate) fn next_hop(&self) -> Option<NextHop> {
         match &self.result {
             Routed::Local => Some(NextHop::Local),
-            Routed::None => None,
+            Routed::Blackhole | Routed::None => None,
             Routed::Out(out) => {
                 let gateway = self.main.as_ref().and_then(FibLookup::route).and_then(|route| route.gateway);
                 let dev = out.dev.name.clone();
@@ -86,6 +92,6 @@ pub(crate) fn route_output(ns: &NetNs, dst: IpAddr) -> Option<(IpAddr, usize)> {
             let src = preferred.or_else(|| ns.select_address(out.dev.index, out.next_hop))?;
             Some((src, ns.interface(out.dev.index).mtu))
         }
-        Routed::None => None,
+        Routed::Blackhole | Routed::None => None,
     }
 }

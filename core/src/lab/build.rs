@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use super::Lab;
 use super::spec::KubeProxyMode;
 use crate::base::{Place, Writer};
-use crate::k8s::cni::{ClusterNet, NodeNet, flannel};
+use crate::k8s::cni::{CiliumNet, self, ClusterNet, NodeNet};
 use crate::k8s::kube_proxy::{self, ProxyConfig, ServicePort};
 use crate::k8s::kubelet;
 use crate::k8s::objects::{Node, Pod};
@@ -47,6 +47,10 @@ pub(super) fn prepare(lab: &Lab, seed: u64) -> Topology {
         bridge: lab.spec.bridge.clone(),
         pod_cidr: lab.spec.pod_cidr,
         nodes: nodes.iter().map(|(_, net)| net.clone()).collect(),
+        cilium: lab.spec.cni.is_cilium().then(|| {
+            let is_replaced = lab.spec.kube_proxy.mode == KubeProxyMode::None;
+            CiliumNet::new(&lab.objects, is_replaced)
+        }),
     });
     let services: Arc<Vec<ServicePort>> = match lab.spec.kube_proxy.mode {
         KubeProxyMode::None => Arc::default(),
@@ -68,7 +72,7 @@ pub(super) fn prepare(lab: &Lab, seed: u64) -> Topology {
         topo.defer(
             id,
             Unfinished::new(move |topo| {
-                flannel::program_node(topo.ns_mut(id), &net, &cluster, &nic);
+                cni::program_node(topo, id, &net, &cluster, &nic);
                 for pod in &pods {
                     kubelet::run_pod(topo, id, &net, &cluster, pod, seed);
                 }

@@ -22,11 +22,11 @@ pub use bpf::{
 pub use defrag::{Defrag, cut};
 pub use facts::KernelFacts;
 pub use fdb::{Fdb, FdbEntry, FdbLookup, FdbTarget};
-pub use interface::{DevRef, IfAddress, Interface, InterfaceKind, Vxlan};
+pub use interface::{DevRef, Geneve, IfAddress, Interface, InterfaceKind, Ipip, Vxlan};
 pub use neighbour::{NUD_REACHABLE_TIME, NeighbourEntry, NeighbourLookup, NeighbourTable, Nud};
 use netns::select_address;
 pub use netns::{NetNs, Sysctls};
 pub use route::{FibLookup, Protocol, Route, RouteKind, RouteTable, Scope};
-pub use skb::Skb;
+pub use skb::{Skb, TunnelKey};
 pub use socket::{Listener, SocketLookup, SocketOwner, Sockets, TransportProtocol};
 pub use topology::{At, NsId, Segment, SegmentId, Topology, Unfinished};

@@ -19,6 +19,8 @@ pub enum RouteKind {
     Local,
     /// A broadcast address of this machine.
     Broadcast,
+    /// Throws it away and tells nobody. Its device is `lo`, which is not printed.
+    Blackhole,
 }
 
 /// Who installed a route, in `ip route`'s words (`RTPROT_*`).
@@ -28,6 +30,10 @@ pub enum Protocol {
     Kernel,
     /// `ip route add` without a word about it (`boot`, which is not printed).
     Boot,
+    /// BIRD, a routing daemon.
+    Bird,
+    /// A program that the kernel's list has no name for.
+    Number(u8),
 }
 
 /// How far the destination is (`RT_SCOPE_*`).
@@ -120,6 +126,7 @@ impl fmt::Display for Route {
             RouteKind::Unicast => {}
             RouteKind::Local => f.write_str("local ")?,
             RouteKind::Broadcast => f.write_str("broadcast ")?,
+            RouteKind::Blackhole => f.write_str("blackhole ")?,
         }
         if self.dst.prefix_len() == 0 {
             f.write_str("default")?;
@@ -131,9 +138,14 @@ impl fmt::Display for Route {
         if let Some(gateway) = self.gateway {
             write!(f, " via {gateway}")?;
         }
-        write!(f, " dev {}", self.dev.name)?;
-        if self.protocol == Protocol::Kernel {
-            f.write_str(" proto kernel")?;
+        if self.kind != RouteKind::Blackhole {
+            write!(f, " dev {}", self.dev.name)?;
+        }
+        match self.protocol {
+            Protocol::Boot => {}
+            Protocol::Kernel => f.write_str(" proto kernel")?,
+            Protocol::Bird => f.write_str(" proto bird")?,
+            Protocol::Number(number) => write!(f, " proto {number}")?,
         }
         match self.scope {
             Scope::Global => {}

@@ -237,7 +237,7 @@ impl Simulator<'_> {
     fn way_out(&self, ns: NsId) -> Arc<str> {
         match datapath::route_lookup(self.topo.ns(ns), self.exchange.dst).result {
             Routed::Out(out) => out.dev.name,
-            Routed::Local | Routed::None => "lo".into(),
+            Routed::Local | Routed::Blackhole | Routed::None => "lo".into(),
         }
     }
 

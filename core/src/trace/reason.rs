@@ -107,6 +107,10 @@ pub enum DropReason {
     BpfIsClusterIp,
     /// eBPF: no route (`DROP_NO_FIB`).
     BpfNoFib,
+    /// For a reason that the kernel has no name for, a blackhole route among them.
+    NotSpecified,
+    /// A tunnel in external mode was handed a packet that does not say where it goes.
+    TunnelTxinfo,
 }
 
 impl Disposition {
@@ -204,6 +208,8 @@ impl DropReason {
             Self::BpfNotInSrcRange => "BPF_NOT_IN_SRC_RANGE",
             Self::BpfIsClusterIp => "BPF_IS_CLUSTER_IP",
             Self::BpfNoFib => "BPF_NO_FIB",
+            Self::NotSpecified => "NOT_SPECIFIED",
+            Self::TunnelTxinfo => "TUNNEL_TXINFO",
         }
     }
 }

@@ -8,7 +8,7 @@ use super::{
     Written,
 };
 use crate::base::{Instant, Place};
-use crate::wire::{LinkType, Packet};
+use crate::wire::{Link, LinkType, Packet};
 
 /// A step as a kernel stage reports it: the recorder adds time and id.
 impl Step {
@@ -145,7 +145,11 @@ impl Recorder {
     pub fn frame(&mut self, now: Instant, at: &Place, dev: &str, journey: JourneyId, packet: &Packet) {
         let name = format!("{at}:{dev}");
         let device = self.devices.iter().position(|device| device.name == name).unwrap_or_else(|| {
-            self.devices.push(Device { name, link_type: LinkType::Ethernet });
+            let link_type = match packet.link() {
+                Link::Ethernet => LinkType::Ethernet,
+                Link::Ip => LinkType::Raw,
+            };
+            self.devices.push(Device { name, link_type });
             self.devices.len() - 1
         });
         self.frames.push(Frame { device, journey, time: now, packet: packet.clone() });

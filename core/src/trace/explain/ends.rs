@@ -186,6 +186,16 @@ pub(super) fn drops(reason: DropReason, step: &Step, at: &str, dev: &str) -> Wor
             let (headline, what) = super::bpf::drops(reason);
             return (headline, what, format!("The kernel has no name for it; Cilium's is {}.", name.replace("BPF_", "DROP_")));
         }
+        DropReason::NotSpecified => (
+            format!("{at} throws it away without a word."),
+            "The route is a blackhole, or the device cannot handle such a packet: the kernel has no reason to name."
+                .to_owned(),
+        ),
+        DropReason::TunnelTxinfo => (
+            format!("Nobody told {dev} where to send it."),
+            "The device has no remote of its own: each packet has to bring one, set by an eBPF program or a route."
+                .to_owned(),
+        ),
         DropReason::DevReady => (format!("{dev} is down."), "A device that is down sends nothing.".to_owned()),
     };
     (headline, what, format!("The kernel's name for it is {name}."))
