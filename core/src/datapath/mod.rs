@@ -30,6 +30,7 @@ use crate::net::{At, DevRef, NsId, Skb, SocketLookup, Topology};
 use crate::trace::{Decision, DropReason, Recorder, Stage, Step};
 use crate::wire::IcmpError;
 
+pub(crate) use bpf::{SockVerdict, connect};
 pub(crate) use neighbour::{RETRANS_TIME, ask_again};
 pub(crate) use route::{OutRoute, Routed, lookup as route_lookup, route_output};
 

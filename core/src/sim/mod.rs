@@ -6,6 +6,7 @@
 
 mod exchange;
 mod queue;
+mod socket;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -38,14 +39,19 @@ pub fn run(topo: Topology, exchange: &Exchange) -> Trace {
 
 /// Runs one exchange, and returns the machines as it leaves them besides.
 #[must_use]
-pub fn run_to_end(topo: Topology, exchange: &Exchange) -> (Trace, Topology) {
+pub fn run_to_end(mut topo: Topology, exchange: &Exchange) -> (Trace, Topology) {
+    let mut recorder = Recorder::default();
+    let exchange = match socket::connected(&mut topo, exchange, &mut recorder) {
+        Ok(exchange) => exchange,
+        Err((reason, at)) => return (recorder.finish(Disposition::Rejected { reason, at }), topo),
+    };
     let mut sim = Simulator {
         topo,
-        exchange,
+        exchange: &exchange,
         dice: Dice::new(exchange.seed, "client"),
         queue: Queue::default(),
         now: Instant::START,
-        recorder: Recorder::default(),
+        recorder,
         connections: BTreeMap::new(),
         outcome: Outcome::default(),
     };

@@ -15,7 +15,7 @@ use ipnet::{IpNet, Ipv4Net};
 use sha2::{Digest as _, Sha256};
 
 use crate::base::{Place, Writer};
-use crate::net::{At, DevRef, InterfaceKind, NetNs, NsId, Protocol, Route, RouteKind, Scope, Topology};
+use crate::net::{At, DevRef, InterfaceKind, NsId, Protocol, Route, RouteKind, Scope, Topology};
 
 pub use calico::host_end_name as cali_name;
 pub use cilium::{CiliumNet, lxc_name};

@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_host_end_is_named_after_its_pod() {
-        // `printf default/client | sha256sum` begins with 6844d0902529.
-        assert_eq!(lxc_name("default", "client"), "lxc6844d0902529");
+        // `printf default/client | sha256sum` begins with 6844d0909128.
+        assert_eq!(lxc_name("default", "client"), "lxc6844d0909128");
     }
 }
