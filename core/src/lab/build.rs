@@ -81,6 +81,7 @@ pub(super) fn prepare(lab: &Lab, seed: u64) -> Topology {
                     let own: Vec<IpAddr> = ns.addresses().collect();
                     kube_proxy::iptables::program(&mut ns.netfilter, proxy, &own, &services);
                 }
+                cni::program_rules(topo.ns_mut(id), &net, &cluster);
             }),
         );
     }

@@ -15,7 +15,7 @@ use ipnet::{IpNet, Ipv4Net};
 use sha2::{Digest as _, Sha256};
 
 use crate::base::{Place, Writer};
-use crate::net::{At, DevRef, InterfaceKind, NsId, Protocol, Route, RouteKind, Scope, Topology};
+use crate::net::{At, DevRef, InterfaceKind, NetNs, NsId, Protocol, Route, RouteKind, Scope, Topology};
 
 pub use calico::host_end_name as cali_name;
 pub use cilium::{CiliumNet, lxc_name};
@@ -109,6 +109,13 @@ pub fn program_node(topo: &mut Topology, id: NsId, node: &NodeNet, cluster: &Clu
         CniMode::CiliumVxlan | CniMode::CiliumGeneve | CniMode::CiliumNative => {
             cilium::program_node(topo, id, node, cluster, nic);
         }
+    }
+}
+
+/// What the plugin's daemon keeps in front of the rules of others, once these are there.
+pub fn program_rules(ns: &mut NetNs, node: &NodeNet, cluster: &ClusterNet) {
+    if cluster.mode.is_cilium() {
+        cilium::program_rules(ns, node, cluster);
     }
 }
 

@@ -72,6 +72,10 @@ pub(super) fn program_node(topo: &mut Topology, id: NsId, node: &NodeNet, cluste
     let own: Vec<IpAddr> = ns.interface(nic.index).addresses.iter().map(|address| address.net.addr()).collect();
     cilium.write(&mut bpf, node, &own, cluster);
     ns.bpf = Some(Arc::new(bpf));
+}
+
+/// What the agent keeps in front of everybody else's rules.
+pub(super) fn program_rules(ns: &mut NetNs, node: &NodeNet, cluster: &ClusterNet) {
     rules::write(&mut ns.netfilter, node, cluster);
 }
 

@@ -39,12 +39,16 @@ pub(super) fn write(netfilter: &mut Netfilter, node: &NodeNet, cluster: &Cluster
     let filter = netfilter.table_mut(TableName::Filter);
     filter.prepend("FORWARD", jump("CILIUM_FORWARD"));
     let accept = || rule(Target::Accept);
+    // Where each pod has a route, and what the pods send may have left by the tunnel unseen: without the first rule their
+    // answers would be INVALID to kube-proxy's.
+    let is_replaced = cluster.cilium.as_ref().is_some_and(|cilium| cilium.kube_proxy_replacement);
+    let delivery = if is_replaced { "cilium_host" } else { "lxc+" };
     let says = |what: &str| format!("cilium: {what} forward accept");
     filter.extend(
         "CILIUM_FORWARD",
         [
-            accept().oif(Not::is("cilium_host")).comment(&says("any->cluster on cilium_host")),
-            accept().iif(Not::is("cilium_host")).comment(&says("cluster->any on cilium_host (nodeport)")),
+            accept().oif(Not::is(delivery)).comment(&says(&format!("any->cluster on {delivery}"))),
+            accept().iif(Not::is(delivery)).comment(&says(&format!("cluster->any on {delivery} (nodeport)"))),
             accept().iif(Not::is("lxc+")).comment(&says("cluster->any on lxc+")),
             accept().iif(Not::is("cilium_net")).comment(&says("cluster->any on cilium_net (nodeport)")),
         ],
