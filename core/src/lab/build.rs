@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use super::Lab;
 use super::spec::KubeProxyMode;
 use crate::base::{Place, Writer};
-use crate::k8s::cni::{CiliumNet, self, ClusterNet, NodeNet};
+use crate::k8s::cni::{self, CiliumNet, ClusterNet, NodeNet};
 use crate::k8s::kube_proxy::{self, ProxyConfig, ServicePort};
 use crate::k8s::kubelet;
 use crate::k8s::objects::{Node, Pod};

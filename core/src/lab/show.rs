@@ -1,5 +1,7 @@
 //! Commands typed at a place, answered in the real tools' formats (iproute2 6.1).
 
+mod cilium;
+
 use std::net::IpAddr;
 
 use thiserror::Error;
@@ -36,7 +38,7 @@ pub enum ShowError {
 }
 
 /// What can be typed.
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 11] = [
     "ip addr",
     "ip link",
     "ip route",
@@ -47,6 +49,7 @@ const COMMANDS: [&str; 10] = [
     "iptables-save [-t TABLE]",
     "ipset save",
     "conntrack -L",
+    "cilium bpf endpoint|ipcache|lb|nat list, cilium bpf ct list global",
 ];
 
 /// A line of an answer, or several that belong together, with whoever wrote the row that it shows.
@@ -123,6 +126,9 @@ fn lines(topo: &Topology, at: NsId, now: Instant, command: &[&str]) -> Result<Ve
             let rows = ns.netfilter.conntrack.rows(now);
             rows.map(|row| (row.print(now), Some(Writer::Kernel))).collect()
         }
+        ["cilium" | "cilium-dbg", "bpf", ref rest @ ..] => {
+            cilium::bpf(ns, rest).ok_or_else(|| ShowError::NoSuchCommand { found: words.join(" ") })?
+        }
         _ => return Err(ShowError::NoSuchCommand { found: words.join(" ") }),
     })
 }
@@ -130,6 +136,7 @@ fn lines(topo: &Topology, at: NsId, now: Instant, command: &[&str]) -> Result<Ve
 fn flags(interface: &Interface, has_carrier: bool) -> &'static str {
     match interface.kind {
         InterfaceKind::Loopback => "LOOPBACK,UP,LOWER_UP",
+        _ if has_carrier && interface.noarp => "BROADCAST,MULTICAST,NOARP,UP,LOWER_UP",
         InterfaceKind::Ipip(_) => "NOARP,UP,LOWER_UP",
         _ if has_carrier => "BROADCAST,MULTICAST,UP,LOWER_UP",
         _ if interface.up => "NO-CARRIER,BROADCAST,MULTICAST,UP",
@@ -140,6 +147,10 @@ fn flags(interface: &Interface, has_carrier: bool) -> &'static str {
 /// Models iproute2 ip/ipaddress.c print_linkinfo.
 fn ip_link(interface: &Interface, ns: &NetNs, topo: &Topology) -> Line {
     let peer = match interface.kind {
+        // Both ends here: the other is called by its name.
+        InterfaceKind::Veth { peer } if topo.ns(peer.ns).place == ns.place => {
+            format!("@{}", ns.interface(peer.index).name())
+        }
         InterfaceKind::Veth { peer } => format!("@if{}", peer.index),
         InterfaceKind::Ipip(_) => "@NONE".to_owned(),
         _ => String::new(),
@@ -164,6 +175,7 @@ fn ip_link(interface: &Interface, ns: &NetNs, topo: &Topology) -> Line {
         _ => "qlen 1000",
     };
     let netns = match interface.kind {
+        InterfaceKind::Veth { peer } if topo.ns(peer.ns).place == ns.place => String::new(),
         InterfaceKind::Veth { peer } => format!(" link-netns {}", topo.ns(peer.ns).place.to_string().replace('/', "-")),
         _ => String::new(),
     };

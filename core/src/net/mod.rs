@@ -16,8 +16,8 @@ mod socket;
 mod topology;
 
 pub use bpf::{
-    Bpf, BpfLookup, BpfMap, BpfProgram, BpfRow, BpfTuple, CtDirection, CtRow, EndpointKind, EndpointRow, IpcacheRow, LbFlags,
-    LbKey, LbRow, LbScope, LbType, LbValue, SnatRow, identity,
+    Bpf, BpfLookup, BpfMap, BpfProgram, BpfRow, BpfTuple, CtDirection, CtRow, EndpointKind, EndpointRow, IpcacheRow,
+    LbFlags, LbKey, LbRow, LbScope, LbType, LbValue, SnatRow, identity,
 };
 pub use defrag::{Defrag, cut};
 pub use facts::KernelFacts;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use super::{
-    Bpf, Defrag, DevRef, Fdb, FdbEntry, FdbTarget, IfAddress, Interface, InterfaceKind, NeighbourTable, Protocol, Route,
-    RouteKind, RouteTable, Scope, Sockets,
+    Bpf, Defrag, DevRef, Fdb, FdbEntry, FdbTarget, IfAddress, Interface, InterfaceKind, NeighbourTable, Protocol,
+    Route, RouteKind, RouteTable, Scope, Sockets,
 };
 use crate::base::{Dice, MacAddr, Place, Writer};
 use crate::netfilter::Netfilter;

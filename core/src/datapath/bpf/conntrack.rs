@@ -77,11 +77,11 @@ impl Run<'_, '_, '_> {
         let now = self.ctx.now;
         if let Some(row) = self.peek(tuple.answered(other)) {
             let row = self.connection(row.tuple).unwrap_or(row);
-            self.refresh(&row, now);
+            self.refresh(&row);
             return Tracked::Reply(row);
         }
         match self.connection(tuple) {
-            Some(row) => self.refresh(&row, now),
+            Some(row) => self.refresh(&row),
             None => {
                 // What came by a node port of this node is known to it already (ct_has_nodeport_egress_entry4).
                 let by_node_port = self.peek(BpfTuple { direction: CtDirection::Out, ..tuple });
@@ -99,7 +99,8 @@ impl Run<'_, '_, '_> {
     }
 
     /// The connection lives on: from its second packet on as long as its protocol's connections do.
-    fn refresh(&mut self, row: &CtRow, now: Instant) {
+    pub(super) fn refresh(&mut self, row: &CtRow) {
+        let now = self.ctx.now;
         if row.tuple.protocol == TransportProtocol::Tcp && !row.seen_non_syn {
             self.remember(CtRow { seen_non_syn: true, expires: now + LIFETIME_TCP, ..row.clone() });
         }

@@ -5,14 +5,15 @@
 
 use super::conntrack::tuple;
 use super::lxc::MARK_IDENTITY;
-use super::{Run, Verdict};
-use crate::net::{CtDirection, EndpointKind, identity};
-use crate::trace::{Decision, DropReason};
-use crate::wire::End;
+use super::{Passed, Run, Verdict};
+use crate::net::{CtDirection, EndpointKind, InterfaceKind, identity};
+use crate::trace::DropReason;
+use crate::wire::{ETHERTYPE_IPV4, End};
 
 /// Models handle_ipv4 with `from_host`: the stack has routed the packet to `cilium_host`.
 pub(super) fn from_host(mut run: Run<'_, '_, '_>) -> Verdict {
     let Some((src, dst)) = run.addresses() else { return run.pass() };
+    rewrite_dmac_to_host(&mut run);
     match run.endpoint(dst) {
         Some(EndpointKind::Host) => return run.pass(),
         Some(pod) => return Verdict::Break(run.local_delivery(&pod, false)),
@@ -36,6 +37,15 @@ pub(super) fn from_host(mut run: Run<'_, '_, '_>) -> Verdict {
     }
 }
 
+/// What is not sent elsewhere comes back into the stack by `cilium_net`, and must be for it. Models rewrite_dmac_to_host.
+fn rewrite_dmac_to_host(run: &mut Run<'_, '_, '_>) {
+    let interface = run.ns().interface(run.at.index);
+    if let InterfaceKind::Veth { peer } = interface.kind {
+        let (src, dst) = (interface.mac, run.topo.ns(peer.ns).interface(peer.index).mac);
+        run.skb.packet = run.skb.packet.without_ethernet().with_ethernet(src, dst, ETHERTYPE_IPV4);
+    }
+}
+
 /// Models cil_from_netdev: services first, then the stack (legacy host routing).
 pub(super) fn from_netdev(run: Run<'_, '_, '_>) -> Verdict {
     run.node_port()
@@ -48,11 +58,8 @@ pub(super) fn to_netdev(mut run: Run<'_, '_, '_>) -> Verdict {
     match answered.and_then(|row| run.bpf()?.lb.reverse_nat(row.rev_nat)) {
         Some(service) => {
             run.translate(End::Source, service);
-            Verdict::Continue(super::Passed { skb: run.skb, is_host: false })
+            Verdict::Continue(Passed { skb: run.skb, is_host: false })
         }
-        None => {
-            run.record(Decision::BpfPass);
-            Verdict::Continue(super::Passed { skb: run.skb, is_host: false })
-        }
+        None => run.pass(),
     }
 }

@@ -161,7 +161,9 @@ impl<'t, 'c, 'r> Run<'t, 'c, 'r> {
     /// Models lib/l3.h ipv4_l3.
     #[must_use]
     fn l3(&mut self, src: Option<MacAddr>, dst: MacAddr) -> bool {
-        let (Some(ip), Some(ethernet)) = (self.skb.packet.ip_header(), self.skb.packet.ethernet()) else { return false };
+        let (Some(ip), Some(ethernet)) = (self.skb.packet.ip_header(), self.skb.packet.ethernet()) else {
+            return false;
+        };
         if ip.ttl <= 1 {
             return false;
         }

@@ -59,9 +59,12 @@ impl Run<'_, '_, '_> {
         self.choose(service.key, backend, !is_local);
         self.translate_packet(End::Destination, backend);
         let connection = BpfTuple { direction: CtDirection::Out, dst: backend, ..tuple };
-        if self.connection(connection).is_none() {
-            let row = new_row(connection, identity::WORLD, self.ctx.now);
-            self.remember(CtRow { node_port: true, rev_nat: service.rev_nat, backend: id, ..row });
+        match self.connection(connection) {
+            Some(row) => self.refresh(&row),
+            None => {
+                let row = new_row(connection, identity::WORLD, self.ctx.now);
+                self.remember(CtRow { node_port: true, rev_nat: service.rev_nat, backend: id, ..row });
+            }
         }
         self.record(translated(End::Destination, tuple.dst, backend));
         match is_local {
@@ -73,7 +76,11 @@ impl Run<'_, '_, '_> {
 
     /// The backend of a connection: the one that it has, or one that is drawn. Models lb4_local.
     fn select(&mut self, service: &LbRow, tuple: BpfTuple) -> Option<(u32, (IpAddr, u16))> {
-        let known = self.connection(tuple).map(|row| row.backend);
+        let known = self.connection(tuple);
+        if let Some(row) = &known {
+            self.refresh(row);
+        }
+        let known = known.map(|row| row.backend);
         let slots = |run: &Self| -> Vec<LbRow> {
             let Some(bpf) = run.bpf() else { return Vec::new() };
             let keys = (1..=service.count()).map(|slot| LbKey { slot, ..service.key });
@@ -114,10 +121,8 @@ impl Run<'_, '_, '_> {
             Some(source) => source,
             None => {
                 let port = self.free_port(connection, own);
-                let back =
-                    BpfTuple { direction: CtDirection::In, src: connection.dst, dst: (own, port), ..connection };
-                for row in
-                    [SnatRow { tuple: connection, to: (own, port) }, SnatRow { tuple: back, to: connection.src }]
+                let back = BpfTuple { direction: CtDirection::In, src: connection.dst, dst: (own, port), ..connection };
+                for row in [SnatRow { tuple: connection, to: (own, port) }, SnatRow { tuple: back, to: connection.src }]
                 {
                     let written = self.bpf_mut().map(|bpf| bpf.nat.update(row));
                     self.wrote.extend(written);
@@ -237,13 +242,7 @@ impl Run<'_, '_, '_> {
 }
 
 /// A program made this packet.
-fn born(
-    ctx: &mut Ctx<'_>,
-    topo: &crate::net::Topology,
-    ns: crate::net::NsId,
-    skb: &Skb,
-    dev: &Arc<str>,
-) {
+fn born(ctx: &mut Ctx<'_>, topo: &crate::net::Topology, ns: crate::net::NsId, skb: &Skb, dev: &Arc<str>) {
     let payload_len = skb.packet.ip_payload().len().saturating_sub(8);
     let step = Step::new(Stage::App, Decision::KernelSend { payload_len }, &skb.packet).born().on(dev);
     ctx.record(topo, ns, skb, step);

@@ -197,8 +197,8 @@ impl<R: BpfRow> Consulted for BpfLookup<R> {
     fn row(&self, idx: usize) -> Row {
         let row = &self.rows[idx];
         let why = match self.matched == Some(idx) {
-            true => Why::Matched(format!("the key of {}", self.key)),
-            false => Why::Missed(format!("not the key of {}", self.key)),
+            true => Why::Matched(format!("holds {}", self.key)),
+            false => Why::Missed(format!("another key than {}", self.key)),
         };
         Row { text: row.to_string(), writer: Writer::Cni, why }
     }

@@ -18,11 +18,14 @@ pub(super) fn passes(step: &Step, at: &str, dev: &str) -> Words {
     let program = hook_of(step).map_or("", BpfHook::program);
     let (what, why) = match hook_of(step) {
         Some(BpfHook::FromContainer) => (
-            format!("No map says that {dev}'s program should send it anywhere itself, so it goes up into {at}'s own stack."),
+            format!(
+                "No map says that {dev}'s program should send it anywhere itself, so it goes up into {at}'s own stack."
+            ),
             "From here on the packet is routed, and netfilter sees it, as on any other node.",
         ),
         Some(BpfHook::FromOverlay) => (
-            "The pod is on this node, and kube-proxy's rules are in the stack: answers of services must pass it.".to_owned(),
+            "The pod is on this node, and kube-proxy's rules are in the stack: answers of services must pass it."
+                .to_owned(),
             "A redirect would be shorter, and would bypass the connection table that knows how to translate back.",
         ),
         Some(BpfHook::ToNetdev) => (
@@ -49,7 +52,9 @@ pub(super) fn redirects(step: &Step, to: &str, bypassed: bool, at: &str) -> Word
         "The routing table is asked from within the program (bpf_fib_lookup), and the packet leaves at once.".to_owned()
     };
     let why = if bypassed {
-        format!("{at}'s PREROUTING, FORWARD and POSTROUTING never see this packet: no rule, no conntrack, no routing decision of the stack.")
+        format!(
+            "{at}'s PREROUTING, FORWARD and POSTROUTING never see this packet: no rule, no conntrack, no routing decision of the stack."
+        )
     } else {
         "The stack has routed this packet already; the program only finishes the job.".to_owned()
     };
@@ -71,11 +76,14 @@ pub(super) fn translates(step: &Step, decision: &Decision, at: &str) -> Words {
         End::Destination => (
             format!("DNAT in eBPF: the destination {from} becomes {to}."),
             format!("A map of {at} decided, in front of netfilter: PREROUTING never sees the old destination."),
-            "Service and backend are noted in cilium_ct4_global, for the answers and for the packets that follow.".into(),
+            "Service and backend are noted in cilium_ct4_global, for the answers and for the packets that follow."
+                .into(),
         ),
         End::Source => (
             format!("SNAT in eBPF: the source {from} becomes {to}."),
-            format!("The maps of {at} say so: on the way out for a backend on another node, on the way back for the client."),
+            format!(
+                "The maps of {at} say so: on the way out for a backend on another node, on the way back for the client."
+            ),
             "Whoever gets this packet must see an address that it can answer to, or one that it has asked.".into(),
         ),
     }
@@ -84,7 +92,9 @@ pub(super) fn translates(step: &Step, decision: &Decision, at: &str) -> Words {
 pub(super) fn answers_arp(ip: &str, mac: &str, dev: &str) -> Words {
     (
         format!("The program on {dev} answers: {ip} is at {mac}."),
-        format!("Whatever address a pod asks for, the answer is {dev}'s own link address: everything a pod sends goes through this program."),
+        format!(
+            "Whatever address a pod asks for, the answer is {dev}'s own link address: everything a pod sends goes through this program."
+        ),
         "No neighbour table is involved, and the node's stack never sees the question.".into(),
     )
 }
@@ -92,8 +102,12 @@ pub(super) fn answers_arp(ip: &str, mac: &str, dev: &str) -> Words {
 pub(super) fn refuses(reason: RejectReason) -> Words {
     (
         "connect() fails at once: no backend.".into(),
-        format!("The service is in the map with 0 backends, so the program refuses the system call (EHOSTUNREACH, {}).", reason.name()),
-        "Not one frame appears anywhere: the client knows at once, where with kube-proxy a packet had to be answered.".into(),
+        format!(
+            "The service is in the map with 0 backends, so the program refuses the system call (EHOSTUNREACH, {}).",
+            reason.name()
+        ),
+        "Not one frame appears anywhere: the client knows at once, where with kube-proxy a packet had to be answered."
+            .into(),
     )
 }
 
@@ -109,9 +123,10 @@ pub(super) fn drops(reason: DropReason) -> (String, String) {
         DropReason::BpfNotInSrcRange => {
             ("The sender is not among loadBalancerSourceRanges.", "The service is for certain sources only.")
         }
-        DropReason::BpfIsClusterIp => {
-            ("A clusterIP is for the cluster.", "The service's row says non-routable, and the packet came from outside.")
-        }
+        DropReason::BpfIsClusterIp => (
+            "A clusterIP is for the cluster.",
+            "The service's row says non-routable, and the packet came from outside.",
+        ),
         _ => ("The program finds no route.", "bpf_fib_lookup has no answer for the destination."),
     };
     (headline.to_owned(), what.to_owned())

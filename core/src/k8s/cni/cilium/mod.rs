@@ -43,7 +43,8 @@ pub(super) fn program_node(topo: &mut Topology, id: NsId, node: &NodeNet, cluste
     let mtu = node.nic_mtu;
     let ns = topo.ns_mut(id);
     let index = ns.next_index();
-    let net = ns.add_interface(NET, mtu, Writer::Cni, |_| InterfaceKind::Veth { peer: At { ns: id, index: index + 1 } });
+    let net =
+        ns.add_interface(NET, mtu, Writer::Cni, |_| InterfaceKind::Veth { peer: At { ns: id, index: index + 1 } });
     let host_dev = ns.add_interface(HOST, mtu, Writer::Cni, |_| InterfaceKind::Veth { peer: At { ns: id, index } });
     for dev in [&net, &host_dev] {
         ns.interface_mut(dev.index).noarp = true;
