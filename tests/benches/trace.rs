@@ -2,11 +2,17 @@
 
 use std::net::IpAddr;
 
+use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use kubehop_core::api::{Lab, Run, Source, parse, step_view, trace};
 use kubehop_core::k8s::kube_proxy::{ProxyConfig, iptables, service_ports};
 use kubehop_core::k8s::objects::Objects;
+use kubehop_core::lab;
+use kubehop_core::net::Topology;
 use kubehop_core::netfilter::Netfilter;
+use kubehop_core::sim::{self, Exchange, Talk};
+use kubehop_core::trace::Trace;
+use kubehop_core::wire::{Packet, Transport};
 
 const TWO_NODES: &[u8] = include_bytes!("../../examples/two-nodes.yaml");
 
@@ -38,6 +44,41 @@ fn trace_http_on_one_node(bencher: Bencher) {
 #[divan::bench]
 fn trace_ping_across_nodes(bencher: Bencher) {
     bench_trace(bencher, "ping://10.244.1.2");
+}
+
+/// A connection with 64 KB of request through VXLAN whose first SYN is lost.
+#[divan::bench]
+fn trace_64k_tcp_with_a_lost_syn(bencher: Bencher) {
+    bencher.with_inputs(large_request).bench_values(|(topo, exchange)| run_without_first_syn(topo, &exchange));
+}
+
+/// The same, by how many steps of the data path one core makes in a second: the machines are built beforehand.
+#[divan::bench]
+fn steps_of_the_data_path(bencher: Bencher) {
+    let (topo, exchange) = large_request();
+    let n_steps = run_without_first_syn(topo, &exchange).steps().count();
+    let inputs = bencher.with_inputs(large_request).counter(ItemsCount::new(n_steps));
+    inputs.bench_values(|(topo, exchange)| run_without_first_syn(topo, &exchange));
+}
+
+fn large_request() -> (Topology, Exchange) {
+    let lab = lab();
+    let mut topo = lab::build(&lab, 1);
+    topo.finish_all();
+    let (client, _) = lab::resolve(&lab, &mut topo, "pod/client", "--from").expect("the example has a client");
+    let talk =
+        Talk::Tcp { port: 8080, is_http: false, request: vec![0; 64 << 10], reply: vec![0; 100], reply_len: 100 };
+    (topo, Exchange { client, program: "client".into(), dst: [10, 244, 1, 2].into(), talk, ttl: None, seed: 1 })
+}
+
+fn run_without_first_syn(topo: Topology, exchange: &Exchange) -> Trace {
+    let mut n_seen = 0;
+    let loses = &mut |_, packet: &Packet| {
+        let is_syn = matches!(packet.transport(), Some(Transport::Tcp(tcp)) if tcp.syn);
+        n_seen += usize::from(is_syn);
+        is_syn && n_seen == 1
+    };
+    sim::run_losing(topo, exchange, loses).0
 }
 
 fn bench_trace(bencher: Bencher, target: &str) {

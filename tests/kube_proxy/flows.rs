@@ -44,6 +44,19 @@ impl Facts for Machine {
     }
 }
 
+fn view(hook: Hook) -> HookView {
+    HookView {
+        hook,
+        iif: None,
+        oif: None,
+        physin: None,
+        physout: None,
+        next_hop: None,
+        now: Instant::START,
+        facts: Arc::new(Machine),
+    }
+}
+
 impl Flow {
     fn packet(&self) -> Packet {
         let to: SocketAddrV4 = self.to.parse().expect("an address and a port");
@@ -73,16 +86,7 @@ impl Flow {
         let (mut packet, mut mark, mut ct) = (self.packet(), 0, CtState::None);
         let mut dice = Dice::new(1, "test");
         let mut visit = |hook, packet: &mut Packet| -> HookResult {
-            let view = HookView {
-                hook,
-                iif: None,
-                oif: None,
-                physin: None,
-                physout: None,
-                next_hop: None,
-                now: Instant::START,
-                facts: Arc::new(Machine),
-            };
+            let view = view(hook);
             netfilter.run(Passing { packet, mark: &mut mark, ct: &mut ct }, &view, &mut dice)
         };
         let first = visit(Hook::Prerouting, &mut packet);
@@ -128,16 +132,7 @@ fn every_endpoint_is_as_likely_as_the_others() {
             let mut netfilter = cluster.netfilter();
             let (mut mark, mut ct) = (0, CtState::None);
             let passing = Passing { packet: &mut flow.packet(), mark: &mut mark, ct: &mut ct };
-            let view = HookView {
-                hook: Hook::Prerouting,
-                iif: None,
-                oif: None,
-                physin: None,
-                physout: None,
-                next_hop: None,
-                now: Instant::START,
-                facts: Arc::new(Machine),
-            };
+            let view = view(Hook::Prerouting);
             let Some(choice) = netfilter.run(passing, &view, &mut Dice::new(1, "test")).choice else { continue };
             let each = 1.0 / choice.destinations.len() as f64;
             assert!(choice.destinations.iter().all(|(_, p)| (p - each).abs() < 1e-8), "{}: {choice:?}", flow.name);
@@ -147,8 +142,8 @@ fn every_endpoint_is_as_likely_as_the_others() {
 
 #[test]
 fn the_loopback_network_is_guarded_where_node_ports_are_on_it() {
-    let wanted = |cluster: &Cluster| cluster.blocks_localnet;
-    for (cluster, wanted) in tables().filter_map(|cluster| wanted(&cluster).map(|wanted| (cluster, wanted))) {
+    let wanted = |cluster: Cluster| cluster.blocks_localnet.map(|wanted| (cluster, wanted));
+    for (cluster, wanted) in tables().filter_map(wanted) {
         let netfilter = cluster.netfilter();
         let chain = netfilter.table(TableName::Filter).chain("KUBE-FIREWALL").expect("the chain").rules();
         assert_eq!(chain.len(), usize::from(wanted), "{}", cluster.table);

@@ -29,7 +29,7 @@ struct Policies {
     node_port: Option<u16>,
 }
 
-fn endpoint(text: &String) -> Endpoint {
+fn endpoint(text: &str) -> Endpoint {
     let words: Vec<&str> = text.split_whitespace().collect();
     let has = |word| words.contains(&word);
     let address: SocketAddr = words[0].parse().expect("an address and a port");
@@ -62,7 +62,7 @@ fn endpoints_serve_the_policies_that_kube_proxy_expects() {
             internal_local: case.service.internal.is_some(),
             external_local: case.service.external.is_some(),
             health_check_node_port: None,
-            endpoints: case.endpoints.iter().map(endpoint).collect(),
+            endpoints: case.endpoints.iter().map(|it| endpoint(it)).collect(),
         };
         let found = categorize(&service, HERE, &case.zone);
         let texts = |endpoints: &[&Endpoint]| endpoints.iter().map(|it| it.text.clone()).collect::<Vec<String>>();

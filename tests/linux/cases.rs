@@ -48,6 +48,13 @@ const CALICO_VXLAN: &[(&str, &str)] = &[("cni.plugin", "calico"), ("cni.mode", "
 const CALICO_BGP: &[(&str, &str)] = &[("cni.plugin", "calico"), ("cni.mode", "bgp")];
 const SMALL_NIC: &[(&str, &str)] = &[("underlay.nodes.node-b.mtu", "1400")];
 const JUMBO: &[(&str, &str)] = &[("underlay.mtu", "9000")];
+const STRICT: &[(&str, &str)] = &[
+    ("sysctl.node/node-b.net.ipv4.conf.all.rp_filter", "1"),
+    ("sysctl.node/node-b.net.ipv4.conf.default.rp_filter", "1"),
+];
+const NO_FORWARDING: &[(&str, &str)] = &[("sysctl.node/node-a.net.ipv4.ip_forward", "0")];
+const ONE_WAY: &[(&str, &str)] = &[("sysctl.router/fabric.net.ipv4.conf.eth1.forwarding", "0")];
+const SHORT_LIVED: &[(&str, &str)] = &[("sysctl.pod/default/client.net.ipv4.ip_default_ttl", "2")];
 
 /// Makes a test of each case, and the table of all.
 macro_rules! cases {
@@ -101,6 +108,12 @@ cases! {
     ping_between_subnets_through_vxlan: Case::new("subnets", "pod/client", "ping://10.244.1.2");
     udp_between_subnets_through_vxlan: Case::new("subnets", "pod/client", "udp://10.244.1.2:5353");
     ping_from_a_node_to_a_node_of_another_subnet: Case::new("subnets", "node/node-a", "ping://172.18.1.2");
+    ping_from_a_pod_to_another_node: Case::new("two-nodes", "pod/client", "ping://172.18.0.3");
+    a_strict_filter_that_would_answer_by_the_same_device: Case::new("two-nodes", "pod/client", "http://10.244.1.2:8080").set(STRICT);
+    a_node_that_does_not_forward: Case::new("two-nodes", "pod/client", "ping://10.244.1.2").set(NO_FORWARDING);
+    a_node_that_does_not_forward_bridges_all_the_same: Case::new("two-nodes", "pod/client", "ping://10.244.0.3").set(NO_FORWARDING);
+    a_router_that_does_not_forward_what_comes_in_by_one_device: Case::new("subnets", "node/node-a", "ping://172.18.1.2").set(ONE_WAY);
+    a_pod_whose_packets_do_not_live_long: Case::new("two-nodes", "pod/client", "ping://10.244.1.2").set(SHORT_LIVED);
 
     a_ping_in_fragments_to_a_pod_of_the_same_node: Case::new("two-nodes", "pod/client", "ping://10.244.0.3").sizes(2000, 0);
     a_ping_in_fragments_through_vxlan: Case::new("two-nodes", "pod/client", "ping://10.244.1.2").sizes(2000, 0);
@@ -125,6 +138,8 @@ cases! {
     a_ping_too_large_for_the_way_out: Case::new("crowd", "node/node-a", "ping://203.0.113.2").sizes(4000, 0).set(JUMBO);
     udp_too_large_for_the_way_out: Case::new("crowd", "node/node-a", "udp://203.0.113.2:7").sizes(4000, 0).set(JUMBO);
     tcp_over_a_way_out_that_is_narrower: Case::new("crowd", "node/node-a", "tcp://203.0.113.2:7").sizes(4000, 4000).set(JUMBO);
+    twenty_kilobytes_by_tcp_over_a_way_out_that_is_narrower: Case::new("crowd", "node/node-a", "tcp://203.0.113.2:7").sizes(20000, 20000).set(JUMBO);
+    tcp_to_nowhere_in_the_fabric: Case::new("two-nodes", "node/node-a", "tcp://198.51.100.1:80");
     a_ping_to_a_node_with_a_smaller_nic: Case::new("two-nodes", "pod/client", "ping://10.244.1.2").sizes(1400, 0).set(SMALL_NIC);
     http_through_calicos_vxlan: Case::new("two-nodes", "pod/client", "http://10.244.1.2:8080").set(CALICO_VXLAN);
     http_by_calicos_bgp: Case::new("two-nodes", "pod/client", "http://10.244.1.2:8080").set(CALICO_BGP);

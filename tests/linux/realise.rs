@@ -15,10 +15,8 @@ use crate::netns::KernelNs;
 /// MTU of a port of the fabric: no switch is the bottleneck.
 const SWITCH_MTU: usize = 65535;
 
-/// What every namespace is set to, whatever this machine is set to.
-const SYSCTLS: [(&str, &str); 14] = [
-    ("net/ipv4/conf/all/rp_filter", "0"),
-    ("net/ipv4/conf/default/rp_filter", "0"),
+/// What every namespace is set to, whatever this machine is set to, besides all that the simulator knows itself.
+const SYSCTLS: [(&str, &str); 11] = [
     // cubic may not be chosen everywhere, and bbr paces what it sends.
     ("net/ipv4/tcp_congestion_control", "reno"),
     ("net/ipv4/tcp_ecn", "2"),
@@ -30,17 +28,8 @@ const SYSCTLS: [(&str, &str); 14] = [
     ("net/ipv4/tcp_rmem", "4096 131072 6291456"),
     ("net/ipv4/tcp_wmem", "4096 16384 4194304"),
     ("net/ipv4/ip_no_pmtu_disc", "0"),
-    ("net/ipv4/ip_local_port_range", "32768 60999"),
     ("net/bridge/bridge-nf-call-iptables", "0"),
     ("net/bridge/bridge-nf-call-arptables", "0"),
-];
-
-/// What a node is set to besides.
-const NODE_SYSCTLS: [(&str, &str); 4] = [
-    ("net/ipv4/conf/all/rp_filter", "2"),
-    ("net/ipv4/conf/default/rp_filter", "2"),
-    ("net/ipv4/conf/all/route_localnet", "1"),
-    ("net/bridge/bridge-nf-call-arptables", "1"),
 ];
 
 /// A lab that this machine's kernel runs.
@@ -59,10 +48,10 @@ impl Realised {
         let realised = Self { places, switch: KernelNs::new() };
         realised.set_kernels(topo, chosen);
         realised.add_devices(topo);
+        realised.set_devices(topo);
         for (ns, kernel) in topo.namespaces().zip(&realised.places) {
             kernel.ip(&configure(ns));
-            for interface in ns.interfaces().iter().filter(|interface| interface.proxy_arp) {
-                kernel.sysctl(&format!("net/ipv4/conf/{}/proxy_arp", interface.dev.name), "1");
+            for interface in ns.interfaces().iter().filter(|interface| is_proxy(ns, interface)) {
                 kernel.sysctl(&format!("net/ipv4/neigh/{}/proxy_delay", interface.dev.name), "0");
             }
             kernel.bridge(&remotes(ns));
@@ -86,9 +75,7 @@ impl Realised {
         }
         for (ns, kernel) in topo.namespaces().zip(&self.places) {
             if ns.has_netfilter {
-                NODE_SYSCTLS.iter().for_each(|(path, value)| kernel.sysctl(path, value));
-                let calls = if ns.sysctls.bridge_nf_call_iptables { "1" } else { "0" };
-                kernel.sysctl("net/bridge/bridge-nf-call-iptables", calls);
+                kernel.sysctl("net/bridge/bridge-nf-call-arptables", "1");
                 let sets = ns.netfilter.sets.save();
                 if !sets.is_empty() {
                     kernel.load(&["ipset", "restore"], &sets);
@@ -96,8 +83,19 @@ impl Realised {
                 let rules = with_loaded_dice(&ns.netfilter.iptables_save(None), chosen);
                 kernel.load(&["iptables-restore"], &rules);
             }
-            kernel.sysctl("net/ipv4/ip_forward", if ns.sysctls.ip_forward { "1" } else { "0" });
-            kernel.sysctl("net/ipv4/ip_default_ttl", &ns.sysctls.ip_default_ttl.to_string());
+            // ip_forward sets what all devices have, so it comes first.
+            let mut rows = ns.sysctls.rows(&[]);
+            rows.sort_by_key(|(path, _)| path != "net.ipv4.ip_forward");
+            rows.iter().for_each(|(path, value)| kernel.sysctl(&file(path), value));
+        }
+    }
+
+    /// What every device has, once it is there.
+    fn set_devices(&self, topo: &Topology) {
+        for (ns, kernel) in topo.namespaces().zip(&self.places) {
+            let of_all = ns.sysctls.rows(&[]);
+            let of_devices = ns.sysctls.rows(ns.interfaces()).into_iter().filter(|row| !of_all.contains(row));
+            of_devices.for_each(|(path, value)| kernel.sysctl(&file(&path), &value));
         }
     }
 
@@ -166,6 +164,16 @@ impl Realised {
     }
 }
 
+/// The file below /proc/sys of a path as `sysctl` prints it, where a device's dots are slashes.
+fn file(path: &str) -> String {
+    let swap = |c| match c {
+        '.' => '/',
+        '/' => '.',
+        other => other,
+    };
+    path.chars().map(swap).collect()
+}
+
 /// The same rules with every draw between endpoints decided: for `chosen`, if it is among them.
 fn with_loaded_dice(rules: &str, chosen: Option<&str>) -> String {
     let Some(chosen) = chosen else { return rules.to_owned() };
@@ -213,10 +221,15 @@ fn configure(ns: &NetNs) -> Vec<String> {
             lines.push(format!("addr add {}{broadcast} dev {name}", address.net));
         }
     }
-    // A gateway must be known to be on the segment before anything is sent by it.
-    let mut routes: Vec<_> = ns.main.rows().iter().filter(|route| route.writer != Writer::Kernel).collect();
-    routes.sort_by_key(|route| route.gateway.is_some());
-    lines.extend(routes.iter().map(|route| format!("route add {route}")));
+    for table in ns.all_tables() {
+        // A gateway must be known to be on the segment before anything is sent by it.
+        let mut routes: Vec<_> = table.rows().iter().filter(|route| route.writer != Writer::Kernel).collect();
+        routes.sort_by_key(|route| route.gateway.is_some());
+        lines.extend(routes.iter().map(|route| format!("route add {}", route.print(Some(table.id()), false))));
+    }
+    for rule in ns.rules.rows().iter().filter(|rule| rule.writer != Writer::Kernel) {
+        lines.push(format!("rule add pref {}", rule.to_string().replacen(':', "", 1)));
+    }
     for row in ns.neighbours.rows().iter().filter(|row| row.state == Nud::Permanent) {
         if let Some(mac) = row.mac {
             lines.push(format!("neigh add {} lladdr {mac} dev {} nud permanent", row.ip, row.dev.name));
@@ -237,4 +250,9 @@ fn remotes(ns: &NetNs) -> Vec<String> {
         }
     }
     lines
+}
+
+/// Whether a device answers ARP for others; it then does so at once.
+fn is_proxy(ns: &NetNs, interface: &Interface) -> bool {
+    ns.sysctls.answers_for_others(interface.name())
 }

@@ -3,14 +3,15 @@
 //! | set aside | why |
 //! |---|---|
 //! | the order of the rows of `ip neigh`, and of the rows of a VXLAN device in `bridge fdb` | hash tables keyed at boot |
+//! | of `sysctl -a`, settings that the simulator does not know | it says which it knows |
 //! | of a NIC in `ip link` and `ip addr`: `@ifN`, the queueing discipline, `link-netns` | it is realised as the end of a cable to a namespace that switches |
 //! | the name behind `link-netns` | the realised namespaces carry a process number; it is replaced by the place's reference |
 
 use std::collections::BTreeMap;
 
-use kubehop_core::base::Place;
+use kubehop_core::base::{Place, Writer};
 use kubehop_core::lab;
-use kubehop_core::net::{InterfaceKind, NetNs, Topology};
+use kubehop_core::net::{InterfaceKind, NetNs, Protocol, Route, RouteKind, Rule, RuleAction, Scope, TableId, Topology};
 
 use crate::compare::Observed;
 use crate::realise::Realised;
@@ -20,7 +21,7 @@ use crate::{Mode, agree, labs, recorded};
 pub(crate) type Tables = BTreeMap<String, BTreeMap<String, Vec<String>>>;
 
 /// What can be asked before anything has happened; the addresses are the labs'.
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 19] = [
     "ip addr",
     "ip link",
     "ip route",
@@ -35,6 +36,11 @@ const COMMANDS: [&str; 14] = [
     "ip route get 10.244.1.0",
     "ip route get 172.18.0.2",
     "ip route get 203.0.113.2",
+    "ip route get 172.18.0.255",
+    "ip route get 10.244.1.2 from 10.244.0.2 iif cbr0",
+    "ip route get 172.18.0.2 from 10.244.0.2 iif cbr0 mark 0x4000",
+    "ip rule",
+    "sysctl -a",
 ];
 
 /// What the kernel's side prints.
@@ -42,7 +48,11 @@ pub(crate) fn of_kernel(topo: &Topology, realised: &Realised, commands: &[&str])
     let print = |at: usize, ns: &NetNs, command: &str| {
         let words: Vec<&str> = command.split(' ').collect();
         let text = realised.rename(topo, &realised.places[at].output(&words));
-        if matches!(command, "ip addr" | "ip link") { as_nics(&text, ns) } else { text }
+        match command {
+            "ip addr" | "ip link" => as_nics(&text, ns),
+            "sysctl -a" => known(&text, ns),
+            _ => text,
+        }
     };
     let places = topo.namespaces().enumerate();
     places.map(|(at, ns)| (ns.place.to_string(), each(commands, |command| print(at, ns, command)))).collect()
@@ -71,6 +81,14 @@ fn each(commands: &[&str], print: impl Fn(&str) -> String) -> BTreeMap<String, V
     rows.filter(|(_, rows)| !rows.is_empty()).collect()
 }
 
+/// The settings that the simulator has too.
+fn known(text: &str, ns: &NetNs) -> String {
+    let rows = ns.sysctls.rows(ns.interfaces());
+    let is_known =
+        |line: &&str| line.split_once(" = ").is_some_and(|(path, _)| rows.iter().any(|(known, _)| known == path));
+    text.lines().filter(is_known).map(|line| line.to_owned() + "\n").collect()
+}
+
 /// Takes off a NIC's lines what makes it the end of a cable.
 fn as_nics(text: &str, ns: &NetNs) -> String {
     let is_nic = |name: &str| {
@@ -97,13 +115,16 @@ fn as_nics(text: &str, ns: &NetNs) -> String {
 
 /// Compares the machines of a lab before anything has happened.
 fn judge(name: &str, lab: &str, set: &[(&str, &str)]) {
-    let topo = lab::build(&labs::read(lab, set), 1);
-    let simulated = Observed { tables: of_simulator(&topo, &COMMANDS), ..Observed::default() };
+    judge_topology(name, &lab::build(&labs::read(lab, set), 1), &COMMANDS);
+}
+
+fn judge_topology(name: &str, topo: &Topology, commands: &[&str]) {
+    let simulated = Observed { tables: of_simulator(topo, commands), ..Observed::default() };
     let mode = Mode::of_environment();
     let linux = match mode {
         Mode::Recorded => recorded::read(name),
         Mode::Live | Mode::Record => {
-            Observed { tables: of_kernel(&topo, &Realised::new(&topo, None), &COMMANDS), ..Observed::default() }
+            Observed { tables: of_kernel(topo, &Realised::new(topo, None), commands), ..Observed::default() }
         }
     };
     if mode == Mode::Record {
@@ -143,4 +164,93 @@ fn the_tools_print_what_show_prints_of_a_crowd() {
 #[test]
 fn the_tools_print_what_show_prints_of_nodes_in_several_subnets() {
     judge("show_subnets", "subnets", &[]);
+}
+
+/// Routes of every kind in several tables, and rules of every kind.
+fn with_rules_and_tables(topo: &mut Topology) {
+    let net = |text: &str| text.parse().expect("a network");
+    let node = topo.find(&Place::Node("node-a".to_owned())).expect("node-a");
+    let ns = topo.ns_mut(node);
+    let dev = |name: &str| ns.interface_named(name).expect("a device").dev.clone();
+    let (eth0, cbr0, lo) = (dev("eth0"), dev("cbr0"), dev("lo"));
+    let gateway = "172.18.0.1".parse().ok();
+    let nowhere = |kind, dst| Route::nowhere(kind, net(dst), Writer::Cni);
+    let by = |dst, dev| Route::unicast(net(dst), dev, Writer::Cni);
+    ns.main.extend([
+        nowhere(RouteKind::Blackhole, "10.1.1.0/24"),
+        Route { protocol: Protocol::Static, ..nowhere(RouteKind::Unreachable, "10.1.2.0/24") },
+        Route { metric: 5, ..nowhere(RouteKind::Prohibit, "10.1.3.0/24") },
+        Route { protocol: Protocol::Bird, ..nowhere(RouteKind::Blackhole, "10.244.0.0/26") },
+        Route { gateway, protocol: Protocol::Static, src: "10.244.0.1".parse().ok(), ..by("10.6.0.0/24", &eth0) },
+        Route { scope: Scope::Link, ..by("10.7.0.3/32", &cbr0) },
+        Route {
+            gateway: "10.9.9.9".parse().ok(),
+            protocol: Protocol::Bird,
+            onlink: true,
+            mtu: Some(1400),
+            ..by("10.8.0.0/24", &eth0)
+        },
+    ]);
+    ns.table_mut(TableId(200)).extend([
+        Route { gateway, ..by("0.0.0.0/0", &eth0) },
+        Route { metric: 4_294_967_295, ..nowhere(RouteKind::Blackhole, "0.0.0.0/0") },
+        nowhere(RouteKind::Throw, "10.11.0.0/24"),
+    ]);
+    let everything = Route { kind: RouteKind::Local, scope: Scope::Host, ..by("10.77.0.0/24", &lo) };
+    ns.table_mut(TableId(2005)).add(everything);
+    let rule = |priority, action| Rule::new(priority, action, Writer::Cni);
+    for rule in [
+        Rule { fwmark: Some((0x200, 0xf00)), ..rule(9, RuleAction::Lookup(TableId(2005))) },
+        Rule { to: Some(net("10.3.0.0/16")), iif: Some(lo.clone()), ..rule(50, RuleAction::Lookup(TableId::MAIN)) },
+        Rule { to: Some(net("9.9.8.0/24")), ..rule(60, RuleAction::Unreachable) },
+        Rule { to: Some(net("9.9.9.9/32")), ..rule(61, RuleAction::Blackhole) },
+        Rule { from: Some(net("10.244.0.9/32")), to: Some(net("9.9.7.7/32")), ..rule(62, RuleAction::Prohibit) },
+        Rule { fwmark: Some((5, u32::MAX)), iif: Some(cbr0.clone()), ..rule(63, RuleAction::Lookup(TableId(201))) },
+        Rule { oif: Some(eth0.clone()), ..rule(64, RuleAction::Lookup(TableId(200))) },
+        Rule { from: Some(net("10.244.0.64/26")), ..rule(100, RuleAction::Lookup(TableId(200))) },
+    ] {
+        ns.rules.add(rule);
+    }
+}
+
+#[test]
+fn the_tools_print_what_show_prints_of_rules_and_tables() {
+    let mut topo = lab::build(&labs::read("two-nodes", &[]), 1);
+    with_rules_and_tables(&mut topo);
+    let asked = [
+        "10.1.1.1",
+        "10.1.2.1",
+        "10.1.3.1",
+        "9.9.8.1",
+        "9.9.9.9",
+        "10.6.0.4",
+        "10.7.0.3",
+        "10.8.0.1",
+        "10.11.0.1",
+        "10.77.0.1",
+        "10.77.0.1 mark 0x200",
+        "10.77.0.1 from 10.244.0.9 iif cbr0 mark 0x200",
+        "127.0.0.1",
+        "10.244.1.7",
+        "172.18.0.255",
+        "8.8.8.8 from 172.18.0.2",
+        "8.8.8.8 from 9.9.9.9",
+        "8.8.8.8 from 10.244.0.77 iif cbr0",
+        "10.11.0.1 from 10.244.0.77 iif cbr0",
+        "10.8.0.1 from 10.244.0.9 iif cbr0 mark 12",
+        "10.1.1.1 from 10.244.0.9 iif cbr0",
+        "10.1.2.1 from 10.244.0.9 iif cbr0",
+        "10.1.3.1 from 10.244.0.9 iif cbr0",
+        "9.9.7.7 from 10.244.0.9 iif cbr0",
+        "9.9.8.1 from 10.244.0.9 iif cbr0",
+        "10.244.0.1 from 10.244.0.9 iif cbr0",
+        "8.8.8.8 from 10.244.0.1 iif cbr0",
+        "8.8.8.8 from 127.0.0.1 iif cbr0",
+        "8.8.8.8 from 10.1.1.1 iif cbr0",
+    ];
+    let asked: Vec<String> = asked.iter().map(|address| format!("ip route get {address}")).collect();
+    let shown = ["ip rule", "ip rule show table 200", "ip route", "ip route show table all"];
+    let tables = ["ip route show table 200", "ip route show table 2005", "ip route show table 555"];
+    let commands: Vec<&str> = asked.iter().map(String::as_str).chain(shown).chain(tables).collect();
+    judge_topology("show_rules_and_tables", &topo, &commands);
 }

@@ -24,6 +24,21 @@ const WASM_FEATURES: &[&str] = &[
     "--enable-sign-ext",
 ];
 
+/// Small when compressed, which is how a page is sent.
+const FOR_SIZE: &[&str] = &[
+    "-Oz",
+    "--converge",
+    // The compiler has inlined what pays; copies made after it cost more than the calls.
+    "--always-inline-max-function-size=0",
+    "--one-caller-inline-max-function-size=0",
+    "--flexible-inline-max-function-size=0",
+    "--partial-inlining-ifs=0",
+    // One function for several types has nearly the same bytes each time, and its name begins alike.
+    "--reorder-functions-by-name",
+    "--strip-debug",
+    "--strip-producers",
+];
+
 /// Leaves the release page in `dist/`.
 pub fn dist() -> Result<()> {
     let needs = [NEEDS, &[Need::WasmOpt]].concat();
@@ -52,7 +67,7 @@ pub(crate) fn build(optimised: bool) -> Result<()> {
 fn optimise() -> Result<()> {
     let program = find("wasm-opt").context("wasm-opt is not installed")?;
     let wasm = only_file("wasm")?;
-    let mut wasm_opt = command(&program.to_string_lossy(), ["-Oz"]);
+    let mut wasm_opt = command(&program.to_string_lossy(), FOR_SIZE);
     wasm_opt.args(WASM_FEATURES).arg(&wasm).arg("-o").arg(&wasm);
     run(wasm_opt)?;
     Ok(())

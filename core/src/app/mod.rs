@@ -5,4 +5,4 @@ mod message;
 mod tcp;
 
 pub use message::{datagram, echo_payload, filler, http_reply, http_request};
-pub use tcp::{Progress, Role, Segment, TcpEndpoint, TcpPlan};
+pub use tcp::{Cause, Progress, Role, Segment, TcpEndpoint, TcpPlan};

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::route::{Routed, lookup};
 use super::{Ctx, Next};
-use crate::net::{At, FibLookup, NetNs, Skb, Topology};
+use crate::net::{At, FibLookup, FlowKey, NetNs, Skb, Topology};
 use crate::trace::{Decision, Stage, Step};
 use crate::wire::{self, ArpOp, ArpSpec};
 
@@ -25,7 +25,7 @@ fn answer(topo: &mut Topology, at: At, skb: &Skb, arp: ArpSpec, ctx: &mut Ctx<'_
     let ip = arp.target_ip;
     let is_own = topo.ns(at.ns).is_local(ip);
     // Everyone on the segment hears the question; who is not asked says nothing, and no step is made of it.
-    if !is_own && !topo.ns(at.ns).interface(at.index).proxy_arp {
+    if !is_own && !answers_for_others(topo.ns(at.ns), at.index) {
         return Next::Done;
     }
     topo.finish(at.ns);
@@ -60,11 +60,17 @@ fn answer(topo: &mut Topology, at: At, skb: &Skb, arp: ArpSpec, ctx: &mut Ctx<'_
 /// Whether this machine answers for `ip` on device `index`: it forwards, and by another device. Returns that device, and
 /// the table that told.
 fn proxied(ns: &NetNs, index: u32, ip: IpAddr) -> Option<(Arc<str>, FibLookup)> {
-    let decided = lookup(ns, ip);
+    let decided = lookup(ns, &FlowKey { iif: index, ..FlowKey::output(ip, None, 0) });
     match decided.result {
-        Routed::Out(out) if ns.sysctls.ip_forward && out.dev.index != index => Some((out.dev.name, decided.main?)),
+        Routed::Out(out) if ns.sysctls.forwards(ns.interface(index).name()) && out.dev.index != index => {
+            Some((out.dev.name, decided.fib.result.ok()?))
+        }
         _ => None,
     }
+}
+
+fn answers_for_others(ns: &NetNs, index: u32) -> bool {
+    ns.sysctls.answers_for_others(ns.interface(index).name())
 }
 
 fn learn(topo: &mut Topology, at: At, skb: &Skb, arp: ArpSpec, ctx: &mut Ctx<'_>) -> Next {

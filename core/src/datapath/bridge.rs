@@ -11,8 +11,8 @@ use super::hook::{self, Way};
 use super::route::{Routed, lookup};
 use super::{Ctx, Next, fragment};
 use crate::base::MacAddr;
-use crate::net::{At, DevRef, FdbLookup, FdbTarget, NetNs, Skb, Topology};
-use crate::trace::{BridgeTarget, Decision, Hook, Stage, Step, Written};
+use crate::net::{At, DevRef, FdbLookup, FdbTarget, FlowKey, NetNs, Skb, Topology};
+use crate::trace::{BridgeTarget, Decision, DropReason, Hook, Stage, Step, Written};
 use crate::wire::EthernetHeader;
 
 /// A frame comes in by a port.
@@ -44,7 +44,7 @@ fn translated(topo: &Topology, at: At, bridge: &DevRef, skb: Skb) -> Next {
         let packet = skb.packet.without_ethernet().with_ethernet(ethernet.src, mac, ethernet.ethertype);
         Next::BridgeForward(at, Skb { packet, ..skb.clone() })
     };
-    match lookup(ns, ip.dst).result {
+    match lookup(ns, &FlowKey::input(ip.dst, ip.src, bridge.index, skb.mark)).result {
         Routed::Out(route) if route.dev == *bridge => {
             let known = ns.neighbours.lookup(route.next_hop, bridge);
             match known.entry().filter(|entry| entry.is_connected()).and_then(|entry| entry.mac) {
@@ -117,10 +117,24 @@ struct Choice {
     ports: Vec<u32>,
 }
 
+impl Choice {
+    /// Why the frame goes nowhere, if it does.
+    fn dropped(&self) -> Option<DropReason> {
+        match self.target {
+            // It would go back where it came from.
+            BridgeTarget::Port(_) if self.ports.is_empty() => Some(DropReason::NotSpecified),
+            BridgeTarget::Unknown(_) if self.ports.is_empty() => Some(DropReason::NoTxTarget),
+            _ => None,
+        }
+    }
+}
+
 fn choose(ns: &NetNs, bridge: &DevRef, from: Option<u32>, ethernet: EthernetHeader, lookup: &FdbLookup) -> Choice {
     let may_leave = |index: u32, hairpin: bool| Some(index) != from || hairpin;
     let flood = || -> (Vec<u32>, Vec<Arc<str>>) {
-        let ports = ns.ports(bridge.index).filter(|port| port.up && may_leave(port.dev.index, port.hairpin));
+        let ports = ns
+            .ports(bridge.index)
+            .filter(|port| ns.has_carrier(port.dev.index) && may_leave(port.dev.index, port.hairpin));
         ports.map(|port| (port.dev.index, port.name().clone())).unzip()
     };
     if ethernet.dst.is_multicast() {
@@ -154,11 +168,17 @@ fn record(
     learned: Option<Written>,
     ctx: &mut Ctx<'_>,
 ) {
-    let decision = Decision::Bridge(choice.target.clone());
+    let dropped = choice.dropped();
+    let decision = dropped.map_or_else(|| Decision::Bridge(choice.target.clone()), Decision::Drop);
     let step = Step::new(Stage::Bridge, decision, &skb.packet).on(&dev.name).wrote(learned);
     // A broadcast is flooded without looking.
     let step = if matches!(choice.target, BridgeTarget::Broadcast(_)) { step } else { step.consulted(lookup) };
-    ctx.record(topo, at.ns, skb, step);
+    match dropped {
+        Some(reason) => {
+            ctx.drop_with(topo, at.ns, skb, step.ends(), reason);
+        }
+        None => ctx.record(topo, at.ns, skb, step),
+    }
 }
 
 fn to_ports(topo: &mut Topology, at: At, bridge: &DevRef, ports: &[u32], skb: &Skb, ctx: &mut Ctx<'_>) -> Vec<Next> {

@@ -19,8 +19,7 @@ pub(crate) fn ip_forward(topo: &mut Topology, at: At, mut skb: Skb, route: OutRo
     if ttl <= 1 {
         return ctx.complain(topo, at.ns, skb, step, DropReason::IpInhdr, IcmpError::ExcTtl);
     }
-    let out = topo.ns(at.ns).interface(route.dev.index);
-    let check = MtuCheck { device: route.dev.name.clone(), mtu: out.mtu, len: skb.packet.network_len() };
+    let check = MtuCheck { device: route.dev.name.clone(), mtu: route.mtu, len: skb.packet.network_len() };
     if df && !check.fits() {
         let mtu = u16::try_from(check.mtu).unwrap_or(u16::MAX);
         return ctx.complain(topo, at.ns, skb, step.mtu(check), DropReason::PktTooBig, IcmpError::FragNeeded { mtu });

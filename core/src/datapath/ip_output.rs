@@ -14,11 +14,7 @@ pub(crate) fn ip_output(topo: &mut Topology, ns: NsId, skb: Skb, route: OutRoute
         ControlFlow::Continue(skb) => skb,
         ControlFlow::Break(next) => return next,
     };
-    let check = MtuCheck {
-        device: route.dev.name.clone(),
-        mtu: topo.ns(ns).interface(route.dev.index).mtu,
-        len: skb.packet.network_len(),
-    };
+    let check = MtuCheck { device: route.dev.name.clone(), mtu: route.mtu, len: skb.packet.network_len() };
     let (fits, mtu) = (check.fits(), check.mtu);
     let step = Step::new(Stage::Output, Decision::Fits, &skb.packet).on(&route.dev.name).mtu(check);
     let df = skb.packet.ip_header().is_some_and(|ip| ip.df);

@@ -17,6 +17,9 @@ const VLAN_ROOM: usize = 4;
 pub(crate) fn link_rx(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>) -> Next {
     let interface = topo.ns(at.ns).interface(at.index);
     let dev = interface.dev.clone();
+    if !interface.up {
+        return ctx.drop(topo, at.ns, &skb, Stage::Rx, &dev, DropReason::DevReady);
+    }
     let is_tunnel = interface.is_tunnel();
     let is_wire = matches!(interface.kind, InterfaceKind::Nic { .. } | InterfaceKind::Veth { .. });
     if is_wire && skb.packet.network_len() > interface.mtu + VLAN_ROOM {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::{Ctx, Effect, Next, bpf, bridge};
 use crate::net::{At, InterfaceKind, Skb, Topology};
-use crate::trace::{Decision, Stage, Step};
+use crate::trace::{Decision, DropReason, Stage, Step};
 
 /// Time on a cable between two namespaces of one machine.
 const VETH_DELAY: Duration = Duration::from_micros(5);
@@ -21,6 +21,10 @@ pub(crate) fn link_tx(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>) 
         ControlFlow::Break(next) => return next,
     };
     let interface = topo.ns(at.ns).interface(at.index);
+    // The queue of a device without link is noop_qdisc, which drops everything.
+    if !topo.ns(at.ns).has_carrier(at.index) {
+        return ctx.drop(topo, at.ns, &skb, Stage::Tx, &interface.dev, DropReason::QdiscDrop);
+    }
     match interface.kind {
         // What these do with the frame is a step of its own.
         InterfaceKind::Bridge { .. } | InterfaceKind::Vxlan(_) | InterfaceKind::Geneve(_) | InterfaceKind::Ipip(_) => {}
@@ -50,8 +54,6 @@ pub(crate) fn hard_xmit(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>
             }
             Next::Done
         }
-        // A bridge without ports has no carrier: its queue drops everything (linkwatch puts it to noop_qdisc).
-        InterfaceKind::Bridge { .. } if topo.ns(at.ns).ports(at.index).next().is_none() => Next::Done,
         InterfaceKind::Bridge { .. } => {
             ctx.capture(topo, at, &skb);
             match bridge::bridge_resume(skb) {

@@ -6,10 +6,10 @@ use std::net::IpAddr;
 use std::ops::ControlFlow;
 
 use super::hook::{self, Way};
-use super::{Ctx, Effect, Next, Sender, fragment, tunnel};
+use super::{Ctx, Effect, Next, Sender, fragment, pmtu, tunnel};
 use crate::net::{At, DevRef, NsId, Skb, SocketLookup, Topology, TransportProtocol};
 use crate::netfilter::CtState;
-use crate::trace::{Decision, DropReason, Hook, Stage, Step};
+use crate::trace::{Decision, DropReason, Hook, Stage, Step, Written};
 use crate::wire::{self, Icmp, IcmpError, IpHeader, IpSpec, TcpFlags, TcpOptions, TcpSpec, Transport};
 
 pub(crate) fn local_deliver(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>) -> Next {
@@ -47,10 +47,7 @@ pub(crate) fn local_deliver(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx
                 socket => deliver(topo, at, &dev, skb, socket, ctx),
             }
         }
-        Transport::Icmp(Icmp::Error(_)) => match quoted_socket(topo, at, &skb) {
-            SocketLookup::None => tunnel_error(topo, at, &dev, &skb, ctx),
-            socket => deliver(topo, at, &dev, skb, socket, ctx),
-        },
+        Transport::Icmp(Icmp::Error(error)) => icmp_error(topo, at, &dev, skb, error, ctx),
         Transport::Icmp(Icmp::Other { .. }) | Transport::Other(_) => {
             ctx.drop(topo, at.ns, &skb, Stage::Deliver, &dev, DropReason::NoSocket)
         }
@@ -68,6 +65,20 @@ fn lookup_socket(
     topo.ns(at.ns).sockets.lookup(protocol, (ip.dst, own_port), (ip.src, peer_port))
 }
 
+/// Models icmp_unreach: the socket that sent what is quoted is told, and the kernel notes how wide the way is.
+fn icmp_error(topo: &mut Topology, at: At, dev: &DevRef, skb: Skb, error: IcmpError, ctx: &mut Ctx<'_>) -> Next {
+    let socket = quoted_socket(topo, at, &skb);
+    let learned = pmtu::learn(topo, at, &skb, error, &socket, ctx);
+    let to = match &socket {
+        SocketLookup::Connected(_, program) | SocketLookup::Listening(program) => program.clone(),
+        SocketLookup::None => return tunnel_error(topo, at, dev, &skb, learned, ctx),
+    };
+    let step = Step::new(Stage::Deliver, Decision::Deliver { to }, &skb.packet).on(&dev.name).wrote(learned);
+    ctx.record(topo, at.ns, &skb, step.ends());
+    ctx.effects.push(Effect::Deliver { ns: at.ns, socket, skb });
+    Next::Done
+}
+
 /// The socket that sent what an ICMP error quotes. Models icmp_socket_deliver and the err_handlers behind it.
 fn quoted_socket(topo: &Topology, at: At, skb: &Skb) -> SocketLookup {
     let Some(quoted) = skb.packet.quoted() else { return SocketLookup::None };
@@ -82,12 +93,17 @@ fn quoted_socket(topo: &Topology, at: At, skb: &Skb) -> SocketLookup {
 }
 
 /// An ICMP error that no socket wants may be about an envelope. The sender of the packet inside is not told.
-fn tunnel_error(topo: &Topology, at: At, dev: &DevRef, skb: &Skb, ctx: &mut Ctx<'_>) -> Next {
-    let Some((tunnel, remote)) = tunnel::sender(topo.ns(at.ns), &skb.packet) else {
-        return ctx.drop(topo, at.ns, skb, Stage::Deliver, dev, DropReason::NoSocket);
+fn tunnel_error(topo: &Topology, at: At, dev: &DevRef, skb: &Skb, learned: Option<Written>, ctx: &mut Ctx<'_>) -> Next {
+    let step = match tunnel::sender(topo.ns(at.ns), &skb.packet) {
+        Some((tunnel, remote)) => {
+            Step::new(Stage::Deliver, Decision::TunnelError { remote }, &skb.packet).on(tunnel.name())
+        }
+        None if learned.is_some() => {
+            Step::new(Stage::Deliver, Decision::Deliver { to: "kernel".into() }, &skb.packet).on(&dev.name)
+        }
+        None => return ctx.drop(topo, at.ns, skb, Stage::Deliver, dev, DropReason::NoSocket),
     };
-    let step = Step::new(Stage::Deliver, Decision::TunnelError { remote }, &skb.packet).on(tunnel.name());
-    ctx.record(topo, at.ns, skb, step.ends());
+    ctx.record(topo, at.ns, skb, step.wrote(learned).ends());
     Next::Done
 }
 

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use super::hook::{self, Way};
 use super::route::{OutRoute, Routed, lookup};
 use super::{Ctx, Next, Sender};
-use crate::net::{NsId, Skb, Topology};
+use crate::net::{FlowKey, NsId, Skb, Topology};
 use crate::trace::{Decision, DropReason, Hook, Stage, Step};
 use crate::wire::Transport;
 
@@ -45,6 +45,7 @@ fn record_birth(topo: &Topology, ns: NsId, skb: &Skb, sender: &Sender, ctx: &mut
     let decision = match sender {
         Sender::Program(by) => Decision::Send { by: by.clone(), payload_len },
         Sender::Kernel => Decision::KernelSend { payload_len },
+        Sender::Loss => Decision::Retransmit { payload_len },
         Sender::Tunnel => return,
     };
     ctx.record(topo, ns, skb, Step::new(Stage::App, decision, &skb.packet).born());
@@ -54,24 +55,28 @@ fn record_birth(topo: &Topology, ns: NsId, skb: &Skb, sender: &Sender, ctx: &mut
 fn route(topo: &Topology, ns_id: NsId, skb: &Skb, ctx: &mut Ctx<'_>) -> ControlFlow<Next, OutRoute> {
     let ns = topo.ns(ns_id);
     let Some(ip) = skb.packet.ip_header() else { return ControlFlow::Break(Next::Done) };
-    let decided = lookup(ns, ip.dst);
+    let decided = lookup(ns, &FlowKey::output(ip.dst, Some(ip.src), skb.mark));
     let out = match &decided.result {
-        Routed::Out(out) => out.clone(),
+        // Only what a machine sends itself heeds what it has learned of the path (ip_dst_mtu_maybe_forward).
+        Routed::Out(out) => {
+            let learned = ns.exceptions.get(ip.dst).map_or(out.mtu, |exception| exception.mtu);
+            OutRoute { mtu: out.mtu.min(learned), ..out.clone() }
+        }
         // What a machine says to itself leaves by lo.
-        Routed::Local => OutRoute { dev: ns.interface(1).dev.clone(), next_hop: ip.dst },
-        Routed::Blackhole | Routed::None => {
+        Routed::Local => {
+            let lo = ns.interface(FlowKey::LOOPBACK);
+            OutRoute { dev: lo.dev.clone(), next_hop: ip.dst, mtu: lo.mtu }
+        }
+        Routed::Broadcast | Routed::Nowhere(_) => {
             let reason = DropReason::IpOutnoroutes;
-            let step = Step::new(Stage::Route, Decision::Drop(reason), &skb.packet).consulted(decided.local).ends();
-            return ControlFlow::Break(ctx.drop_with(topo, ns_id, skb, step, reason));
+            let step = decided.noted(Step::new(Stage::Route, Decision::Drop(reason), &skb.packet));
+            return ControlFlow::Break(ctx.drop_with(topo, ns_id, skb, step.ends(), reason));
         }
     };
     if let Some(next_hop) = decided.next_hop() {
         let decision = Decision::Route { dst: ip.dst, next_hop, chosen_src: Some(ip.src) };
-        let mut step = Step::new(Stage::Route, decision, &skb.packet).on(&out.dev.name).consulted(decided.local);
-        if let Some(main) = decided.main {
-            step = step.consulted(main);
-        }
-        ctx.record(topo, ns_id, skb, step);
+        let step = Step::new(Stage::Route, decision, &skb.packet).on(&out.dev.name);
+        ctx.record(topo, ns_id, skb, decided.noted(step));
     }
     ControlFlow::Continue(out)
 }

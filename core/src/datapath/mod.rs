@@ -18,7 +18,9 @@ mod link_tx;
 mod local_deliver;
 mod local_out;
 mod neighbour;
+mod pmtu;
 mod route;
+mod source;
 mod tunnel;
 
 use std::net::IpAddr;
@@ -31,8 +33,9 @@ use crate::trace::{Decision, DropReason, Recorder, Stage, Step};
 use crate::wire::IcmpError;
 
 pub(crate) use bpf::{SockVerdict, connect};
-pub(crate) use neighbour::{RETRANS_TIME, ask_again};
-pub(crate) use route::{OutRoute, Routed, lookup as route_lookup, route_output};
+pub(crate) use neighbour::{DELAY_PROBE_TIME, RETRANS_TIME, ask_again, delay_over};
+pub(crate) use route::{Decided, OutRoute, Routed, lookup as route_lookup, refusal, route_output};
+pub(crate) use source::is_refused as source_refused;
 
 /// The stage that a packet enters next.
 #[derive(Debug)]
@@ -77,6 +80,33 @@ pub(crate) enum Next {
     Done,
 }
 
+impl Next {
+    /// The packet, and the machine it is in.
+    fn skb(&self) -> Option<(NsId, &Skb)> {
+        match self {
+            Self::LinkRx(at, skb)
+            | Self::BridgeRx(at, skb)
+            | Self::BridgeForward(at, skb)
+            | Self::BridgeTx(at, skb)
+            | Self::Arp(at, skb)
+            | Self::IpRcv(at, skb)
+            | Self::Forward(at, skb, _)
+            | Self::LocalIn(at, skb)
+            | Self::LinkTx(at, skb)
+            | Self::HardXmit(at, skb)
+            | Self::Encap(at, skb)
+            | Self::Decap(at, skb) => Some((at.ns, skb)),
+            Self::LocalOut(ns, skb, _)
+            | Self::Output(ns, skb, _)
+            | Self::IcmpSend(ns, skb, _)
+            | Self::ResetSend(ns, skb)
+            | Self::Neighbour(ns, skb, _) => Some((*ns, skb)),
+            Self::Many(nexts) => nexts.iter().find_map(Self::skb),
+            Self::Done => None,
+        }
+    }
+}
+
 /// Who makes a packet.
 #[derive(Clone, Debug)]
 pub(crate) enum Sender {
@@ -84,6 +114,8 @@ pub(crate) enum Sender {
     Program(Arc<str>),
     /// The kernel itself.
     Kernel,
+    /// The kernel, once more: what was sent before did not get through.
+    Loss,
     /// A tunnel device: the packet is the same one, in an envelope.
     Tunnel,
 }
@@ -119,6 +151,15 @@ pub(crate) enum Effect {
         ip: IpAddr,
         /// How often it was asked.
         n_asked: u32,
+    },
+    /// A neighbour must be probed if nothing has confirmed it after [`DELAY_PROBE_TIME`].
+    DelayBegins {
+        /// The namespace.
+        ns: NsId,
+        /// The device it is on.
+        dev: DevRef,
+        /// The neighbour.
+        ip: IpAddr,
     },
     /// A packet was dropped.
     Dropped {
@@ -190,14 +231,21 @@ impl Ctx<'_> {
     }
 }
 
-/// Steps after which a run is ended: loops end, and say so.
-pub(crate) const STEP_BUDGET: usize = 100_000;
+/// Steps of one packet after which the run is ended: frames have no TTL, so a loop of bridges has no end of its own. The
+/// longest way that does end, 255 routers behind tunnels, has fewer.
+const JOURNEY_BUDGET: usize = 10_000;
+/// Steps after which a run is ended. The largest exchange, a megabyte each way between subnets, has about half of it.
+const STEP_BUDGET: usize = 200_000;
 
 /// Moves one packet, and whatever it causes at once, until nothing in this machine moves any more.
 pub(crate) fn dispatch(topo: &mut Topology, next: Next, ctx: &mut Ctx<'_>) {
     let mut stack = vec![next];
     while let Some(next) = stack.pop() {
-        if ctx.recorder.n_steps() >= STEP_BUDGET {
+        if let Some((ns, skb)) = next.skb()
+            && (ctx.recorder.n_steps() >= STEP_BUDGET || ctx.recorder.n_steps_of(skb.journey) >= JOURNEY_BUDGET)
+        {
+            let step = Step::new(Stage::Tx, Decision::Drop(DropReason::FabricLoop), &skb.packet).ends();
+            ctx.drop_with(topo, ns, skb, step, DropReason::FabricLoop);
             return;
         }
         stack.push(match next {

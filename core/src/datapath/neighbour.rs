@@ -1,7 +1,7 @@
 //! The link address of the next hop: known, asked for by ARP, or never answered.
 //!
 //! Models net/core/neighbour.c neigh_resolve_output, neigh_probe and neigh_timer_handler, and net/ipv4/arp.c
-//! arp_solicit. Not modelled: unicast probes of entries that have aged.
+//! arp_solicit. Not modelled: the jitter of the time that an entry is believed, and confirmation by TCP.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -10,10 +10,12 @@ use super::{Ctx, Effect, Next, OutRoute};
 use crate::base::MacAddr;
 use crate::net::{At, DevRef, InterfaceKind, NsId, Skb, Topology, TunnelKey};
 use crate::trace::{Decision, DropReason, Stage, Step};
-use crate::wire::{self, ArpOp, ArpSpec, ETHERTYPE_IPV4, IcmpError};
+use crate::wire::{self, ArpOp, ArpSpec, ETHERTYPE_ARP, ETHERTYPE_IPV4, IcmpError};
 
-/// Broadcasts before giving up: `mcast_solicit`.
-const MCAST_SOLICIT: u32 = 3;
+/// Questions before giving up: `mcast_solicit` to everybody, `ucast_solicit` to a station that was there before.
+const SOLICIT: u32 = 3;
+/// Time that an entry which was used may wait for a confirmation: `delay_first_probe_time`.
+pub(crate) const DELAY_PROBE_TIME: Duration = Duration::from_secs(5);
 /// Time between two of them: `retrans_time_ms`.
 pub(crate) const RETRANS_TIME: Duration = Duration::from_secs(1);
 
@@ -41,7 +43,9 @@ pub(crate) fn resolve(topo: &mut Topology, ns_id: NsId, skb: Skb, route: &OutRou
     }
     let lookup = ns.neighbours.lookup(next_hop, &route.dev);
     if let Some(mac) = lookup.mac() {
-        ns.neighbours.used(next_hop, &route.dev);
+        if ns.neighbours.used(next_hop, &route.dev, ctx.now) {
+            ctx.effects.push(Effect::DelayBegins { ns: ns_id, dev: route.dev.clone(), ip: next_hop });
+        }
         let frame = skb.packet.with_ethernet(own_mac, mac, ETHERTYPE_IPV4);
         return forward(topo, at, skb, frame, Decision::NeighbourKnown { next_hop, mac }, Some(lookup), ctx);
     }
@@ -66,6 +70,14 @@ pub(crate) fn resume(topo: &Topology, at: At, skb: Skb, next_hop: IpAddr, mac: M
     forward(topo, at, skb, frame, Decision::NeighbourResume { next_hop, mac }, Some(lookup), ctx)
 }
 
+/// The wait for a confirmation is over: asks the station itself whether it is still there.
+pub(crate) fn delay_over(topo: &mut Topology, ns: NsId, dev: &DevRef, ip: IpAddr, ctx: &mut Ctx<'_>) -> Next {
+    match topo.ns_mut(ns).neighbours.delay_over(ip, dev) {
+        true => solicit(topo, At { ns, index: dev.index }, dev, ip, 1, ctx),
+        false => Next::Done,
+    }
+}
+
 /// No answer came in time: asks again, or drops what waited.
 pub(crate) fn ask_again(
     topo: &mut Topology,
@@ -79,7 +91,7 @@ pub(crate) fn ask_again(
     if !neighbours.is_asking(ip, dev) {
         return Next::Done;
     }
-    if n_asked < MCAST_SOLICIT {
+    if n_asked < SOLICIT {
         return solicit(topo, At { ns, index: dev.index }, dev, ip, n_asked + 1, ctx);
     }
     let waited = neighbours.fail(ip, dev);
@@ -101,6 +113,11 @@ fn solicit(topo: &Topology, at: At, dev: &DevRef, ip: IpAddr, n_asked: u32, ctx:
     let sender_mac = ns.interface(at.index).mac;
     let request =
         wire::arp(ArpSpec { op: ArpOp::Request, sender_mac, sender_ip, target_mac: MacAddr::ZERO, target_ip: ip });
+    // Who was there before is asked alone.
+    let request = match ns.neighbours.lookup(ip, dev).mac() {
+        Some(mac) => request.without_ethernet().with_ethernet(sender_mac, mac, ETHERTYPE_ARP),
+        None => request,
+    };
     // Named by who asks, not for what: so the step keeps its name under another CNI.
     let name = format!("{}-{}-request", ns.place.short().replace('.', "-"), dev.name.replace('.', "-"));
     let journey = ctx.recorder.journey("arp", &name);
@@ -123,4 +140,40 @@ fn forward(
     }
     ctx.record(topo, at.ns, &skb, step);
     Next::LinkTx(at, Skb { packet: frame, ..skb })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+    use std::time::Duration;
+
+    use super::{Ctx, Next, delay_over};
+    use crate::base::{Instant, MacAddr, Place, Writer};
+    use crate::net::{At, InterfaceKind, NetNs, NsId, Topology};
+    use crate::trace::Recorder;
+
+    #[test]
+    fn an_entry_that_is_old_is_used_and_asked_alone_five_seconds_later() {
+        let mut topo = Topology::default();
+        let ns = topo.add_namespace(NetNs::new(Place::Host("a".to_owned()), 1));
+        let peer = At { ns: NsId(0), index: 2 };
+        let dev = topo.ns_mut(ns).add_interface("eth0", 1500, Writer::Admin, |_| InterfaceKind::Veth { peer });
+        topo.ns_mut(ns).add_address(dev.index, "10.0.0.1/24".parse().expect("a network"), Writer::Admin);
+        let (ip, mac) = (IpAddr::from([10, 0, 0, 2]), MacAddr::of("b"));
+        let after = |secs| Instant::START + Duration::from_secs(secs);
+        let neighbours = &mut topo.ns_mut(ns).neighbours;
+        let _ = neighbours.ask(ip, &dev);
+        let _ = neighbours.confirm(ip, &dev, mac, after(0));
+        assert!(!neighbours.used(ip, &dev, after(30)), "REACHABLE is believed for thirty seconds");
+        assert!(neighbours.used(ip, &dev, after(31)), "then a use starts the wait");
+        assert!(!neighbours.used(ip, &dev, after(32)), "once");
+
+        let mut recorder = Recorder::default();
+        let mut ctx = Ctx { now: after(36), recorder: &mut recorder, effects: Vec::new() };
+        let Next::LinkTx(_, skb) = delay_over(&mut topo, ns, &dev, ip, &mut ctx) else { panic!("nobody is asked") };
+        assert_eq!(skb.packet.ethernet().map(|ethernet| ethernet.dst), Some(mac));
+        assert_eq!(topo.ns(ns).neighbours.rows()[0].print(), format!("10.0.0.2 dev eth0 lladdr {mac} PROBE "));
+        let _ = topo.ns_mut(ns).neighbours.confirm(ip, &dev, mac, after(36));
+        assert!(matches!(delay_over(&mut topo, ns, &dev, ip, &mut ctx), Next::Done), "confirmed in time");
+    }
 }

@@ -13,9 +13,7 @@ use crate::k8s::cni::{self, CiliumNet, ClusterNet, NodeNet};
 use crate::k8s::kube_proxy::{self, ProxyConfig, ServicePort};
 use crate::k8s::kubelet;
 use crate::k8s::objects::{Node, Pod};
-use crate::net::{
-    At, DevRef, InterfaceKind, NetNs, NsId, Protocol, Route, RouteKind, Scope, SegmentId, Topology, Unfinished,
-};
+use crate::net::{At, Conf, DevRef, InterfaceKind, NetNs, NsId, Route, SegmentId, Topology, Unfinished};
 
 /// MTU of machines outside the cluster, and of the router's side towards them, in bytes.
 const OUTSIDE_MTU: usize = 1500;
@@ -35,7 +33,7 @@ pub(super) fn prepare(lab: &Lab, seed: u64) -> Topology {
     let mut topo = Topology::default();
     let nodes: Vec<(&Node, NodeNet)> =
         lab.objects.nodes.iter().filter_map(|node| Some((node, node_net(lab, node)?))).collect();
-    let mut fabric = Fabric::new(&mut topo, seed);
+    let mut fabric = Fabric::new(&mut topo, lab, seed);
     for (_, net) in &nodes {
         fabric.subnet(&mut topo, net.subnet, lab.spec.mtu);
     }
@@ -62,12 +60,21 @@ pub(super) fn prepare(lab: &Lab, seed: u64) -> Topology {
     }
     for (node, net) in nodes {
         let mut ns = NetNs::new((*net.place).clone(), seed);
-        ns.sysctls.ip_forward = true;
         ns.has_netfilter = true;
+        ns.sysctls.ip_forward = true;
+        ns.sysctls.set_conf("all", Conf::RpFilter, 2);
+        ns.sysctls.set_conf("default", Conf::RpFilter, 2);
+        ns.sysctls.set_conf("all", Conf::RouteLocalnet, 1);
+        set_sysctls(&mut ns, lab);
         let addresses = node.addresses.iter().map(|address| IpNet::new_assert(*address, net.subnet.prefix_len()));
         let (id, nic) = fabric.plug_in(&mut topo, ns, net.subnet, addresses, net.nic_mtu);
         let pods = pods.remove(node.meta.name.as_str()).unwrap_or_default();
         let cluster = cluster.clone();
+        let sysctls_of = |pod: &Pod| {
+            let place = Place::pod(&pod.meta.namespace, &pod.meta.name);
+            lab.spec.sysctls.get(&place.to_string()).map(|settings| (place, settings.clone()))
+        };
+        let sysctls: Vec<_> = pods.iter().filter_map(sysctls_of).collect();
         let (mode, proxy, services) = (lab.spec.kube_proxy.mode, proxy_config(lab, node), services.clone());
         topo.defer(
             id,
@@ -75,6 +82,11 @@ pub(super) fn prepare(lab: &Lab, seed: u64) -> Topology {
                 cni::program_node(topo, id, &net, &cluster, &nic);
                 for pod in &pods {
                     kubelet::run_pod(topo, id, &net, &cluster, pod, seed);
+                }
+                for (place, settings) in &sysctls {
+                    if let Some(pod) = topo.find(place) {
+                        topo.ns_mut(pod).sysctls.apply(settings);
+                    }
                 }
                 if let (KubeProxyMode::Iptables, Some(proxy)) = (mode, &proxy) {
                     let ns = topo.ns_mut(id);
@@ -86,10 +98,18 @@ pub(super) fn prepare(lab: &Lab, seed: u64) -> Topology {
         );
     }
     for host in &lab.spec.hosts {
-        let ns = NetNs::new(Place::Host(host.name.clone()), seed);
+        let mut ns = NetNs::new(Place::Host(host.name.clone()), seed);
+        set_sysctls(&mut ns, lab);
         fabric.plug_in(&mut topo, ns, host.address.trunc(), [host.address].into_iter(), OUTSIDE_MTU);
     }
     topo
+}
+
+/// Sets what the lab says of this machine's kernel.
+fn set_sysctls(ns: &mut NetNs, lab: &Lab) {
+    if let Some(settings) = lab.spec.sysctls.get(&ns.place.to_string()) {
+        ns.sysctls.apply(settings);
+    }
 }
 
 /// What the CNI plugin is told of a node.
@@ -126,9 +146,10 @@ struct Fabric {
 }
 
 impl Fabric {
-    fn new(topo: &mut Topology, seed: u64) -> Self {
+    fn new(topo: &mut Topology, lab: &Lab, seed: u64) -> Self {
         let mut router = NetNs::new(Place::Router("fabric".to_owned()), seed);
         router.sysctls.ip_forward = true;
+        set_sysctls(&mut router, lab);
         Self { router: topo.add_namespace(router), subnets: BTreeMap::new() }
     }
 
@@ -161,17 +182,8 @@ impl Fabric {
         for address in addresses {
             ns.add_address(nic.index, address, Writer::Admin);
         }
-        ns.main.add(Route {
-            kind: RouteKind::Unicast,
-            dst: IpNet::new_assert(IpAddr::from([0, 0, 0, 0]), 0),
-            gateway: Some(gateway),
-            dev: nic.clone(),
-            protocol: Protocol::Boot,
-            scope: Scope::Global,
-            src: None,
-            onlink: false,
-            writer: Writer::Admin,
-        });
+        let everywhere = IpNet::new_assert(IpAddr::from([0, 0, 0, 0]), 0);
+        ns.main.add(Route { gateway: Some(gateway), ..Route::unicast(everywhere, &nic, Writer::Admin) });
         let id = topo.add_namespace(ns);
         topo.segment_mut(segment).ports.push(At { ns: id, index: nic.index });
         (id, nic)

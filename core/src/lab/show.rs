@@ -1,8 +1,7 @@
 //! Commands typed at a place, answered in the real tools' formats (iproute2 6.1).
 
 mod cilium;
-
-use std::net::IpAddr;
+mod route;
 
 use thiserror::Error;
 
@@ -10,10 +9,8 @@ use super::build::prepare;
 use super::run::{RunError, resolve, trace_to_end};
 use super::{Lab, Run};
 use crate::base::{Instant, Writer};
-use crate::datapath::{Routed, route_lookup, route_output};
-use crate::net::{FdbEntry, FdbTarget, Interface, InterfaceKind, NetNs, NsId, Route, RouteTable, Scope, Topology};
+use crate::net::{FdbEntry, FdbTarget, Interface, InterfaceKind, NetNs, NsId, Topology};
 use crate::netfilter::TableName;
-use crate::trace::NextHop;
 
 /// Why a command has no answer.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -38,14 +35,16 @@ pub enum ShowError {
 }
 
 /// What can be typed.
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 13] = [
     "ip addr",
     "ip link",
     "ip route",
-    "ip route show table local|main|all",
-    "ip route get ADDR",
+    "ip route show table TABLE",
+    "ip route get ADDR [from ADDR] [iif DEVICE] [mark MARK]",
+    "ip rule",
     "ip neigh",
     "bridge fdb",
+    "sysctl -a",
     "iptables-save [-t TABLE]",
     "ipset save",
     "conntrack -L",
@@ -89,6 +88,11 @@ pub fn answer(topo: &Topology, at: NsId, command: &[&str]) -> Result<String, Sho
     Ok(lines.into_iter().map(|line| print(line, false)).collect())
 }
 
+/// Lines of which nobody says who wrote them.
+fn unsigned(text: &str) -> Vec<Line> {
+    text.lines().map(|line| (line.to_owned(), None)).collect()
+}
+
 fn print((text, writer): Line, with_writers: bool) -> String {
     match (writer.filter(|_| with_writers), text.split_once('\n')) {
         (Some(writer), Some((first, rest))) => format!("{}  # {writer}\n{rest}\n", first.trim_end()),
@@ -100,7 +104,6 @@ fn print((text, writer): Line, with_writers: bool) -> String {
 fn lines(topo: &Topology, at: NsId, now: Instant, command: &[&str]) -> Result<Vec<Line>, ShowError> {
     let ns = topo.ns(at);
     let words: Vec<&str> = command.iter().flat_map(|word| word.split_whitespace()).collect();
-    let unsigned = |text: String| text.lines().map(|line| (line.to_owned(), None)).collect();
     Ok(match words[..] {
         ["ip", "addr" | "address" | "a"] | ["ip", "addr" | "address" | "a", "show" | "list"] => {
             ns.interfaces().iter().flat_map(|interface| ip_addr(interface, ns, topo)).collect()
@@ -108,8 +111,13 @@ fn lines(topo: &Topology, at: NsId, now: Instant, command: &[&str]) -> Result<Ve
         ["ip", "link" | "l"] | ["ip", "link" | "l", "show" | "list"] => {
             ns.interfaces().iter().map(|interface| ip_link(interface, ns, topo)).collect()
         }
-        ["ip", "route" | "r", "get", address] => unsigned(route_get(ns, address)?),
-        ["ip", "route" | "r", ref rest @ ..] => route_show(ns, rest)?,
+        ["ip", "route" | "r", "get", address, ref rest @ ..] => unsigned(&route::get(ns, address, rest, topo.now)?),
+        ["ip", "route" | "r", ref rest @ ..] => route::show(ns, rest)?,
+        ["ip", "rule" | "ru", ref rest @ ..] => route::rules(ns, rest)?,
+        ["sysctl", "-a"] => {
+            let rows = ns.sysctls.rows(ns.interfaces()).into_iter();
+            rows.map(|(path, value)| (format!("{path} = {value}"), None)).collect()
+        }
         ["ip", "neigh" | "neighbour" | "n"] | ["ip", "neigh" | "neighbour" | "n", "show" | "list"] => {
             ns.neighbours.rows().iter().map(|row| (row.print(), Some(row.writer))).collect()
         }
@@ -121,7 +129,7 @@ fn lines(topo: &Topology, at: NsId, now: Instant, command: &[&str]) -> Result<Ve
             let argument = || ShowError::Argument { found: table.to_owned(), expected };
             ns.netfilter.iptables_rows(Some(found.ok_or_else(argument)?))
         }
-        ["ipset", "save"] => unsigned(ns.netfilter.sets.save()),
+        ["ipset", "save"] => unsigned(&ns.netfilter.sets.save()),
         ["conntrack", "-L"] => {
             let rows = ns.netfilter.conntrack.rows(now);
             rows.map(|row| (row.print(now), Some(Writer::Kernel))).collect()
@@ -212,59 +220,6 @@ fn ip_addr(interface: &Interface, ns: &NetNs, topo: &Topology) -> Vec<Line> {
         lines.push((text, Some(address.writer)));
     }
     lines
-}
-
-/// Models iproute2 ip/iproute.c print_route.
-fn route_show(ns: &NetNs, words: &[&str]) -> Result<Vec<Line>, ShowError> {
-    let words = match words {
-        ["show" | "list", rest @ ..] => rest,
-        all => all,
-    };
-    // A route of a device without link says so, except that what is local needs none.
-    let line = |route: &Route| {
-        let is_down = route.scope != Scope::Host && !ns.has_carrier(route.dev.index);
-        (format!("{route}{}", if is_down { "linkdown " } else { "" }), Some(route.writer))
-    };
-    let print = |table: &RouteTable| table.rows().iter().map(line).collect::<Vec<Line>>();
-    // Where several tables are shown, the table follows the device.
-    let print_named = |table: &RouteTable, name: &str| -> Vec<Line> {
-        let name_it = |route: &Route| {
-            let dev = format!(" dev {} ", route.dev.name);
-            let (text, writer) = line(route);
-            (text.replacen(&dev, &format!("{dev}table {name} "), 1), writer)
-        };
-        table.rows().iter().map(name_it).collect()
-    };
-    Ok(match words {
-        [] | ["table", "main"] => print(&ns.main),
-        ["table", "local"] => print(&ns.local),
-        ["table", "all"] => [print(&ns.main), print_named(&ns.local, "local")].concat(),
-        ["table", other] => {
-            return Err(ShowError::Argument { found: (*other).to_owned(), expected: "table local, main or all" });
-        }
-        _ => return Err(ShowError::NoSuchCommand { found: format!("ip route {}", words.join(" ")) }),
-    })
-}
-
-/// Models iproute2 ip/iproute.c iproute_get.
-fn route_get(ns: &NetNs, address: &str) -> Result<String, ShowError> {
-    let dst: IpAddr =
-        address.parse().map_err(|_| ShowError::Argument { found: address.to_owned(), expected: "an IP address" })?;
-    let decided = route_lookup(ns, dst);
-    if matches!(decided.result, Routed::Blackhole) {
-        return Ok("RTNETLINK answers: Invalid argument\n".to_owned());
-    }
-    let Some((src, _)) = route_output(ns, dst) else {
-        return Ok("RTNETLINK answers: Network is unreachable\n".to_owned());
-    };
-    Ok(match (&decided.result, decided.next_hop()) {
-        (Routed::Local, _) => format!("local {dst} dev lo src {src} uid 0 \n    cache <local> \n"),
-        (_, Some(NextHop::Via { gateway, dev })) => {
-            format!("{dst} via {gateway} dev {dev} src {src} uid 0 \n    cache \n")
-        }
-        (_, Some(NextHop::Direct { dev })) => format!("{dst} dev {dev} src {src} uid 0 \n    cache \n"),
-        _ => "RTNETLINK answers: Network is unreachable\n".to_owned(),
-    })
 }
 
 /// Link addresses that an Ethernet device listens to besides its own: all-nodes and all-hosts.

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{Interface, NetNs, RouteKind, RouteTable, select_address};
+use super::{Interface, NetNs, Route, RouteKind, RouteTable, select_address};
 use crate::netfilter::{AddressType, Facts};
 
 /// The addresses of a machine, as they were.
@@ -37,8 +37,9 @@ impl Facts for KernelFacts {
         if ip.is_multicast() {
             return AddressType::Multicast;
         }
-        let lookup = self.local.lookup(ip);
-        match lookup.route().filter(|route| dev.is_none_or(|dev| *route.dev.name == *dev)).map(|route| route.kind) {
+        let is_by = |route: &&Route| dev.is_none_or(|dev| route.dev.as_ref().is_some_and(|other| *other.name == *dev));
+        let lookup = self.local.lookup(ip, 0);
+        match lookup.route().filter(is_by).map(|route| route.kind) {
             Some(RouteKind::Local) => AddressType::Local,
             Some(RouteKind::Broadcast) => AddressType::Broadcast,
             _ => AddressType::Unicast,

@@ -77,6 +77,12 @@ impl Fdb {
         })
     }
 
+    /// Forgets who is behind `port`. Models br_fdb_delete_by_port.
+    pub fn forget(&mut self, port: u32) {
+        let is_behind = |row: &FdbEntry| matches!(&row.target, FdbTarget::Port(dev) if dev.index == port);
+        Arc::make_mut(&mut self.rows).retain(|row| !is_behind(row));
+    }
+
     /// Looks `mac` up.
     #[must_use]
     pub fn lookup(&self, mac: MacAddr) -> FdbLookup {

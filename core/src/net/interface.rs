@@ -28,6 +28,8 @@ pub struct Interface {
     pub mtu: usize,
     /// Whether it is up.
     pub up: bool,
+    /// Whether the other end of its cable is up.
+    pub peer_up: bool,
     /// What it is.
     pub kind: InterfaceKind,
     /// Its addresses, primary first.
@@ -40,8 +42,6 @@ pub struct Interface {
     pub noarp: bool,
     /// The eBPF program that sees what passes it.
     pub bpf: Option<BpfProgram>,
-    /// Whether it answers ARP for what this machine routes elsewhere: `net.ipv4.conf.DEV.proxy_arp`.
-    pub proxy_arp: bool,
     /// Who made it.
     pub writer: Writer,
 }

@@ -5,14 +5,19 @@
 
 mod bpf;
 mod defrag;
+mod exception;
 mod facts;
 mod fdb;
+mod fib;
 mod interface;
+mod link;
 mod neighbour;
 mod netns;
 mod route;
+mod rule;
 mod skb;
 mod socket;
+mod sysctl;
 mod topology;
 
 pub use bpf::{
@@ -20,13 +25,17 @@ pub use bpf::{
     LbFlags, LbKey, LbRow, LbScope, LbType, LbValue, SnatRow, identity,
 };
 pub use defrag::{Defrag, cut};
+pub use exception::{Exceptions, RouteException};
 pub use facts::KernelFacts;
 pub use fdb::{Fdb, FdbEntry, FdbLookup, FdbTarget};
+pub use fib::FibDecision;
 pub use interface::{DevRef, Geneve, IfAddress, Interface, InterfaceKind, Ipip, Vxlan};
 pub use neighbour::{NUD_REACHABLE_TIME, NeighbourEntry, NeighbourLookup, NeighbourTable, Nud};
+pub use netns::NetNs;
 use netns::select_address;
-pub use netns::{NetNs, Sysctls};
-pub use route::{FibLookup, Protocol, Route, RouteKind, RouteTable, Scope};
+pub use route::{FibError, FibLookup, Protocol, Route, RouteKind, RouteTable, Scope, TableId};
+pub use rule::{FlowKey, Rule, RuleAction, RuleLookup, Rules};
 pub use skb::{Skb, TunnelKey};
 pub use socket::{Listener, SocketLookup, SocketOwner, Sockets, TransportProtocol};
+pub use sysctl::{Conf, SysctlError, Sysctls};
 pub use topology::{At, NsId, Segment, SegmentId, Topology, Unfinished};

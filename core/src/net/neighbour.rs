@@ -22,6 +22,8 @@ pub enum Nud {
     Stale,
     /// Known and in use; a confirmation is awaited.
     Delay,
+    /// In use without a confirmation for too long: it is asked itself whether it is still there.
+    Probe,
     /// Not answered.
     Failed,
     /// Written by hand: never asked, never aged.
@@ -90,30 +92,49 @@ impl NeighbourTable {
         }
     }
 
-    /// The entry was used to send: what was STALE waits for a confirmation. Models neigh_event_send.
+    /// The entry was used to send: what was STALE waits for a confirmation. Models neigh_event_send, and
+    /// neigh_timer_handler for what was REACHABLE too long ago. Returns whether the wait begins.
     ///
-    /// What TCP knows of the neighbour only writes down a time (neigh_confirm): the entry stays DELAY until a timer looks
-    /// at it five seconds later, longer than any run here.
-    pub fn used(&mut self, ip: IpAddr, dev: &DevRef) {
-        if let Some(idx) = self.position(ip, dev.index)
-            && self.rows[idx].state == Nud::Stale
-        {
-            Arc::make_mut(&mut self.rows)[idx].state = Nud::Delay;
-        }
+    /// What TCP knows of the neighbour (neigh_confirm) is not taken for a confirmation.
+    pub fn used(&mut self, ip: IpAddr, dev: &DevRef, now: Instant) -> bool {
+        let is_old = |state| match state {
+            Nud::Stale => true,
+            Nud::Reachable(confirmed) => now - confirmed > NUD_REACHABLE_TIME,
+            _ => false,
+        };
+        self.turn(ip, dev, is_old, Nud::Delay)
+    }
+
+    /// Nothing has confirmed the entry in time. Returns whether it is to be probed.
+    pub fn delay_over(&mut self, ip: IpAddr, dev: &DevRef) -> bool {
+        self.turn(ip, dev, |state| state == Nud::Delay, Nud::Probe)
+    }
+
+    fn turn(&mut self, ip: IpAddr, dev: &DevRef, is_from: impl Fn(Nud) -> bool, to: Nud) -> bool {
+        let Some(idx) = self.position(ip, dev.index).filter(|idx| is_from(self.rows[*idx].state)) else { return false };
+        Arc::make_mut(&mut self.rows)[idx].state = to;
+        true
     }
 
     /// Nobody answered: the packets that waited, to be dropped.
     pub fn fail(&mut self, ip: IpAddr, dev: &DevRef) -> Vec<Skb> {
-        if self.position(ip, dev.index).is_some_and(|idx| self.rows[idx].state == Nud::Incomplete) {
+        if self.is_asking(ip, dev) {
             self.write(ip, dev, None, Nud::Failed);
         }
         self.take_waiting(ip, dev)
     }
 
+    /// Forgets the neighbours on the device with this index, and what waits for them.
+    pub fn flush(&mut self, index: u32, keep_permanent: bool) {
+        let is_kept = |row: &NeighbourEntry| keep_permanent && row.state == Nud::Permanent;
+        Arc::make_mut(&mut self.rows).retain(|row| row.dev.index != index || is_kept(row));
+        self.waiting.retain(|(other, ..)| *other != index);
+    }
+
     /// Whether an answer for `ip` is awaited.
     #[must_use]
     pub fn is_asking(&self, ip: IpAddr, dev: &DevRef) -> bool {
-        self.position(ip, dev.index).is_some_and(|idx| self.rows[idx].state == Nud::Incomplete)
+        self.position(ip, dev.index).is_some_and(|idx| matches!(self.rows[idx].state, Nud::Incomplete | Nud::Probe))
     }
 
     /// Puts a packet in line for `ip`. Returns the packet that must go if the line is full.
@@ -168,6 +189,7 @@ impl NeighbourEntry {
             Nud::Reachable(_) => "REACHABLE",
             Nud::Stale => "STALE",
             Nud::Delay => "DELAY",
+            Nud::Probe => "PROBE",
             Nud::Failed => "FAILED",
             Nud::Permanent => "PERMANENT",
         };

@@ -5,29 +5,13 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
+use super::fib::Tables;
 use super::{
-    Bpf, Defrag, DevRef, Fdb, FdbEntry, FdbTarget, IfAddress, Interface, InterfaceKind, NeighbourTable, Protocol,
-    Route, RouteKind, RouteTable, Scope, Sockets,
+    Bpf, Defrag, DevRef, Exceptions, Fdb, FdbEntry, FdbTarget, IfAddress, Interface, InterfaceKind, NeighbourTable,
+    Protocol, Route, RouteKind, RouteTable, Rules, Scope, Sockets, Sysctls, TableId,
 };
 use crate::base::{Dice, MacAddr, Place, Writer};
 use crate::netfilter::Netfilter;
-
-/// The kernel settings that the data path reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sysctls {
-    /// `net.ipv4.ip_forward`.
-    pub ip_forward: bool,
-    /// `net.ipv4.ip_default_ttl`.
-    pub ip_default_ttl: u8,
-    /// `net.bridge.bridge-nf-call-iptables`: whether frames between bridge ports visit the hooks.
-    pub bridge_nf_call_iptables: bool,
-}
-
-impl Default for Sysctls {
-    fn default() -> Self {
-        Self { ip_forward: false, ip_default_ttl: 64, bridge_nf_call_iptables: true }
-    }
-}
 
 /// A network namespace (`struct net`).
 #[derive(Clone, Debug)]
@@ -39,6 +23,11 @@ pub struct NetNs {
     pub local: RouteTable,
     /// Routing table `main`.
     pub main: RouteTable,
+    /// What is known of paths besides.
+    pub exceptions: Exceptions,
+    pub(super) tables: Tables,
+    /// Which table is read when.
+    pub rules: Rules,
     /// Neighbours.
     pub neighbours: NeighbourTable,
     /// Pieces of packets that wait for the others.
@@ -65,8 +54,11 @@ impl NetNs {
         let mut ns = Self {
             place: Arc::new(place),
             interfaces: Arc::default(),
-            local: RouteTable::new("local"),
-            main: RouteTable::new("main"),
+            local: RouteTable::new(TableId::LOCAL),
+            main: RouteTable::new(TableId::MAIN),
+            exceptions: Exceptions::default(),
+            tables: Tables::new(),
+            rules: Rules::default(),
             neighbours: NeighbourTable::default(),
             defrag: Defrag::default(),
             sockets: Sockets::default(),
@@ -101,13 +93,13 @@ impl NetNs {
             mac,
             mtu,
             up: true,
+            peer_up: true,
             kind,
             addresses: Vec::new(),
             master: None,
             hairpin: false,
             noarp: false,
             bpf: None,
-            proxy_arp: false,
             writer,
         });
         dev
@@ -178,12 +170,37 @@ impl NetNs {
         self.has_netfilter && self.sysctls.bridge_nf_call_iptables
     }
 
-    /// Whether the device has a link: a bridge has one while one of its ports is up.
+    /// Whether the device has a link: a bridge has one while one of its ports has.
     #[must_use]
     pub fn has_carrier(&self, index: u32) -> bool {
+        let has_link = |interface: &Interface| interface.up && interface.peer_up;
         let interface = self.interface(index);
         let is_bridge = matches!(interface.kind, InterfaceKind::Bridge { .. });
-        interface.up && (!is_bridge || self.ports(index).any(|port| port.up))
+        has_link(interface) && (!is_bridge || self.ports(index).any(has_link))
+    }
+
+    /// Takes out the routes of every table that are not to be kept.
+    pub(super) fn retain_routes(&mut self, keep: impl Fn(&Route) -> bool) {
+        for table in self.tables.values_mut().chain([&mut self.main, &mut self.local]) {
+            table.retain(&keep);
+        }
+    }
+
+    /// Adds the routes again that follow from the addresses of a device.
+    pub(super) fn restore_routes(&mut self, index: u32) {
+        let addresses = std::mem::take(&mut self.interface_mut(index).addresses);
+        self.local.retain(|route| route.dev.as_ref().is_none_or(|dev| dev.index != index));
+        for IfAddress { net, writer } in addresses {
+            self.add_address(index, net, writer);
+        }
+    }
+
+    /// Forgets who is behind a bridge port.
+    pub(super) fn forget_port(&mut self, port: u32) {
+        let master = self.interface(port).master.clone();
+        if let Some(fdb) = master.and_then(|bridge| self.fdb_mut(bridge.index)) {
+            fdb.forget(port);
+        }
     }
 
     /// Gives a device an address; the kernel adds the routes that follow from it.
@@ -196,27 +213,22 @@ impl NetNs {
         let dev = interface.dev.clone();
         let addr = net.addr();
         let base = Route {
-            kind: RouteKind::Local,
-            dst: IpNet::from(addr),
-            gateway: None,
-            dev,
             protocol: Protocol::Kernel,
-            scope: Scope::Host,
             src: Some(addr),
-            onlink: false,
-            writer: Writer::Kernel,
+            ..Route::unicast(IpNet::from(addr), &dev, Writer::Kernel)
         };
-        self.local.add(base.clone());
+        let local = Route { kind: RouteKind::Local, scope: Scope::Host, ..base.clone() };
+        self.local.add(local.clone());
         if net.prefix_len() == net.max_prefix_len() {
             return;
         }
-        let broadcast = Route { kind: RouteKind::Broadcast, scope: Scope::Link, ..base.clone() };
         if is_loopback {
-            self.local.add(Route { dst: net.trunc(), ..base });
+            self.local.add(Route { dst: net.trunc(), ..local });
         } else {
-            self.main.add(Route { kind: RouteKind::Unicast, dst: net.trunc(), scope: Scope::Link, ..base });
+            self.main.add(Route { dst: net.trunc(), scope: Scope::Link, ..base.clone() });
         }
-        self.local.add(Route { dst: IpNet::from(net.broadcast()), ..broadcast });
+        let dst = IpNet::from(net.broadcast());
+        self.local.add(Route { kind: RouteKind::Broadcast, dst, scope: Scope::Link, ..base });
     }
 
     /// Makes `port` a port of `bridge`; the bridge notes the port's own address.
@@ -245,7 +257,7 @@ impl NetNs {
     /// Whether `ip` is an address of this namespace.
     #[must_use]
     pub fn is_local(&self, ip: IpAddr) -> bool {
-        self.local.lookup(ip).route().is_some_and(|route| route.kind == RouteKind::Local)
+        self.local.lookup(ip, 0).route().is_some_and(|route| route.kind == RouteKind::Local)
     }
 
     /// The source address for packets that leave by `index` towards `to`.

@@ -93,6 +93,11 @@ impl Sockets {
         self.connected.push(((protocol, local, remote), owner, program));
     }
 
+    /// Closes a connected socket.
+    pub fn disconnect(&mut self, protocol: TransportProtocol, local: (IpAddr, u16), remote: (IpAddr, u16)) {
+        self.connected.retain(|(tuple, ..)| *tuple != (protocol, local, remote));
+    }
+
     /// Who wants a packet for `local` from `remote`. Models __inet_lookup: connected first, then listeners.
     #[must_use]
     pub fn lookup(&self, protocol: TransportProtocol, local: (IpAddr, u16), remote: (IpAddr, u16)) -> SocketLookup {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::NetNs;
-use crate::base::{MacAddr, Place};
+use crate::base::{Instant, MacAddr, Place};
 
 /// Index of a namespace in its topology.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,6 +69,8 @@ pub struct Topology {
     segments: Vec<Segment>,
     by_place: BTreeMap<Arc<Place>, NsId>,
     unfinished: BTreeMap<NsId, Unfinished>,
+    /// When somebody reads the tables.
+    pub now: Instant,
 }
 
 impl Topology {

@@ -160,8 +160,8 @@ fn unique_port(mut tuple: Tuple, range: NatRange, end: End, dice: &mut Dice, is_
         _ => return tuple,
     };
     let size = u32::from(last.saturating_sub(first)) + 1;
-    let mut offset = if end == End::Source || range.random_fully { dice.below(size) } else { 0 };
-    for _ in 0..size.min(MAX_ATTEMPTS) {
+    let start = if end == End::Source || range.random_fully { dice.below(size) } else { 0 };
+    for offset in start..start + size.min(MAX_ATTEMPTS) {
         let port = first + u16::try_from(offset % size).unwrap_or_default();
         if end == End::Source || is_echo {
             tuple.src.1 = port;
@@ -171,7 +171,6 @@ fn unique_port(mut tuple: Tuple, range: NatRange, end: End, dice: &mut Dice, is_
         if is_free(tuple) {
             break;
         }
-        offset += 1;
     }
     tuple
 }
@@ -210,11 +209,22 @@ pub(super) fn translate(packet: &mut Packet, conntrack: &Conntrack, ct: CtState,
     if info == CtInfo::Related && matches!(packet.transport(), Some(Transport::Icmp(Icmp::Error(_)))) {
         // What is quoted went the other way: its other end is the one that this hook changes.
         let (quoted_ip, quoted_port) = if end == End::Source { other_way.dst } else { other_way.src };
+        let port_quoted = |packet: &Packet| {
+            let tuple = packet.quoted().and_then(|quoted| Tuple::of(&quoted));
+            tuple.map_or(0, |it| port_of(it, end.other(), if end == End::Source { it.dst.1 } else { it.src.1 }))
+        };
+        let from_port = port_quoted(packet);
         if let IpAddr::V4(quoted_ip) = quoted_ip {
             packet.translate_quoted(end.other(), quoted_ip, port_of(other_way, end.other(), quoted_port));
         }
         packet.translate_address(end, to_v4);
-        return (from_ip != to_ip).then_some(Translated { end, from: (from_ip, 0), to: (to_ip, 0) });
+        // Of a machine that masquerades its own packets the port alone may differ.
+        let (from, to) = if from_ip == to_ip {
+            ((from_ip, from_port), (to_ip, port_quoted(packet)))
+        } else {
+            ((from_ip, 0), (to_ip, 0))
+        };
+        return (from != to).then_some(Translated { end, from, to });
     }
     let before = Tuple::of(packet)?;
     let (_, from_port) = if end == End::Source { before.src } else { before.dst };

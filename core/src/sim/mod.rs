@@ -4,7 +4,10 @@
 //! them, lets the applications of [`crate::app`] answer, and returns the [`Trace`]. Time, seed and topology come in; the
 //! same come in twice, the same trace comes out twice.
 
+mod connection;
 mod exchange;
+#[cfg(test)]
+mod hand_built;
 mod queue;
 mod socket;
 
@@ -13,23 +16,19 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::app::{self, Progress, Role, Segment, TcpEndpoint, TcpPlan};
+use crate::app;
 use crate::base::{Dice, Instant, Place};
 use crate::datapath::{self, Ctx, Effect, Next, Routed, Sender};
-use crate::net::{Listener, NsId, Skb, SocketLookup, SocketOwner, Topology, TransportProtocol};
+use crate::net::{At, FlowKey, Listener, NsId, Skb, SocketLookup, SocketOwner, Topology, TransportProtocol};
 use crate::trace::{Decision, Disposition, DropReason, MtuCheck, Recorder, RejectReason, Stage, Step, Trace};
 use crate::wire::{self, Icmp, IpSpec, Packet, Transport};
 
+use connection::{Connection, ConnectionKey, Patience};
 pub use exchange::{Exchange, Talk};
 use queue::{Event, Queue};
 
-/// Time between two segments of a burst: longer than any way through the fabric, so that one packet's journey ends
-/// before the next begins, and can be read from end to end.
-const SEGMENT_SPACING: Duration = Duration::from_micros(500);
 /// Time that an application takes to answer.
 const ANSWER_DELAY: Duration = Duration::from_micros(20);
-/// First port that a client may get: `net.ipv4.ip_local_port_range`.
-const EPHEMERAL_PORTS: (u32, u32) = (32768, 60999);
 
 /// Runs one exchange to its end.
 #[must_use]
@@ -39,7 +38,18 @@ pub fn run(topo: Topology, exchange: &Exchange) -> Trace {
 
 /// Runs one exchange, and returns the machines as it leaves them besides.
 #[must_use]
-pub fn run_to_end(mut topo: Topology, exchange: &Exchange) -> (Trace, Topology) {
+pub fn run_to_end(topo: Topology, exchange: &Exchange) -> (Trace, Topology) {
+    run_losing(topo, exchange, &mut |_, _| false)
+}
+
+/// Runs one exchange on wires that lose every frame for which `loses` says so: it is asked where the frame would arrive.
+#[must_use]
+pub fn run_losing(
+    topo: Topology,
+    exchange: &Exchange,
+    loses: &mut dyn FnMut(At, &Packet) -> bool,
+) -> (Trace, Topology) {
+    let mut topo = topo;
     let mut recorder = Recorder::default();
     let exchange = match socket::connected(&mut topo, exchange, &mut recorder) {
         Ok(exchange) => exchange,
@@ -53,29 +63,26 @@ pub fn run_to_end(mut topo: Topology, exchange: &Exchange) -> (Trace, Topology) 
         now: Instant::START,
         recorder,
         connections: BTreeMap::new(),
+        patience: Patience::default(),
         outcome: Outcome::default(),
+        loses,
     };
     sim.start();
+    let mut n_steps = 0;
     while let Some((time, event)) = sim.queue.pop() {
-        if sim.recorder.n_steps() >= datapath::STEP_BUDGET {
+        if matches!(sim.outcome.dropped, Some((DropReason::FabricLoop, _))) {
             break;
         }
         sim.now = time;
         sim.handle(event);
+        // Timers that nobody needs any more make no time pass.
+        if sim.recorder.n_steps() > n_steps {
+            n_steps = sim.recorder.n_steps();
+            sim.topo.now = time;
+        }
     }
     let disposition = sim.disposition();
     (sim.recorder.finish(disposition), sim.topo)
-}
-
-/// An end of a connection: where it is, its own address and the other's.
-type ConnectionKey = (NsId, (IpAddr, u16), (IpAddr, u16));
-
-struct Connection {
-    tcp: TcpEndpoint,
-    program: Arc<str>,
-    ip_id: u16,
-    /// When the next segment may leave.
-    free_from: Instant,
 }
 
 #[derive(Default)]
@@ -94,7 +101,9 @@ struct Simulator<'a> {
     now: Instant,
     recorder: Recorder,
     connections: BTreeMap<ConnectionKey, Connection>,
+    patience: Patience,
     outcome: Outcome,
+    loses: &'a mut dyn FnMut(At, &Packet) -> bool,
 }
 
 impl Simulator<'_> {
@@ -107,7 +116,15 @@ impl Simulator<'_> {
                     datapath::dispatch(topo, next, ctx);
                 });
             }
+            Event::DelayOver { ns, dev, ip } => {
+                self.with_ctx(|topo, ctx| {
+                    let next = datapath::delay_over(topo, ns, &dev, ip, ctx);
+                    datapath::dispatch(topo, next, ctx);
+                });
+            }
             Event::SendSegment { key, segment } => self.send_segment(key, segment),
+            Event::Expire { key } => self.expire(key),
+            Event::GiveUp { key } => self.give_up(key),
             Event::SendDatagram { ns, packet, flow, name, program } => {
                 let journey = self.recorder.journey(flow, name);
                 self.dispatch(Next::LocalOut(ns, Skb::new(packet, journey), Sender::Program(program)));
@@ -129,10 +146,16 @@ impl Simulator<'_> {
 
     fn carry_out(&mut self, effect: Effect) {
         match effect {
+            Effect::Arrive { at, skb, .. } if (self.loses)(at, &skb.packet) => {
+                self.outcome.dropped = Some((DropReason::FabricFiltered, (*self.topo.ns(at.ns).place).clone()));
+            }
             Effect::Arrive { at, skb, after } => self.queue.push(self.now + after, Event::Arrive { at, skb }),
             Effect::AskAgain { ns, dev, ip, n_asked } => {
                 let time = self.now + datapath::RETRANS_TIME;
                 self.queue.push(time, Event::AskAgain { ns, dev, ip, n_asked });
+            }
+            Effect::DelayBegins { ns, dev, ip } => {
+                self.queue.push(self.now + datapath::DELAY_PROBE_TIME, Event::DelayOver { ns, dev, ip });
             }
             Effect::Dropped { ns, reason } => {
                 self.outcome.dropped = Some((reason, (*self.topo.ns(ns).place).clone()));
@@ -146,7 +169,8 @@ impl Simulator<'_> {
         let exchange = self.exchange;
         let ns = exchange.client;
         let Some((IpAddr::V4(src), mtu)) = datapath::route_output(self.topo.ns(ns), exchange.dst) else {
-            return self.refuse(ns, RejectReason::IcmpNetUnreach, None);
+            let reason = datapath::refusal(self.topo.ns(ns), exchange.dst);
+            return self.refuse(ns, reason, None);
         };
         let IpAddr::V4(dst) = exchange.dst else { return };
         self.listen_outside();
@@ -170,22 +194,8 @@ impl Simulator<'_> {
             Talk::Tcp { port, request, reply_len, .. } => {
                 let sport = self.ephemeral_port();
                 self.connect(TransportProtocol::Tcp, (src, sport), (dst, *port));
-                let tcp = TcpEndpoint::new(TcpPlan {
-                    role: Role::Client,
-                    sport,
-                    dport: *port,
-                    iss: self.dice.word(),
-                    ts_offset: self.dice.word(),
-                    mtu,
-                    message: request.clone(),
-                    awaits: *reply_len,
-                });
-                let syn = tcp.open(self.now);
                 let key = (ns, (IpAddr::V4(src), sport), (exchange.dst, *port));
-                let ip_id = self.dice.word() as u16;
-                self.connections
-                    .insert(key, Connection { tcp, program: exchange.program.clone(), ip_id, free_from: self.now });
-                self.queue.push(self.now, Event::SendSegment { key, segment: syn });
+                self.open(key, mtu, request.clone(), *reply_len);
             }
         }
     }
@@ -217,8 +227,9 @@ impl Simulator<'_> {
     }
 
     fn ephemeral_port(&mut self) -> u16 {
-        let (first, last) = EPHEMERAL_PORTS;
-        u16::try_from(first + self.dice.below(last - first + 1)).unwrap_or(u16::MAX)
+        let (first, last) = self.topo.ns(self.exchange.client).sysctls.ip_local_port_range;
+        let n_ports = u32::from(last - first) + 1;
+        u16::try_from(u32::from(first) + self.dice.below(n_ports)).unwrap_or(u16::MAX)
     }
 
     /// The client's own kernel says no: no frame appears anywhere.
@@ -241,18 +252,19 @@ impl Simulator<'_> {
 
     /// The device that the client's packets leave by.
     fn way_out(&self, ns: NsId) -> Arc<str> {
-        match datapath::route_lookup(self.topo.ns(ns), self.exchange.dst).result {
+        match datapath::route_lookup(self.topo.ns(ns), &FlowKey::output(self.exchange.dst, None, 0)).result {
             Routed::Out(out) => out.dev.name,
-            Routed::Local | Routed::Blackhole | Routed::None => "lo".into(),
+            Routed::Local | Routed::Broadcast | Routed::Nowhere(_) => "lo".into(),
         }
     }
 
     /// Models ip_dont_fragment with IP_PMTUDISC_WANT: DF is set on whatever fits the way.
     fn ip_spec(&mut self, ns: NsId, src: Ipv4Addr, dst: Ipv4Addr, mtu: usize, len: usize) -> IpSpec {
         let ns_ref = self.topo.ns_mut(ns);
+        let locked = ns_ref.exceptions.get(IpAddr::V4(dst)).is_some_and(|exception| exception.locked);
         let ttl = ns_ref.sysctls.ip_default_ttl;
         let id = ns_ref.dice.word() as u16;
-        IpSpec { src, dst, ttl: self.client_ttl(ns).unwrap_or(ttl), df: len <= mtu, id, tos: 0 }
+        IpSpec { src, dst, ttl: self.client_ttl(ns).unwrap_or(ttl), df: len <= mtu && !locked, id, tos: 0 }
     }
 
     /// `--ttl` holds for every packet of the client.
@@ -278,22 +290,6 @@ impl Simulator<'_> {
         self.queue.push(self.now + after, Event::SendDatagram { ns, packet, flow, name, program });
     }
 
-    fn send_segment(&mut self, key: ConnectionKey, segment: Segment) {
-        let (ns, (src, _), (dst, _)) = key;
-        let (IpAddr::V4(src), IpAddr::V4(dst)) = (src, dst) else { return };
-        let default_ttl = self.topo.ns(ns).sysctls.ip_default_ttl;
-        let ttl = self.client_ttl(ns).unwrap_or(default_ttl);
-        let Some(connection) = self.connections.get_mut(&key) else { return };
-        // A SYN/ACK is sent before there is a socket to count (ip_build_and_send_pkt): identification 0.
-        let id = if segment.spec.flags.syn && segment.spec.flags.ack { 0 } else { connection.ip_id };
-        connection.ip_id = connection.ip_id.wrapping_add(1);
-        let sender = if segment.by_program { Sender::Program(connection.program.clone()) } else { Sender::Kernel };
-        let ip = IpSpec { src, dst, ttl, df: true, id, tos: 0 };
-        let packet = wire::tcp(ip, segment.spec, &segment.payload);
-        let journey = self.recorder.journey(self.exchange.talk.flow(), segment.name);
-        self.dispatch(Next::LocalOut(ns, Skb::new(packet, journey), sender));
-    }
-
     fn deliver(&mut self, ns: NsId, socket: SocketLookup, skb: &Skb) {
         let (Some(ip), Some(transport)) = (skb.packet.ip_header(), skb.packet.transport()) else { return };
         match (transport, socket) {
@@ -307,61 +303,17 @@ impl Simulator<'_> {
                 let packet = wire::udp(spec, udp.dport, udp.sport, &app::datagram(reply_size));
                 self.send_datagram(ANSWER_DELAY, ns, packet, "udp", "reply", program);
             }
-            (Transport::Icmp(Icmp::Error(error)), SocketLookup::Connected(SocketOwner::Client, _)) => {
+            (Transport::Icmp(Icmp::Error(error)), SocketLookup::Connected(owner, _)) => {
+                if !self.receive_error(ns, error, skb) || owner == SocketOwner::Server {
+                    return;
+                }
                 let at = self.owner_of(ip.src).unwrap_or_else(|| (*self.topo.ns(ns).place).clone());
                 self.outcome.rejected = Some((error.into(), at));
             }
             (Transport::Tcp(tcp), socket) => {
-                let key = (ns, (ip.dst, tcp.dport), (ip.src, tcp.sport));
-                if let SocketLookup::Listening(program) = socket {
-                    self.accept(key, program);
-                }
-                let Some(connection) = self.connections.get_mut(&key) else { return };
-                let segments = connection.tcp.receive(tcp, self.now);
-                let progress = connection.tcp.progress();
-                let is_client = connection.tcp.role() == Role::Client;
-                match progress {
-                    Progress::Reset if is_client => {
-                        let at = self.owner_of(ip.src).unwrap_or_else(|| (*self.topo.ns(ns).place).clone());
-                        self.outcome.rejected = Some((RejectReason::NoSocket, at));
-                    }
-                    Progress::Closed if is_client => self.complete(ip.src),
-                    Progress::Open | Progress::Closed | Progress::Reset => {}
-                }
-                self.send_spaced(key, segments);
+                self.receive_segment((ns, (ip.dst, tcp.dport), (ip.src, tcp.sport)), tcp, socket);
             }
             _ => {}
-        }
-    }
-
-    /// A connection that a client opens to a listener.
-    fn accept(&mut self, key: ConnectionKey, program: Arc<str>) {
-        let (ns, local, remote) = key;
-        let Talk::Tcp { request, reply, .. } = &self.exchange.talk else { return };
-        let Some((_, mtu)) = datapath::route_output(self.topo.ns(ns), remote.0) else { return };
-        let ns_ref = self.topo.ns_mut(ns);
-        let tcp = TcpEndpoint::new(TcpPlan {
-            role: Role::Server,
-            sport: local.1,
-            dport: remote.1,
-            iss: ns_ref.dice.word(),
-            ts_offset: ns_ref.dice.word(),
-            mtu,
-            message: reply.clone(),
-            awaits: request.len(),
-        });
-        let ip_id = ns_ref.dice.word() as u16;
-        ns_ref.sockets.connect(TransportProtocol::Tcp, local, remote, SocketOwner::Server, program.clone());
-        self.connections.insert(key, Connection { tcp, program, ip_id, free_from: self.now });
-    }
-
-    /// Sends the first segment at once and each further one a little later, never before one that is on its way already.
-    fn send_spaced(&mut self, key: ConnectionKey, segments: Vec<Segment>) {
-        let Some(connection) = self.connections.get_mut(&key) else { return };
-        for segment in segments {
-            let time = connection.free_from.max(self.now);
-            connection.free_from = time + SEGMENT_SPACING;
-            self.queue.push(time, Event::SendSegment { key, segment });
         }
     }
 
@@ -396,3 +348,6 @@ impl Simulator<'_> {
         Disposition::Dropped { reason, at }
     }
 }
+
+#[cfg(test)]
+mod tests;

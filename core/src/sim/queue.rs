@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::ConnectionKey;
+use super::connection::ConnectionKey;
 use crate::app::Segment;
 use crate::base::Instant;
 use crate::net::{At, DevRef, NsId, Skb};
@@ -16,10 +16,23 @@ pub(super) enum Event {
     Arrive { at: At, skb: Skb },
     /// A neighbour has had its time to answer.
     AskAgain { ns: NsId, dev: DevRef, ip: IpAddr, n_asked: u32 },
+    /// A neighbour that was used has had its time to be confirmed.
+    DelayOver { ns: NsId, dev: DevRef, ip: IpAddr },
     /// An end of a connection sends a segment.
     SendSegment { key: ConnectionKey, segment: Segment },
+    /// An end of a connection looks at its timers.
+    Expire { key: ConnectionKey },
+    /// The client of a connection may have waited long enough.
+    GiveUp { key: ConnectionKey },
     /// A program sends a packet.
     SendDatagram { ns: NsId, packet: Packet, flow: &'static str, name: &'static str, program: Arc<str> },
+}
+
+impl Event {
+    /// Whether a kernel would do this long after everybody has gone home: it alone does not keep a run going.
+    fn is_housekeeping(&self) -> bool {
+        matches!(self, Self::DelayOver { .. })
+    }
 }
 
 /// Events by time, and at one time in the order in which they were planned.
@@ -27,15 +40,23 @@ pub(super) enum Event {
 pub(super) struct Queue {
     events: BTreeMap<(Instant, u64), Event>,
     n_pushed: u64,
+    /// How many of the events keep the run going.
+    n_awaited: usize,
 }
 
 impl Queue {
     pub(super) fn push(&mut self, time: Instant, event: Event) {
         self.n_pushed += 1;
+        self.n_awaited += usize::from(!event.is_housekeeping());
         self.events.insert((time, self.n_pushed), event);
     }
 
     pub(super) fn pop(&mut self) -> Option<(Instant, Event)> {
-        self.events.pop_first().map(|((time, _), event)| (time, event))
+        if self.n_awaited == 0 {
+            return None;
+        }
+        let ((time, _), event) = self.events.pop_first()?;
+        self.n_awaited -= usize::from(!event.is_housekeeping());
+        Some((time, event))
     }
 }

@@ -275,6 +275,11 @@ pub enum Decision {
         /// Bytes of payload in this packet.
         payload_len: usize,
     },
+    /// The kernel sends once more what did not get through.
+    Retransmit {
+        /// Bytes of payload in this packet.
+        payload_len: usize,
+    },
     /// A route was found.
     Route {
         /// The address looked up.

@@ -8,7 +8,7 @@ mod way;
 use super::{Decision, Hop, NextHop, Stage, Step, Trace};
 use crate::base::Place;
 use crate::wire::{Packet, Transport};
-use ends::{delivers, drops, kernel_sends, refuses, sends};
+use ends::{delivers, drops, kernel_sends, learns, refuses, sends, sends_again};
 use way::{bridges, decapsulates, encapsulates, fits, transmits, via};
 
 /// A step in words.
@@ -40,6 +40,7 @@ fn words(trace: &Trace, hop: &Hop, step: &Step, at: &str, dev: &str) -> Words {
     match &step.decision {
         Decision::Send { by, payload_len } => sends(trace, hop, by, *payload_len),
         Decision::KernelSend { .. } => kernel_sends(trace, hop, at),
+        Decision::Retransmit { payload_len } => sends_again(trace, hop, *payload_len),
         Decision::Route { dst, next_hop, chosen_src } => match next_hop {
             NextHop::Local if step.stage == Stage::Route && chosen_src.is_some() => (
                 format!("{dst} is this place's own address."),
@@ -150,6 +151,7 @@ fn words(trace: &Trace, hop: &Hop, step: &Step, at: &str, dev: &str) -> Words {
             format!("The quote is of the outer packet, whose sender is {at}: so the error ends here."),
             "Whoever sent the packet inside hears nothing of it. This is how path MTU discovery fails in tunnels.".into(),
         ),
+        Decision::Deliver { .. } if !step.wrote.is_empty() => learns(step, at),
         Decision::Deliver { to } => delivers(trace, hop, to, at),
         Decision::Refuse(reason) if matches!(step.stage, Stage::Bpf(_)) => bpf::refuses(*reason),
         Decision::Refuse(reason) => refuses(*reason, step),

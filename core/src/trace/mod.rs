@@ -106,27 +106,34 @@ pub struct Step {
 }
 
 impl Step {
-    /// The last part of the step's id. What happens to an envelope has names of its own, so that the steps of the packet
-    /// inside are called the same with a tunnel and without.
-    #[must_use]
-    pub fn slug(&self) -> String {
-        match (self.stage, &self.decision) {
-            (Stage::Route | Stage::Netfilter(..) | Stage::Output | Stage::Bpf(_), _) if self.outer => {
-                format!("outer-{}", self.stage.slug())
-            }
-            (Stage::Neigh, decision) => {
-                let outer = if self.outer { "outer-" } else { "" };
-                let resumed = if matches!(decision, Decision::NeighbourResume { .. }) { "-resume" } else { "" };
-                format!("{outer}{}{resumed}", self.stage.slug())
-            }
-            _ => self.stage.slug().to_owned(),
-        }
+    /// The last part of the step's id.
+    fn slug(&self) -> Slug {
+        let has_outer =
+            matches!(self.stage, Stage::Route | Stage::Netfilter(..) | Stage::Output | Stage::Neigh | Stage::Bpf(_));
+        let resumed = self.stage == Stage::Neigh && matches!(self.decision, Decision::NeighbourResume { .. });
+        Slug { stage: self.stage, outer: self.outer && has_outer, resumed }
     }
 
     /// The packet as this step leaves it, or as it was when it ended here.
     #[must_use]
     pub fn packet(&self) -> Option<&Packet> {
         self.after.as_ref().or(self.before.as_ref())
+    }
+}
+
+/// The last part of a step's id. What happens to an envelope has names of its own, so that the steps of the packet
+/// inside are called the same with a tunnel and without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Slug {
+    stage: Stage,
+    outer: bool,
+    resumed: bool,
+}
+
+impl Slug {
+    /// As it is written, in three pieces.
+    fn pieces(self) -> [&'static str; 3] {
+        [if self.outer { "outer-" } else { "" }, self.stage.slug(), if self.resumed { "-resume" } else { "" }]
     }
 }
 

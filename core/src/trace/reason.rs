@@ -44,6 +44,8 @@ pub enum RejectReason {
     IcmpPortUnreach,
     /// ICMP time exceeded: the TTL ran out.
     IcmpExcTtl,
+    /// EINVAL from the client's own kernel: its route is a blackhole.
+    Inval,
     /// ICMP protocol unreachable.
     IcmpProtUnreach,
     /// ICMP net prohibited.
@@ -59,6 +61,10 @@ pub enum RejectReason {
 pub enum DropReason {
     /// No route for a packet that was to be forwarded.
     IpInnoroutes,
+    /// For another machine, and this one forwards nothing.
+    IpInaddrerrors,
+    /// The kernel names no reason: a blackhole, or a route that says no.
+    NotSpecified,
     /// The TTL ran out, or another header field is wrong.
     IpInhdr,
     /// The packet does not fit and cannot be cut.
@@ -75,10 +81,14 @@ pub enum DropReason {
     VxlanNoRemote,
     /// The device is down.
     DevReady,
+    /// The device has no link: its queue drops everything.
+    QdiscDrop,
     /// No route for a packet that this machine sends.
     IpOutnoroutes,
     /// A NIC or a switch of the fabric takes no frame of that size.
     FabricMtu,
+    /// A loop: the packet went on and on, and the run was ended.
+    FabricLoop,
     /// A filter of the fabric.
     FabricFiltered,
     /// A rule of netfilter.
@@ -107,8 +117,6 @@ pub enum DropReason {
     BpfIsClusterIp,
     /// eBPF: no route (`DROP_NO_FIB`).
     BpfNoFib,
-    /// For a reason that the kernel has no name for, a blackhole route among them.
-    NotSpecified,
     /// A tunnel in external mode was handed a packet that does not say where it goes.
     TunnelTxinfo,
 }
@@ -154,6 +162,7 @@ impl RejectReason {
             Self::IcmpHostUnreach => "ICMP_HOST_UNREACH",
             Self::IcmpPortUnreach => "ICMP_PORT_UNREACH",
             Self::IcmpExcTtl => "ICMP_EXC_TTL",
+            Self::Inval => "EINVAL",
             Self::IcmpProtUnreach => "ICMP_PROT_UNREACH",
             Self::IcmpNetAno => "ICMP_NET_ANO",
             Self::IcmpHostAno => "ICMP_HOST_ANO",
@@ -184,6 +193,8 @@ impl DropReason {
     pub fn name(self) -> &'static str {
         match self {
             Self::IpInnoroutes => "IP_INNOROUTES",
+            Self::IpInaddrerrors => "IP_INADDRERRORS",
+            Self::NotSpecified => "NOT_SPECIFIED",
             Self::IpInhdr => "IP_INHDR",
             Self::PktTooBig => "PKT_TOO_BIG",
             Self::NeighFailed => "NEIGH_FAILED",
@@ -192,9 +203,11 @@ impl DropReason {
             Self::VxlanVniNotFound => "VXLAN_VNI_NOT_FOUND",
             Self::VxlanNoRemote => "VXLAN_NO_REMOTE",
             Self::DevReady => "DEV_READY",
+            Self::QdiscDrop => "QDISC_DROP",
             Self::IpOutnoroutes => "IP_OUTNOROUTES",
             Self::FabricMtu => "FABRIC_MTU",
             Self::FabricFiltered => "FABRIC_FILTERED",
+            Self::FabricLoop => "FABRIC_LOOP",
             Self::NetfilterDrop => "NETFILTER_DROP",
             Self::IpRpfilter => "IP_RPFILTER",
             Self::IpInvalidSource => "IP_INVALID_SOURCE",
@@ -208,7 +221,6 @@ impl DropReason {
             Self::BpfNotInSrcRange => "BPF_NOT_IN_SRC_RANGE",
             Self::BpfIsClusterIp => "BPF_IS_CLUSTER_IP",
             Self::BpfNoFib => "BPF_NO_FIB",
-            Self::NotSpecified => "NOT_SPECIFIED",
             Self::TunnelTxinfo => "TUNNEL_TXINFO",
         }
     }

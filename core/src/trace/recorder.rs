@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{
-    Choice, Consulted, Decision, Device, Disposition, Frame, Hop, Journey, JourneyId, MtuCheck, Stage, Step, Trace,
-    Written,
+    Choice, Consulted, Decision, Device, Disposition, Frame, Hop, Journey, JourneyId, MtuCheck, Slug, Stage, Step,
+    Trace, Written,
 };
 use crate::base::{Instant, Place};
 use crate::wire::{Link, LinkType, Packet};
@@ -86,15 +86,21 @@ impl Step {
     }
 }
 
+/// Steps that a stay commonly has.
+const STEPS_OF_A_HOP: usize = 8;
+
 /// Collects a run.
 #[derive(Debug, Default)]
 pub struct Recorder {
     journeys: Vec<Journey>,
     hops: Vec<Hop>,
     devices: Vec<Device>,
+    /// Place and name of each device: looking one up writes no string.
+    device_names: Vec<(Place, String)>,
     frames: Vec<Frame>,
     choice: Option<Choice>,
     n_steps: usize,
+    n_steps_of: Vec<usize>,
     n_named: BTreeMap<(&'static str, String), usize>,
 }
 
@@ -105,6 +111,7 @@ impl Recorder {
         *n += 1;
         let name = if *n == 1 { name.to_owned() } else { format!("{name}-{n}") };
         self.journeys.push(Journey { flow, name });
+        self.n_steps_of.push(0);
         JourneyId(self.journeys.len() - 1)
     }
 
@@ -120,13 +127,24 @@ impl Recorder {
         self.n_steps
     }
 
+    /// Number of steps of one packet so far.
+    #[must_use]
+    pub fn n_steps_of(&self, journey: JourneyId) -> usize {
+        self.n_steps_of[journey.0]
+    }
+
     /// Adds a step. Steps of one packet at one place that follow each other are one hop.
     pub fn step(&mut self, now: Instant, at: &Arc<Place>, journey: JourneyId, step: Step) {
         let step = Step { time: now, ..step };
         self.n_steps += 1;
+        self.n_steps_of[journey.0] += 1;
         match self.hops.last_mut() {
             Some(hop) if hop.journey == journey && hop.at == *at => hop.steps.push(step),
-            _ => self.hops.push(Hop { at: at.clone(), journey, steps: vec![step] }),
+            _ => {
+                let mut steps = Vec::with_capacity(STEPS_OF_A_HOP);
+                steps.push(step);
+                self.hops.push(Hop { at: at.clone(), journey, steps });
+            }
         }
     }
 
@@ -143,33 +161,53 @@ impl Recorder {
 
     /// Adds a frame to the capture of device `dev` at `at`.
     pub fn frame(&mut self, now: Instant, at: &Place, dev: &str, journey: JourneyId, packet: &Packet) {
-        let name = format!("{at}:{dev}");
-        let device = self.devices.iter().position(|device| device.name == name).unwrap_or_else(|| {
+        let known = self.device_names.iter().position(|(place, name)| name == dev && place == at);
+        let device = known.unwrap_or_else(|| {
             let link_type = match packet.link() {
                 Link::Ethernet => LinkType::Ethernet,
                 Link::Ip => LinkType::Raw,
             };
-            self.devices.push(Device { name, link_type });
+            self.device_names.push((at.clone(), dev.to_owned()));
+            self.devices.push(Device { name: format!("{at}:{dev}"), link_type });
             self.devices.len() - 1
         });
         self.frames.push(Frame { device, journey, time: now, packet: packet.clone() });
     }
 
-    /// The trace.
-    #[must_use]
-    pub fn finish(mut self, disposition: Disposition) -> Trace {
-        let mut n_called: BTreeMap<String, usize> = BTreeMap::new();
+    /// Gives every step its id. No packet shares its name with another, so steps are counted packet by packet.
+    fn name_steps(&mut self) {
+        let mut places: Vec<String> = Vec::new();
+        let mut n_called: Vec<Vec<((usize, Slug), usize)>> = vec![Vec::new(); self.journeys.len()];
         for hop in &mut self.hops {
             let journey = &self.journeys[hop.journey.0];
             // A dot separates the parts of an id, and Kubernetes names may hold dots.
             let place = hop.at.short().replace('.', "-");
+            let place_idx = places.iter().position(|other| *other == place).unwrap_or(places.len());
+            let called = &mut n_called[hop.journey.0];
             for step in &mut hop.steps {
-                let id = format!("{}.{}.{place}.{}", journey.flow, journey.name, step.slug());
-                let n = n_called.entry(id.clone()).or_insert(0);
-                *n += 1;
-                step.id = if *n == 1 { id } else { format!("{id}.{n}") };
+                let key = (place_idx, step.slug());
+                let idx = called.iter().position(|(other, _)| *other == key).unwrap_or_else(|| {
+                    called.push((key, 0));
+                    called.len() - 1
+                });
+                called[idx].1 += 1;
+                let [before, slug, behind] = key.1.pieces();
+                let parts = [journey.flow, ".", &journey.name, ".", &place, ".", before, slug, behind];
+                step.id = parts.concat();
+                if called[idx].1 > 1 {
+                    step.id += &format!(".{}", called[idx].1);
+                }
+            }
+            if place_idx == places.len() {
+                places.push(place);
             }
         }
+    }
+
+    /// The trace.
+    #[must_use]
+    pub fn finish(mut self, disposition: Disposition) -> Trace {
+        self.name_steps();
         let trace = Trace {
             disposition,
             choice: self.choice,

@@ -49,7 +49,7 @@ fn minimal(trace: &Trace, out: &mut String) -> std::fmt::Result {
         let at = hop.at.short();
         let packet = step.packet().map(one_line).unwrap_or_default();
         match &step.decision {
-            Decision::Send { .. } | Decision::KernelSend { .. } => {
+            Decision::Send { .. } | Decision::KernelSend { .. } | Decision::Retransmit { .. } => {
                 writeln!(out, "{}: {packet}", trace.journey(hop.journey).name)?;
             }
             Decision::ArpAnswer { ip, mac } => writeln!(out, "  {at} arp answers {ip} is-at {mac}")?,

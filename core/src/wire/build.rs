@@ -75,6 +75,16 @@ pub enum TcpOptions {
     },
     /// Of every other segment: timestamps. 12 bytes.
     Timestamps(u32, u32),
+    /// Of an acknowledgment of something that arrived besides, or twice: timestamps, then blocks of sequence numbers, the
+    /// newest first. 12 bytes, and 4 and 8 for each block.
+    Sack {
+        /// TSval and TSecr.
+        timestamps: (u32, u32),
+        /// The first block.
+        first: (u32, u32),
+        /// Two more: with timestamps there is no room for a fourth.
+        more: [Option<(u32, u32)>; 2],
+    },
 }
 
 /// The window scale that Linux offers with its default buffers.
@@ -94,6 +104,14 @@ impl TcpOptions {
                 Option::WindowScale(WINDOW_SCALE),
             ],
             Self::Timestamps(val, ecr) => vec![Option::Noop, Option::Noop, Option::Timestamp(val, ecr)],
+            Self::Sack { timestamps: (val, ecr), first, more: [second, third] } => vec![
+                Option::Noop,
+                Option::Noop,
+                Option::Timestamp(val, ecr),
+                Option::Noop,
+                Option::Noop,
+                Option::SelectiveAcknowledgement(first, [second, third, None]),
+            ],
         }
     }
 }
@@ -110,7 +128,7 @@ pub fn tcp(ip: IpSpec, spec: TcpSpec, payload: &[u8]) -> Packet {
     if spec.flags.ack {
         header.acknowledgment_number = spec.ack;
     }
-    header.set_options(&spec.options.elements()).expect("at most 20 bytes of options, and 40 fit");
+    header.set_options(&spec.options.elements()).expect("at most 40 bytes of options, which is what fits");
     header.checksum = header
         .calc_checksum_ipv4_raw(ip.src.octets(), ip.dst.octets(), payload)
         .expect("sizes are checked at the edge");

@@ -401,6 +401,12 @@ fn tcp_options(f: &mut Fields<'_>, header_len: usize) {
             (2, 4) => f.add("mss", at..at + 4, f.u16(at + 2)),
             (3, 3) => f.add("window scale", at..at + 3, f.u8(at + 2)),
             (4, 2) => f.add("sack", at..at + 2, "permitted"),
+            (5, _) => {
+                let blocks = (at + 2..at + len).step_by(8).filter(|block| block + 8 <= header_len);
+                let blocks: Vec<String> =
+                    blocks.map(|block| format!("{}:{}", f.u32(block), f.u32(block + 4))).collect();
+                f.add("sack", at..at + len, blocks.join(" "));
+            }
             (8, 10) => f.add("timestamps", at..at + 10, format!("{} {}", f.u32(at + 2), f.u32(at + 6))),
             _ => {}
         }

@@ -113,6 +113,8 @@ pub struct Tcp {
     pub timestamps: Option<(u32, u32)>,
     /// Window scale option.
     pub window_scale: Option<u8>,
+    /// Blocks of the SACK option: what arrived besides, or twice.
+    pub sack: [Option<(u32, u32)>; 4],
     /// Bytes of payload.
     pub payload_len: usize,
 }
@@ -256,12 +258,15 @@ impl Packet {
         Some(match ip.protocol {
             6 => {
                 let tcp = TcpSlice::from_slice(payload).ok()?;
-                let (mut mss, mut timestamps, mut window_scale) = (None, None, None);
+                let (mut mss, mut timestamps, mut window_scale, mut sack) = (None, None, None, [None; 4]);
                 for option in tcp.options_iterator().flatten() {
                     match option {
                         etherparse::TcpOptionElement::MaximumSegmentSize(value) => mss = Some(value),
                         etherparse::TcpOptionElement::Timestamp(val, ecr) => timestamps = Some((val, ecr)),
                         etherparse::TcpOptionElement::WindowScale(value) => window_scale = Some(value),
+                        etherparse::TcpOptionElement::SelectiveAcknowledgement(first, [second, third, fourth]) => {
+                            sack = [Some(first), second, third, fourth];
+                        }
                         _ => {}
                     }
                 }
@@ -279,6 +284,7 @@ impl Packet {
                     mss,
                     timestamps,
                     window_scale,
+                    sack,
                     payload_len: tcp.payload().len(),
                 })
             }

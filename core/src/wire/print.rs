@@ -119,6 +119,12 @@ fn words(error: IcmpError) -> &'static str {
     }
 }
 
+/// Blocks that arrived besides, or twice.
+fn sack(tcp: &Tcp) -> String {
+    let blocks: Vec<String> = tcp.sack.iter().flatten().map(|(start, end)| format!("{{{start}:{end}}}")).collect();
+    if blocks.is_empty() { String::new() } else { format!(",nop,nop,sack {} {}", blocks.len(), blocks.concat()) }
+}
+
 /// The options of a segment, in the order in which Linux writes them.
 fn tcp_options(tcp: &Tcp) -> String {
     let timestamps = tcp.timestamps.map(|(val, ecr)| format!("TS val {val} ecr {ecr}"));
@@ -126,7 +132,7 @@ fn tcp_options(tcp: &Tcp) -> String {
         (Some(mss), Some(timestamps), Some(scale)) => {
             format!(", options [mss {mss},sackOK,{timestamps},nop,wscale {scale}]")
         }
-        (None, Some(timestamps), _) => format!(", options [nop,nop,{timestamps}]"),
+        (None, Some(timestamps), _) => format!(", options [nop,nop,{timestamps}{}]", sack(tcp)),
         _ => String::new(),
     }
 }

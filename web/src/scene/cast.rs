@@ -102,7 +102,8 @@ impl Cast {
     #[must_use]
     pub fn new(scene: &Scene, run: &Run, trace: &Trace) -> Option<Self> {
         let machines: Vec<&NodeView> = scene.nodes.iter().chain(&scene.hosts).collect();
-        let visited: BTreeSet<String> = trace.hops.iter().map(|hop| hop.at.to_string()).collect();
+        let mut visited = BTreeSet::new();
+        visited.extend(trace.hops.iter().map(|hop| hop.at.to_string()));
         let sender = sender(run);
         let receiver = receiver(scene, run, &sender);
         let has = |machine: &NodeView, reference: &str| {

@@ -95,3 +95,38 @@ fn a_reset_ends_the_connection() {
     assert_eq!(client.receive(reset, NOW), []);
     assert_eq!(client.progress(), Progress::Reset);
 }
+
+/// When `end` acts by itself, in ms, if nothing ever arrives and a router says so or not.
+fn attempts(end: &mut TcpEndpoint, n: usize, blocked: bool) -> Vec<u128> {
+    let deadlines = (0..n).map_while(|_| {
+        let deadline = end.deadline()?;
+        assert_eq!(end.expire(deadline).len(), 1);
+        if blocked {
+            end.way_blocked();
+        }
+        Some(deadline.elapsed().as_millis())
+    });
+    deadlines.collect()
+}
+
+#[test]
+fn a_syn_is_tried_every_second_and_from_the_fifth_time_on_ever_more_seldom() {
+    let mut client = TcpEndpoint::new(plan(Role::Client, 1, 1, 1450));
+    let _ = client.open(NOW);
+    // Read off a kernel.
+    assert_eq!(attempts(&mut client, 7, false), [1000, 2000, 3000, 4000, 5000, 7000, 11_000]);
+}
+
+#[test]
+fn a_way_that_a_router_calls_blocked_is_tried_as_often_as_at_first() {
+    let open = || {
+        let mut client = TcpEndpoint::new(plan(Role::Client, 1, 1, 1450));
+        let mut server = TcpEndpoint::new(plan(Role::Server, 1, 1, 1450));
+        let syn_ack = server.receive(seen(&client.open(NOW)), NOW);
+        assert_eq!(client.receive(seen(&syn_ack[0]), NOW).len(), 2, "acknowledgment and request");
+        client
+    };
+    // The request leaves half a millisecond after the acknowledgment. Both lists were read off a kernel, jitter aside.
+    assert_eq!(attempts(&mut open(), 5, false), [200, 400, 800, 1600, 3200]);
+    assert_eq!(attempts(&mut open(), 5, true), [200, 400, 600, 800, 1000]);
+}

@@ -11,7 +11,9 @@ use super::conntrack::{new_row, tuple};
 use super::{Passed, Run, Verdict};
 use crate::datapath::route::{Routed, lookup};
 use crate::datapath::{Ctx, Next};
-use crate::net::{BpfTuple, CtDirection, CtRow, LbKey, LbRow, LbValue, Skb, SnatRow, TransportProtocol, identity};
+use crate::net::{
+    BpfTuple, CtDirection, CtRow, FlowKey, LbKey, LbRow, LbValue, Skb, SnatRow, TransportProtocol, identity,
+};
 use crate::trace::{Choice, Decision, DropReason, Stage, Step};
 use crate::wire::{self, ETHERTYPE_IPV4, End, IcmpError, IpSpec};
 
@@ -198,11 +200,10 @@ impl Run<'_, '_, '_> {
 
     /// Out by the routing table, without the stack. Models lib/fib.h fib_redirect_v4 with bpf_redirect_neigh.
     fn fib_redirect(mut self) -> Next {
-        let Some((_, dst)) = self.addresses() else { return Next::Done };
-        let decided = lookup(self.ns(), dst);
-        let main = decided.main;
-        if let Some(main) = main {
-            self.consulted.push(Arc::new(main));
+        let Some((src, dst)) = self.addresses() else { return Next::Done };
+        let decided = lookup(self.ns(), &FlowKey::input(dst, src, self.at.index, self.skb.mark));
+        for table in &decided.fib.tables {
+            self.consulted.push(Arc::new(table.clone()));
         }
         let Routed::Out(route) = decided.result else { return self.drop(DropReason::BpfNoFib) };
         let own = self.ns().interface(route.dev.index).mac;

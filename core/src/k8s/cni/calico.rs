@@ -12,7 +12,7 @@ use sha1::{Digest as _, Sha1};
 use super::vtep::{self, Vtep};
 use super::{ClusterNet, CniMode, DEFAULT, NodeNet, route, rules, veth_pair};
 use crate::base::{MacAddr, Place, Writer};
-use crate::net::{DevRef, InterfaceKind, Ipip, NetNs, NsId, Protocol, Route, RouteKind, Scope, Topology};
+use crate::net::{Conf, DevRef, InterfaceKind, Ipip, NetNs, NsId, Protocol, Route, RouteKind, Scope, Topology};
 
 /// Bytes that IP in IP adds: one IPv4 header.
 pub(super) const IPIP_OVERHEAD: usize = 20;
@@ -32,9 +32,8 @@ pub(super) fn program_node(ns: &mut NetNs, node: &NodeNet, cluster: &ClusterNet,
     let mtu = cluster.mode.pod_mtu(node.nic_mtu);
     let peers = || cluster.nodes.iter().filter(|peer| peer.place != node.place);
     // An address of the block that no pod has must not leave by the default route.
-    let lo = ns.interface(1).dev.clone();
     let protocol = if cluster.mode == CniMode::CalicoVxlan { FELIX } else { Protocol::Bird };
-    ns.main.add(Route { kind: RouteKind::Blackhole, protocol, ..route(node.pod_cidr, None, &lo) });
+    ns.main.add(Route { protocol, ..Route::nowhere(RouteKind::Blackhole, node.pod_cidr, Writer::Cni) });
     rules::calico_rules(&mut ns.netfilter, cluster.pod_cidr, cluster.mode == CniMode::CalicoVxlan);
     match cluster.mode {
         CniMode::CalicoVxlan => {
@@ -56,7 +55,7 @@ pub(super) fn program_node(ns: &mut NetNs, node: &NodeNet, cluster: &ClusterNet,
         _ => {
             for peer in peers() {
                 // BIRD resolves the next hop through what the kernel has: a node of another subnet is behind a gateway.
-                let gateway = ns.main.lookup(peer.address).route().and_then(|way| way.gateway);
+                let gateway = ns.main.lookup(peer.address, 0).route().and_then(|way| way.gateway);
                 let via = gateway.unwrap_or(peer.address);
                 ns.main.add(Route { protocol: Protocol::Bird, ..route(peer.pod_cidr, Some(via), nic) });
             }
@@ -70,9 +69,8 @@ pub(super) fn add_pod(topo: &mut Topology, node_ns: NsId, pod_ns: NsId, ip: IpAd
     let (host_end, eth0) =
         veth_pair(topo, node_ns, pod_ns, &host_end_name(namespace, name), mode.pod_mtu(node.nic_mtu));
     let on_node = topo.ns_mut(node_ns);
-    let interface = on_node.interface_mut(host_end.index);
-    interface.mac = HOST_END_MAC;
-    interface.proxy_arp = true;
+    on_node.interface_mut(host_end.index).mac = HOST_END_MAC;
+    on_node.sysctls.set_conf(&host_end.name, Conf::ProxyArp, 1);
     on_node.main.add(Route { scope: Scope::Link, ..route(IpNet::from(ip), None, &host_end) });
     let pod = topo.ns_mut(pod_ns);
     let gateway = IpAddr::from(GATEWAY);

@@ -15,7 +15,7 @@ use ipnet::{IpNet, Ipv4Net};
 use sha2::{Digest as _, Sha256};
 
 use crate::base::{Place, Writer};
-use crate::net::{At, DevRef, InterfaceKind, NetNs, NsId, Protocol, Route, RouteKind, Scope, Topology};
+use crate::net::{At, DevRef, InterfaceKind, NetNs, NsId, Route, Topology};
 
 pub use calico::host_end_name as cali_name;
 pub use cilium::{CiliumNet, lxc_name};
@@ -167,17 +167,7 @@ const DEFAULT: IpNet = IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::UNSPECIFIED, 0));
 
 /// A route as the plugins' netlink library writes it; what differs is overwritten.
 fn route(dst: IpNet, gateway: Option<IpAddr>, dev: &DevRef) -> Route {
-    Route {
-        kind: RouteKind::Unicast,
-        dst,
-        gateway,
-        dev: dev.clone(),
-        protocol: Protocol::Boot,
-        scope: Scope::Global,
-        src: None,
-        onlink: false,
-        writer: Writer::Cni,
-    }
+    Route { gateway, ..Route::unicast(dst, dev, Writer::Cni) }
 }
 
 /// The `n`th address of a network.

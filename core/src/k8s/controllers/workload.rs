@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::base::sorted_by_key;
 use crate::k8s::objects::{Node, ObjectMeta, Objects, Pod, Taint, Workload};
 
 use super::scheduler::takes;
@@ -65,7 +66,7 @@ pub fn create_pods(objects: &mut Objects) -> Vec<Unfilled> {
         }
     }
     objects.pods.extend(created);
-    objects.pods.sort_by_key(|pod| pod.meta.span);
+    objects.pods = sorted_by_key(std::mem::take(&mut objects.pods), |pod| pod.meta.span);
     unfilled
 }
 

@@ -65,7 +65,7 @@ fn unsure(nodes: &[Stated<'_, Node>]) -> BTreeSet<String> {
     let is_unsure = |stated: &&Stated<'_, Node>| {
         stated.object.pod_cidr.is_none() && stated.fields.mapping("spec").get("podCIDR").is_some()
     };
-    nodes.iter().filter(is_unsure).map(|stated| stated.object.meta.name.clone()).collect()
+    crate::base::set_of(nodes.iter().filter(is_unsure).map(|stated| stated.object.meta.name.clone()))
 }
 
 /// A pod that no node takes is a state that clusters are in; every other shortage is an error.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::base::Span;
+use crate::base::{Span, map_of};
 use crate::lab::nearest::nearest;
 use crate::lab::yaml::{Node, Resolved, Value};
 
@@ -183,7 +183,7 @@ impl<'n> Fields<'n> {
             }
             value.map(|value| (name.to_owned(), value.to_owned()))
         };
-        mapping.entries().filter_map(read).collect()
+        map_of(mapping.entries().filter_map(read))
     }
 
     /// Says that `node` under `key` is not what was expected.

@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use crate::base::order_of;
+
 use super::{Entry, Fault, Node, Value};
 
 /// Of several entries with one key the first stays, and the others are faults.
 pub(super) fn deduplicate<'a>(entries: Vec<Entry<'a>>, faults: &mut Vec<Fault>) -> Vec<Entry<'a>> {
-    let mut order: Vec<usize> = (0..entries.len()).collect();
-    order.sort_by(|a, b| entries[*a].key.cmp(&entries[*b].key).then(a.cmp(b)));
+    let order = order_of(entries.len(), &|a, b| entries[a].key.cmp(&entries[b].key));
     let mut doubles: BTreeSet<usize> = BTreeSet::new();
     for group in order.chunk_by(|a, b| entries[*a].key == entries[*b].key) {
         let first = entries[group[0]].key_span;

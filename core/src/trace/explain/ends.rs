@@ -1,7 +1,7 @@
 //! Words for where packets begin and end: applications, the kernel's own packets, sockets, refusals, drops.
 
 use super::Words;
-use crate::trace::{DropReason, Hop, RejectReason, Step, Trace};
+use crate::trace::{DropReason, Hop, RejectReason, Stage, Step, Trace};
 use crate::wire::{Packet, Transport};
 
 pub(super) fn sends(trace: &Trace, hop: &Hop, by: &str, payload_len: usize) -> Words {
@@ -73,6 +73,31 @@ pub(super) fn kernel_sends(trace: &Trace, hop: &Hop, at: &str) -> Words {
     (headline.into(), what.into(), format!("This packet was made by {at}'s kernel; no application wrote it."))
 }
 
+pub(super) fn sends_again(trace: &Trace, hop: &Hop, payload_len: usize) -> Words {
+    let name = trace.journey(hop.journey).name.as_str();
+    let what = match payload_len {
+        0 => "Nobody acknowledged it in time. The segment is the same, only its timestamp is new.".to_owned(),
+        len => format!(
+            "Its {len} bytes did not get through: no acknowledgment came in time, or later ones told of a hole, or a router of a narrower way."
+        ),
+    };
+    (
+        format!("The kernel sends it again: {name}."),
+        what,
+        "The application notices nothing but the time: after one second for a SYN, after about 200 ms for data, and each silence doubles the next wait.".into(),
+    )
+}
+
+pub(super) fn learns(step: &Step, at: &str) -> Words {
+    let quoted = step.packet().and_then(Packet::quoted).and_then(|quoted| quoted.ip_header());
+    let dst = quoted.map(|ip| ip.dst.to_string()).unwrap_or_default();
+    (
+        format!("{at} learns how wide the way to {dst} is."),
+        format!("A router could not send a packet on in one piece, and told what fits. The kernel keeps that for {dst} alone, as an exception beside its routing tables."),
+        "For ten minutes it sends nothing larger there: TCP cuts its segments anew at once, and ping -M do is refused by its own kernel.".into(),
+    )
+}
+
 pub(super) fn delivers(trace: &Trace, hop: &Hop, to: &str, at: &str) -> Words {
     let journey = trace.journey(hop.journey);
     if to == "kernel" {
@@ -109,6 +134,21 @@ pub(super) fn refuses(reason: RejectReason, step: &Step) -> Words {
             "No row of any table covers the destination, so the sender's own kernel refuses.".into(),
             "Nothing was sent.".into(),
         ),
+        RejectReason::IcmpHostUnreach => (
+            "The route says unreachable: EHOSTUNREACH.".into(),
+            "The row that covers the destination leads nowhere and says so.".into(),
+            "Nothing was sent.".into(),
+        ),
+        RejectReason::IcmpPktFiltered => (
+            "The route says prohibited: EACCES.".into(),
+            "The row or rule that covers the destination forbids it.".into(),
+            "Nothing was sent.".into(),
+        ),
+        RejectReason::Inval => (
+            "A blackhole: EINVAL.".into(),
+            "The row or rule that covers the destination is a blackhole. Packets that pass through vanish in it; who sends from here is told that the argument is wrong.".into(),
+            "Nothing was sent.".into(),
+        ),
         _ => ("Refused.".into(), "Nobody listens on that port.".into(), String::new()),
     }
 }
@@ -119,6 +159,22 @@ pub(super) fn drops(reason: DropReason, step: &Step, at: &str, dev: &str) -> Wor
         DropReason::IpInnoroutes | DropReason::IpOutnoroutes => (
             format!("{at} has no route for it."),
             "No row of the routing tables covers the destination.".to_owned(),
+        ),
+        DropReason::IpInaddrerrors => (
+            format!("{at} is no router: it forwards nothing."),
+            format!("The packet is for another machine, and forwarding is off for what comes in by {dev}. Who does not forward does not complain either."),
+        ),
+        DropReason::NotSpecified if step.stage == Stage::Bridge => (
+            format!("{dev} is where it came from."),
+            "The forwarding database has the address behind the very port that the frame came in by, and that port is not in hairpin mode: whoever is there has it already.".to_owned(),
+        ),
+        DropReason::NotSpecified => (
+            format!("A route of {at} says no."),
+            "The row that decided is a blackhole, or one that refuses: blackhole, unreachable and prohibit are routes that lead nowhere. A blackhole tells nobody.".to_owned(),
+        ),
+        DropReason::FabricLoop => (
+            "This goes on for ever: the run ends here.".to_owned(),
+            "Frames have no TTL: where two ways between bridges are open, a frame that everybody gets goes round and round. A real network melts; here the steps of a run are counted.".to_owned(),
         ),
         DropReason::IpInhdr => (
             format!("The TTL ran out at {at}."),
@@ -186,10 +242,9 @@ pub(super) fn drops(reason: DropReason, step: &Step, at: &str, dev: &str) -> Wor
             let (headline, what) = super::bpf::drops(reason);
             return (headline, what, format!("The kernel has no name for it; Cilium's is {}.", name.replace("BPF_", "DROP_")));
         }
-        DropReason::NotSpecified => (
-            format!("{at} throws it away without a word."),
-            "The route is a blackhole, or the device cannot handle such a packet: the kernel has no reason to name."
-                .to_owned(),
+        DropReason::QdiscDrop => (
+            format!("{dev} has no link."),
+            "The other end of the cable is down, or no port of the bridge is up: the device's queue drops everything. Its routes are still there, marked linkdown.".to_owned(),
         ),
         DropReason::TunnelTxinfo => (
             format!("Nobody told {dev} where to send it."),

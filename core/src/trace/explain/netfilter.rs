@@ -58,6 +58,13 @@ pub(super) fn translates(step: &Step, decision: &Decision, at: &str) -> Words {
         End::Source => ("source", "SNAT"),
         End::Destination => ("destination", "DNAT"),
     };
+    if from == to {
+        return (
+            "What the error quotes is translated back.".into(),
+            format!("{at}'s entry for the connection says how the quoted packet looked when its sender sent it. The error's own address stays {to}."),
+            "The sender's kernel finds the socket by the quote, so the quote must show the addresses that the sender used.".into(),
+        );
+    }
     let Some((chain, number)) = rule else {
         return (
             format!("The {what_end} becomes {to} again."),

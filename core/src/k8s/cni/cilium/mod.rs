@@ -133,8 +133,8 @@ pub(super) fn add_pod(
 }
 
 /// A route that says how large a packet may be.
-fn limited(route: Route, _mtu: usize) -> Route {
-    route
+fn limited(route: Route, mtu: usize) -> Route {
+    Route { mtu: Some(mtu), ..route }
 }
 
 /// Host end of a pod's cable: `lxc` and twelve hex digits of a hash.

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::base::Place;
+use crate::base::{Place, map_of};
+use crate::lab::nearest::nearest;
 use crate::lab::parse::fields::{Fields, int, text};
 use crate::lab::yaml::Node;
+use crate::net::{SysctlError, Sysctls};
 
 /// By place, then by path. Whether there is such a place is checked when all of them are known.
 pub(super) fn sysctls(fields: &Fields<'_>) -> BTreeMap<String, BTreeMap<String, String>> {
@@ -15,7 +17,7 @@ pub(super) fn sysctls(fields: &Fields<'_>) -> BTreeMap<String, BTreeMap<String, 
             None
         }
     };
-    fields.entries().filter_map(of).collect()
+    map_of(fields.entries().filter_map(of))
 }
 
 fn values(place: &Fields<'_>) -> BTreeMap<String, String> {
@@ -26,10 +28,23 @@ fn values(place: &Fields<'_>) -> BTreeMap<String, String> {
             return None;
         }
         let value = text(node).map(str::to_owned).or_else(|| int(node).map(|value| value.to_string()));
-        if value.is_none() {
-            place.wrong(path, node, "a number or a string");
+        match (Sysctls::default().set(path, value.as_deref().unwrap_or_default()), value) {
+            (Ok(()), value) => Some((path.to_owned(), value?)),
+            (Err(SysctlError::Value { expected }), _) => {
+                place.wrong(path, node, &expected);
+                None
+            }
+            (Err(SysctlError::NoSuchPath), _) => {
+                let known: Vec<String> = Sysctls::known().collect();
+                let hint = match nearest(path, known.iter().map(String::as_str)) {
+                    Some(name) => format!("; the nearest is {name}"),
+                    None => String::new(),
+                };
+                let text = format!("sysctl: found unknown {path:?}, expected one of {}{hint}", known.join(", "));
+                place.problems().error(span, text);
+                None
+            }
         }
-        Some((path.to_owned(), value?))
     };
-    place.entries().filter_map(of).collect()
+    map_of(place.entries().filter_map(of))
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
+use crate::base::map_of;
 use crate::lab::CniMode;
 use crate::lab::parse::fields::{Fields, int};
 
@@ -36,5 +37,5 @@ pub(super) fn node_mtus(underlay: &Fields<'_>, cni: CniMode) -> BTreeMap<String,
         node.only("underlay.nodes", &["mtu"]);
         Some((name.to_owned(), mtu(&node, cni)?))
     };
-    nodes.entries().filter_map(of).collect()
+    map_of(nodes.entries().filter_map(of))
 }

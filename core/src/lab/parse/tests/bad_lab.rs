@@ -125,6 +125,14 @@ fn values_of_the_lab_are_checked() {
             "3:31: error: sysctl: found \"ip_forward\", expected a path like net.ipv4.ip_forward",
         ),
         (
+            "{sysctl: {node/node-a: {net.ipv4.ip_forward: 2}}}",
+            "3:52: error: net.ipv4.ip_forward: found number 2, expected 0 or 1",
+        ),
+        (
+            "{sysctl: {node/node-a: {net.ipv4.conf.eth0.rp_filter: [1]}}}",
+            "3:61: error: net.ipv4.conf.eth0.rp_filter: found a list, expected a number 0-2",
+        ),
+        (
             "{serviceCIDR: 10.244.0.0/16}",
             "3:21: error: serviceCIDR: found podCIDR 10.244.0.0/16 and serviceCIDR 10.244.0.0/16, expected networks that do not overlap",
         ),
@@ -237,4 +245,16 @@ fn problems_of_set_count_from_the_first_letter_of_the_path() {
         &[("cni", "5"), ("cni.mode", "x")],
         &[below, "--set:1:5: error: cni: found number 5, expected a mapping"],
     );
+}
+
+#[test]
+fn an_unknown_setting_names_the_known_and_the_nearest() {
+    let known = "expected one of net.bridge.bridge-nf-call-iptables, net.ipv4.ip_default_ttl, net.ipv4.ip_forward, ";
+    let nearest = "net.ipv4.conf.*.rp_filter; the nearest is net.ipv4.ip_forward";
+    let text = "apiVersion: kubehop.dev/v1\nkind: Lab\nspec: {sysctl: {node/node-a: {net.ipv4.ip_forwad: 1}}}\n";
+    let text = format!("{NODE}{text}");
+    let problems = parse(&[Source { name: "lab.yaml", text: text.as_bytes() }], &[]).problems;
+    let said: Vec<&str> = problems.iter().map(|problem| problem.text.as_str()).collect();
+    assert!(said[0].starts_with(&format!("sysctl: found unknown \"net.ipv4.ip_forwad\", {known}")), "{said:?}");
+    assert!(said[0].ends_with(nearest) && said.len() == 1, "{said:?}");
 }

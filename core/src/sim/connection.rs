@@ -1,0 +1,215 @@
+//! Connections in virtual time: both ends' segments, their timers, and how long the client waits.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::queue::Event;
+use super::{Simulator, Talk};
+use crate::app::{Cause, Progress, Role, Segment, TcpEndpoint, TcpPlan};
+use crate::base::Instant;
+use crate::datapath::{self, Next, Sender};
+use crate::net::{NsId, Skb, SocketLookup, SocketOwner, TransportProtocol};
+use crate::trace::RejectReason;
+use crate::wire::{self, IcmpError, IpSpec, Packet, Tcp, Transport};
+
+/// How long the client of a connection waits: for the handshake, and then each time for more of the answer. A kernel
+/// tries a SYN for two minutes and data for a quarter of an hour; programs have a timeout of their own, as
+/// `curl --connect-timeout` has. Once it is over nobody retransmits any more: what a kernel still tries for a program
+/// that has gone is not modelled. After everything was said the kernels have as long again to close.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// An end of a connection: where it is, its own address and the other's.
+pub(super) type ConnectionKey = (NsId, (IpAddr, u16), (IpAddr, u16));
+
+/// One end, and what carries its segments.
+pub(super) struct Connection {
+    tcp: TcpEndpoint,
+    program: Arc<str>,
+    ip_id: u16,
+    /// When it will be looked at again.
+    armed: Option<Instant>,
+}
+
+/// Whether the client still waits, and until when.
+#[derive(Default)]
+pub(super) struct Patience {
+    until: Instant,
+    is_over: bool,
+}
+
+impl Simulator<'_> {
+    /// The client opens a connection.
+    pub(super) fn open(&mut self, key: ConnectionKey, mtu: usize, message: Vec<u8>, awaits: usize) {
+        let (_, (_, sport), (_, dport)) = key;
+        let (iss, ts_offset) = (self.dice.word(), self.dice.word());
+        let mut tcp =
+            TcpEndpoint::new(TcpPlan { role: Role::Client, sport, dport, iss, ts_offset, mtu, message, awaits });
+        let syn = tcp.open(self.now);
+        let (program, ip_id) = (self.exchange.program.clone(), self.dice.word() as u16);
+        self.connections.insert(key, Connection { tcp, program, ip_id, armed: None });
+        self.patience.until = self.now + PATIENCE;
+        self.queue.push(self.patience.until, Event::GiveUp { key });
+        self.send_segments(key, vec![syn]);
+    }
+
+    /// A connection that a client opens to a listener.
+    fn accept(&mut self, key: ConnectionKey, program: Arc<str>) {
+        let (ns, local, remote) = key;
+        let Talk::Tcp { request, reply, .. } = &self.exchange.talk else { return };
+        let Some((_, mtu)) = datapath::route_output(self.topo.ns(ns), remote.0) else { return };
+        let ns_ref = self.topo.ns_mut(ns);
+        let tcp = TcpEndpoint::new(TcpPlan {
+            role: Role::Server,
+            sport: local.1,
+            dport: remote.1,
+            iss: ns_ref.dice.word(),
+            ts_offset: ns_ref.dice.word(),
+            mtu,
+            message: reply.clone(),
+            awaits: request.len(),
+        });
+        let ip_id = ns_ref.dice.word() as u16;
+        ns_ref.sockets.connect(TransportProtocol::Tcp, local, remote, SocketOwner::Server, program.clone());
+        self.connections.insert(key, Connection { tcp, program, ip_id, armed: None });
+    }
+
+    /// A segment reached a socket.
+    pub(super) fn receive_segment(&mut self, key: ConnectionKey, tcp: Tcp, socket: SocketLookup) {
+        let (ns, _, (peer, _)) = key;
+        if let SocketLookup::Listening(program) = socket {
+            self.accept(key, program);
+        }
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        let was_opening = connection.tcp.progress() == Progress::Opening;
+        let segments = connection.tcp.receive(tcp, self.now);
+        let progress = connection.tcp.progress();
+        if connection.tcp.role() == Role::Client {
+            if was_opening || tcp.payload_len > 0 || progress != Progress::Open {
+                self.patience.until = self.now + PATIENCE;
+            }
+            match progress {
+                Progress::Reset => {
+                    let at = self.owner_of(peer).unwrap_or_else(|| (*self.topo.ns(ns).place).clone());
+                    self.outcome.rejected = Some((RejectReason::NoSocket, at));
+                }
+                Progress::Satisfied | Progress::Closed => self.complete(peer),
+                Progress::Opening | Progress::Open => {}
+            }
+        }
+        self.send_segments(key, segments);
+    }
+
+    /// An ICMP error about a segment reached its socket. Returns whether it ends the connection.
+    ///
+    /// Models tcp_v4_err: while a connection opens every error is final (tcp_req_err knows some that are not); once it is
+    /// open none is, because other packets may get through.
+    pub(super) fn receive_error(&mut self, ns: NsId, error: IcmpError, skb: &Skb) -> bool {
+        let quoted = skb.packet.quoted();
+        let Some((Some(ip), Some(Transport::Tcp(tcp)))) =
+            quoted.as_ref().map(|quoted| (quoted.ip_header(), quoted.transport()))
+        else {
+            return true;
+        };
+        let key = (ns, (ip.src, tcp.sport), (ip.dst, tcp.dport));
+        let Some(connection) = self.connections.get_mut(&key) else { return false };
+        if let IcmpError::FragNeeded { .. } = error {
+            let Some((_, mtu)) = datapath::route_output(self.topo.ns(ns), ip.dst) else { return false };
+            let segments = connection.tcp.reduce_mtu(mtu, self.now);
+            self.send_segments(key, segments);
+            return false;
+        }
+        if connection.tcp.progress() == Progress::Opening {
+            let is_fatal = match connection.tcp.role() {
+                Role::Client => true,
+                Role::Server => matches!(error, IcmpError::NetUnreach | IcmpError::HostUnreach | IcmpError::ExcTtl),
+            };
+            if is_fatal {
+                self.close(key);
+            }
+            return is_fatal;
+        }
+        if let IcmpError::NetUnreach | IcmpError::HostUnreach = error {
+            connection.tcp.way_blocked();
+            self.arm(key);
+        }
+        false
+    }
+
+    /// A connection is forgotten.
+    fn close(&mut self, key: ConnectionKey) {
+        let (ns, local, remote) = key;
+        self.topo.ns_mut(ns).sockets.disconnect(TransportProtocol::Tcp, local, remote);
+        self.connections.remove(&key);
+    }
+
+    /// The client has waited long enough, if it has not heard anything in the meantime.
+    pub(super) fn give_up(&mut self, key: ConnectionKey) {
+        if self.now < self.patience.until {
+            return self.queue.push(self.patience.until, Event::GiveUp { key });
+        }
+        self.patience.is_over = true;
+        // A handshake that is answered after that is answered by a reset.
+        if self.connections.get(&key).is_some_and(|connection| connection.tcp.progress() == Progress::Opening) {
+            self.close(key);
+        }
+    }
+
+    /// The time of an end has come.
+    pub(super) fn expire(&mut self, key: ConnectionKey) {
+        let now = self.now;
+        let Some(connection) = self.connections.get_mut(&key).filter(|connection| connection.armed == Some(now)) else {
+            return;
+        };
+        connection.armed = None;
+        if !self.patience.is_over {
+            let segments = connection.tcp.expire(now);
+            self.send_segments(key, segments);
+        }
+    }
+
+    /// Has an end looked at when its time comes.
+    fn arm(&mut self, key: ConnectionKey) {
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        let Some(deadline) = connection.tcp.deadline() else { return };
+        if connection.armed.is_none_or(|armed| deadline < armed) {
+            connection.armed = Some(deadline.max(self.now));
+            self.queue.push(deadline.max(self.now), Event::Expire { key });
+        }
+    }
+
+    fn send_segments(&mut self, key: ConnectionKey, segments: Vec<Segment>) {
+        for segment in segments {
+            self.queue.push(segment.at, Event::SendSegment { key, segment });
+        }
+        self.arm(key);
+    }
+
+    /// Hands a segment down.
+    pub(super) fn send_segment(&mut self, key: ConnectionKey, segment: Segment) {
+        let (ns, ..) = key;
+        let Some(packet) = self.packet(key, &segment) else { return };
+        let Some(connection) = self.connections.get(&key) else { return };
+        let sender = match segment.cause {
+            Cause::Program => Sender::Program(connection.program.clone()),
+            Cause::Kernel => Sender::Kernel,
+            Cause::Loss => Sender::Loss,
+        };
+        let journey = self.recorder.journey(self.exchange.talk.flow(), segment.name);
+        self.dispatch(Next::LocalOut(ns, Skb::new(packet, journey), sender));
+    }
+
+    fn packet(&mut self, key: ConnectionKey, segment: &Segment) -> Option<Packet> {
+        let (ns, (src, _), (dst, _)) = key;
+        let (IpAddr::V4(src), IpAddr::V4(dst_v4)) = (src, dst) else { return None };
+        let default_ttl = self.topo.ns(ns).sysctls.ip_default_ttl;
+        let ttl = self.client_ttl(ns).unwrap_or(default_ttl);
+        let connection = self.connections.get_mut(&key)?;
+        // A SYN/ACK is sent before there is a socket to count (ip_build_and_send_pkt): identification 0.
+        let id = if segment.spec.flags.syn && segment.spec.flags.ack { 0 } else { connection.ip_id };
+        connection.ip_id = connection.ip_id.wrapping_add(1);
+        let df = !self.topo.ns(ns).exceptions.get(dst).is_some_and(|exception| exception.locked);
+        let ip = IpSpec { src, dst: dst_v4, ttl, df, id, tos: 0 };
+        Some(wire::tcp(ip, segment.spec, &segment.payload))
+    }
+}
