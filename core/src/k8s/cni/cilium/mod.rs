@@ -21,8 +21,8 @@ use sha2::{Digest as _, Sha256};
 use super::{ClusterNet, CniMode, DEFAULT, NodeNet, host, route, veth_pair};
 use crate::base::{Place, Writer};
 use crate::net::{
-    At, Bpf, BpfProgram, DevRef, EndpointKind, EndpointRow, Fdb, Geneve, InterfaceKind, NetNs, NsId, Protocol, Route,
-    Scope, Topology, Vxlan,
+    At, Bpf, BpfProgram, Conf, DevRef, EndpointKind, EndpointRow, Fdb, Geneve, InterfaceKind, NetNs, NsId, Protocol,
+    Route, Scope, Topology, Vxlan,
 };
 
 pub use maps::CiliumNet;
@@ -48,6 +48,9 @@ pub(super) fn program_node(topo: &mut Topology, id: NsId, node: &NodeNet, cluste
     let host_dev = ns.add_interface(HOST, mtu, Writer::Cni, |_| InterfaceKind::Veth { peer: At { ns: id, index } });
     for dev in [&net, &host_dev] {
         ns.interface_mut(dev.index).noarp = true;
+    }
+    for name in ["all", HOST, NET] {
+        trust_sources(ns, name);
     }
     ns.interface_mut(host_dev.index).bpf = Some(BpfProgram::Host);
     ns.add_address(host_dev.index, IpNet::from(gateway), Writer::Cni);
@@ -75,6 +78,14 @@ pub(super) fn program_node(topo: &mut Topology, id: NsId, node: &NodeNet, cluste
     ns.bpf = Some(Arc::new(bpf));
 }
 
+/// Programs let packets in where the routing table would not look for their senders, so source validation must be off.
+/// Models enableForwarding and the agent's settings of `rp_filter`; what the machine was told otherwise stays.
+fn trust_sources(ns: &mut NetNs, dev: &str) {
+    if ns.sysctls.conf(dev, Conf::RpFilter) == 2 {
+        ns.sysctls.set_conf(dev, Conf::RpFilter, 0);
+    }
+}
+
 /// What the agent keeps in front of everybody else's rules.
 pub(super) fn program_rules(ns: &mut NetNs, node: &NodeNet, cluster: &ClusterNet) {
     rules::write(&mut ns.netfilter, node, cluster);
@@ -93,6 +104,7 @@ fn add_tunnel(ns: &mut NetNs, mode: CniMode, mtu: usize) -> Option<DevRef> {
         }),
         _ => return None,
     };
+    trust_sources(ns, &dev.name);
     ns.interface_mut(dev.index).bpf = Some(BpfProgram::Overlay);
     Some(dev)
 }
@@ -113,6 +125,7 @@ pub(super) fn add_pod(
     let identity = cilium.identity_of(ip);
     let ns = topo.ns_mut(node_ns);
     let node_mac = ns.interface(lxc.index).mac;
+    trust_sources(ns, &lxc.name);
     ns.interface_mut(lxc.index).bpf = Some(BpfProgram::Lxc { ip, identity });
     if !cilium.kube_proxy_replacement {
         let to_pod = Route { scope: Scope::Link, ..route(IpNet::from(ip), None, &lxc) };

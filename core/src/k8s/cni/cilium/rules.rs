@@ -1,7 +1,8 @@
 //! The agent's rules of iptables: who is masqueraded on the way out, and who is forwarded.
 //!
 //! Models pkg/datapath/iptables/iptables.go with `enable-bpf-masquerade: false`. Not modelled: the rules for the proxy,
-//! for IPsec, and those that give traffic of `cilium_host` the router's address, which the routes do already.
+//! for IPsec, those that give traffic of `cilium_host` the router's address, which the routes do already, and those that
+//! accept what pods send, which nothing but kube-proxy's own rules would refuse.
 
 use crate::base::Writer;
 use crate::k8s::cni::{ClusterNet, CniMode, NodeNet};
@@ -38,19 +39,10 @@ pub(super) fn write(netfilter: &mut Netfilter, node: &NodeNet, cluster: &Cluster
     nat.append("CILIUM_POST_nat", masquerade.comment("cilium masquerade non-cluster"));
     let filter = netfilter.table_mut(TableName::Filter);
     filter.prepend("FORWARD", jump("CILIUM_FORWARD"));
-    let accept = || rule(Target::Accept);
-    // Where each pod has a route, and what the pods send may have left by the tunnel unseen: without the first rule their
-    // answers would be INVALID to kube-proxy's.
+    // Where each pod has a route, what it sends may have left by the tunnel unseen: without this rule the answers would be
+    // INVALID to kube-proxy's.
     let is_replaced = cluster.cilium.as_ref().is_some_and(|cilium| cilium.kube_proxy_replacement);
     let delivery = if is_replaced { "cilium_host" } else { "lxc+" };
-    let says = |what: &str| format!("cilium: {what} forward accept");
-    filter.extend(
-        "CILIUM_FORWARD",
-        [
-            accept().oif(Not::is(delivery)).comment(&says(&format!("any->cluster on {delivery}"))),
-            accept().iif(Not::is(delivery)).comment(&says(&format!("cluster->any on {delivery} (nodeport)"))),
-            accept().iif(Not::is("lxc+")).comment(&says("cluster->any on lxc+")),
-            accept().iif(Not::is("cilium_net")).comment(&says("cluster->any on cilium_net (nodeport)")),
-        ],
-    );
+    let accept = rule(Target::Accept).oif(Not::is(delivery));
+    filter.append("CILIUM_FORWARD", accept.comment(&format!("cilium: any->cluster on {delivery} forward accept")));
 }
