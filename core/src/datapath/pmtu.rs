@@ -66,8 +66,9 @@ mod tests {
             InterfaceKind::Vxlan(Vxlan {
                 vni: 1,
                 port: 8472,
-                local: OWN.into(),
-                lower: eth0.clone(),
+                local: Some(OWN.into()),
+                lower: Some(eth0.clone()),
+                external: false,
                 fdb: Fdb::new(dev.clone()),
             })
         });

@@ -52,7 +52,9 @@ fn send(kind: &InterfaceKind, packet: Packet, key: Option<TunnelKey>, narrow: Op
     let first = match skb.packet.link() {
         Link::Ethernet => Next::LinkTx(here, skb),
         // As the routing decision leaves it: the gateway of the route is the other end.
-        Link::Ip => Next::Neighbour(here.ns, skb, OutRoute { dev: tun(&topo, here.ns), next_hop: THERE.into() }),
+        Link::Ip => {
+            Next::Neighbour(here.ns, skb, OutRoute { dev: tun(&topo, here.ns), next_hop: THERE.into(), mtu: 1480 })
+        }
     };
     dispatch(&mut topo, first, &mut ctx);
     let mut received = None;
