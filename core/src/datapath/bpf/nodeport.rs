@@ -5,6 +5,7 @@
 //! Not modelled: DSR, session affinity, ICMP errors about translated connections.
 
 use std::net::IpAddr;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::conntrack::{new_row, tuple};
@@ -12,9 +13,10 @@ use super::{Passed, Run, Verdict};
 use crate::datapath::route::{Routed, lookup};
 use crate::datapath::{Ctx, Next};
 use crate::net::{
-    BpfTuple, CtDirection, CtRow, FlowKey, LbKey, LbRow, LbValue, Skb, SnatRow, TransportProtocol, identity,
+    BpfTuple, CtDirection, CtRow, FlowKey, LbKey, LbRow, LbValue, NsId, Skb, SnatRow, Topology, TransportProtocol,
+    identity,
 };
-use crate::trace::{Choice, Decision, DropReason, Stage, Step};
+use crate::trace::{Choice, Decision, DropReason, JourneyId, Stage, Step};
 use crate::wire::{self, ETHERTYPE_IPV4, End, IcmpError, IpSpec};
 
 /// Ports that translated sources may have: above all node ports.
@@ -37,8 +39,8 @@ impl Run<'_, '_, '_> {
         match service {
             Some(service) => self.request(&service, tuple),
             None => match self.answer_to_node_port() {
-                Ok(next) => Verdict::Break(next),
-                Err(run) => run.pass(),
+                ControlFlow::Break(next) => Verdict::Break(next),
+                ControlFlow::Continue(run) => run.pass(),
             },
         }
     }
@@ -156,24 +158,24 @@ impl Run<'_, '_, '_> {
         (start..=last).chain(first..start).find(is_free).unwrap_or(start)
     }
 
-    /// An answer from a backend on another node goes back to the client, or nothing of the kind is known of the packet.
+    /// An answer from a backend on another node goes back to the client; what is none goes on.
     ///
     /// Models nodeport_nat_ingress_ipv4 and nodeport_rev_dnat_ingress_ipv4.
-    pub(super) fn answer_to_node_port(mut self) -> Result<Next, Self> {
+    pub(super) fn answer_to_node_port(mut self) -> ControlFlow<Next, Self> {
         if !self.has_kube_proxy_replacement() {
-            return Err(self);
+            return ControlFlow::Continue(self);
         }
-        let Some(tuple) = tuple(&self.skb.packet, CtDirection::In) else { return Err(self) };
-        let Some(lookup) = self.bpf().map(|bpf| bpf.nat.lookup(tuple)) else { return Err(self) };
+        let Some(tuple) = tuple(&self.skb.packet, CtDirection::In) else { return ControlFlow::Continue(self) };
+        let Some(lookup) = self.bpf().map(|bpf| bpf.nat.lookup(tuple)) else { return ControlFlow::Continue(self) };
         let client = lookup.row().map(|row| row.to);
         self.consulted.push(Arc::new(lookup));
-        let Some(client) = client else { return Err(self) };
+        let Some(client) = client else { return ControlFlow::Continue(self) };
         self.translate(End::Destination, client);
         let asked = BpfTuple { direction: CtDirection::Out, src: client, dst: tuple.src, ..tuple };
-        match self.connection(asked).filter(|row| row.node_port) {
-            Some(row) => Ok(self.answer_of_node_port(&row)),
-            None => Ok(self.fib_redirect()),
-        }
+        ControlFlow::Break(match self.connection(asked).filter(|row| row.node_port) {
+            Some(row) => self.answer_of_node_port(&row),
+            None => self.fib_redirect(),
+        })
     }
 
     /// An answer gets the service's address as its source, and leaves. Models nodeport_rev_dnat_ipv4.
@@ -236,14 +238,14 @@ impl Run<'_, '_, '_> {
         Next::LinkTx(self.at, skb)
     }
 
-    fn journey(&mut self, name: &str) -> crate::trace::JourneyId {
+    fn journey(&mut self, name: &str) -> JourneyId {
         let flow = self.ctx.recorder.journey_of(self.skb.journey).flow;
         self.ctx.recorder.journey(flow, name)
     }
 }
 
 /// A program made this packet.
-fn born(ctx: &mut Ctx<'_>, topo: &crate::net::Topology, ns: crate::net::NsId, skb: &Skb, dev: &Arc<str>) {
+fn born(ctx: &mut Ctx<'_>, topo: &Topology, ns: NsId, skb: &Skb, dev: &Arc<str>) {
     let payload_len = skb.packet.ip_payload().len().saturating_sub(8);
     let step = Step::new(Stage::App, Decision::KernelSend { payload_len }, &skb.packet).born().on(dev);
     ctx.record(topo, ns, skb, step);

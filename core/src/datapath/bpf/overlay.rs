@@ -2,14 +2,16 @@
 //!
 //! Models bpf/bpf_overlay.c handle_ipv4. The tunnel key's identifier is the sender's security identity.
 
+use std::ops::ControlFlow;
+
 use super::{Passed, Run, Verdict};
 use crate::net::EndpointKind;
 use crate::trace::{Decision, DropReason};
 
 pub(super) fn from_overlay(run: Run<'_, '_, '_>) -> Verdict {
     let mut run = match run.answer_to_node_port() {
-        Ok(next) => return Verdict::Break(next),
-        Err(run) => run,
+        ControlFlow::Break(next) => return Verdict::Break(next),
+        ControlFlow::Continue(run) => run,
     };
     let Some((_, dst)) = run.addresses() else { return run.pass() };
     let endpoint = run.endpoint(dst);

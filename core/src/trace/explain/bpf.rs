@@ -28,6 +28,11 @@ pub(super) fn passes(step: &Step, at: &str, dev: &str) -> Words {
                 .to_owned(),
             "A redirect would be shorter, and would bypass the connection table that knows how to translate back.",
         ),
+        Some(BpfHook::FromHost) => (
+            "The address is a node's, so no pod's cable and no tunnel is meant: the frame goes on to cilium_net."
+                .to_owned(),
+            "What leaves by cilium_host and is not sent elsewhere comes straight back into the node's stack.",
+        ),
         Some(BpfHook::ToNetdev) => (
             "It is no answer of a node port, so nothing is to be changed.".to_owned(),
             "This program stands behind POSTROUTING: it is the last to see what leaves the node.",
@@ -72,19 +77,29 @@ pub(super) fn translates(step: &Step, decision: &Decision, at: &str) -> Words {
             "No packet ever carries the service's address: there is nothing to translate on the way, and nothing to translate back.".into(),
         );
     }
-    match end {
-        End::Destination => (
+    // The map that was read last tells a request from an answer.
+    let by_nat = step.consulted.last().is_some_and(|table| table.command() == "cilium bpf nat list");
+    match (end, by_nat) {
+        (End::Destination, false) => (
             format!("DNAT in eBPF: the destination {from} becomes {to}."),
             format!("A map of {at} decided, in front of netfilter: PREROUTING never sees the old destination."),
             "Service and backend are noted in cilium_ct4_global, for the answers and for the packets that follow."
                 .into(),
         ),
-        End::Source => (
+        (End::Source, true) => (
             format!("SNAT in eBPF: the source {from} becomes {to}."),
-            format!(
-                "The maps of {at} say so: on the way out for a backend on another node, on the way back for the client."
-            ),
-            "Whoever gets this packet must see an address that it can answer to, or one that it has asked.".into(),
+            format!("The backend is on another node. With {at}'s own address as source its answers come back here."),
+            "The client's address is lost to the backend; externalTrafficPolicy: Local would keep it.".into(),
+        ),
+        (End::Destination, true) => (
+            format!("An answer: the destination {from} becomes {to} again."),
+            format!("cilium_snat_v4_external knows for whom {at} has asked."),
+            "Nothing in the packet tells the client's address; only this row does.".into(),
+        ),
+        (End::Source, false) => (
+            format!("An answer: the source {from} becomes {to} again."),
+            "cilium_ct4_global names the service of this connection, and cilium_lb4_reverse_nat its address.".into(),
+            "The client has asked the service, and would throw away an answer from somebody else.".into(),
         ),
     }
 }
