@@ -8,9 +8,9 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::hook::{self, Way};
+use super::link_rx::VLAN_ROOM;
 use super::route::{Routed, lookup};
 use super::{Ctx, Next, fragment};
-use crate::base::MacAddr;
 use crate::net::{At, DevRef, FdbLookup, FdbTarget, FlowKey, NetNs, Skb, Topology};
 use crate::trace::{BridgeTarget, Decision, DropReason, Hook, Stage, Step, Written};
 use crate::wire::EthernetHeader;
@@ -29,7 +29,7 @@ pub(crate) fn bridge_rx(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>
     match hook::pass(topo, at.ns, Hook::Prerouting, Way::by(&bridge), skb, ctx) {
         ControlFlow::Break(next) => next,
         ControlFlow::Continue(skb) if skb.packet.ip_header().map(|ip| ip.dst) == asked => Next::BridgeForward(at, skb),
-        ControlFlow::Continue(skb) => translated(topo, at, &bridge, skb),
+        ControlFlow::Continue(skb) => translated(topo, at, &bridge, skb, ctx),
     }
 }
 
@@ -37,37 +37,45 @@ pub(crate) fn bridge_rx(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>
 ///
 /// Models br_nf_pre_routing_finish. Where the route leads back out of the same bridge the packet stays a bridged one, and
 /// only its link address changes; anything else goes up to this machine's IP.
-fn translated(topo: &Topology, at: At, bridge: &DevRef, skb: Skb) -> Next {
+fn translated(topo: &Topology, at: At, bridge: &DevRef, skb: Skb, ctx: &mut Ctx<'_>) -> Next {
     let ns = topo.ns(at.ns);
     let (Some(ethernet), Some(ip)) = (skb.packet.ethernet(), skb.packet.ip_header()) else { return Next::Done };
-    let towards = |mac: MacAddr| {
-        let packet = skb.packet.without_ethernet().with_ethernet(ethernet.src, mac, ethernet.ethertype);
-        Next::BridgeForward(at, Skb { packet, ..skb.clone() })
-    };
-    match lookup(ns, &FlowKey::input(ip.dst, ip.src, bridge.index, skb.mark)).result {
+    let decided = lookup(ns, &FlowKey::input(ip.dst, ip.src, bridge.index, skb.mark));
+    let (next_hop, mac, route) = match &decided.result {
         Routed::Out(route) if route.dev == *bridge => {
             let known = ns.neighbours.lookup(route.next_hop, bridge);
-            match known.entry().filter(|entry| entry.is_connected()).and_then(|entry| entry.mac) {
-                Some(mac) => towards(mac),
-                // Models neigh->output: the machine asks, sends by the bridge device itself, and br_nf_dev_xmit puts the
-                // frame back on its way as one that came in by the port.
-                None => {
-                    let packet = skb.packet.without_ethernet();
-                    Next::Neighbour(at.ns, Skb { packet, bridged_from: Some(ethernet.src), ..skb }, route)
-                }
-            }
+            let mac = known.entry().filter(|entry| entry.is_connected()).and_then(|entry| entry.mac);
+            (Some(route.next_hop), mac, Some(route.clone()))
         }
-        _ => towards(ns.interface(bridge.index).mac),
+        _ => (None, Some(ns.interface(bridge.index).mac), None),
+    };
+    let network = skb.packet.without_ethernet();
+    let packet = match mac {
+        Some(mac) => network.with_ethernet(ethernet.src, mac, ethernet.ethertype),
+        None => network,
+    };
+    let decision = Decision::Readdress { next_hop, mac };
+    let step = decided.noted(Step::new(Stage::BridgeRoute, decision, &packet).from(&skb.packet).on(&bridge.name));
+    ctx.record(topo, at.ns, &skb, step);
+    match (mac, route) {
+        // Models neigh->output: the machine asks, sends by the bridge device itself, and br_nf_dev_xmit puts the frame back
+        // on its way as one that came in by the port.
+        (None, Some(route)) => Next::Neighbour(at.ns, Skb { packet, bridged_from: Some(ethernet.src), ..skb }, route),
+        _ => Next::BridgeForward(at, Skb { packet, ..skb }),
     }
 }
 
-/// The bridge device has been handed a frame that is only passing: it goes on as one that came in by its port.
+/// The bridge device has been handed a frame that is only passing: it goes on as one that came in by its port. `None` for
+/// any other frame.
 ///
 /// Models br_nf_dev_xmit and br_nf_pre_routing_finish_bridge_slow.
-pub(crate) fn bridge_resume(skb: Skb) -> (Option<DevRef>, Skb) {
-    let (Some(src), Some(ethernet)) = (skb.bridged_from, skb.packet.ethernet()) else { return (None, skb) };
+pub(crate) fn bridge_resume(topo: &Topology, at: At, skb: &Skb, ctx: &mut Ctx<'_>) -> Option<Next> {
+    let (src, port, ethernet) = (skb.bridged_from?, skb.physin.as_ref()?, skb.packet.ethernet()?);
     let packet = skb.packet.without_ethernet().with_ethernet(src, ethernet.dst, ethernet.ethertype);
-    (skb.physin.clone(), Skb { packet, bridged_from: None, ..skb })
+    let decision = Decision::BridgeResume { port: port.name.clone(), mac: src };
+    let dev = topo.ns(at.ns).interface(at.index).name();
+    ctx.record(topo, at.ns, skb, Step::new(Stage::BridgeRoute, decision, &packet).from(&skb.packet).on(dev));
+    Some(Next::BridgeForward(At { index: port.index, ..at }, Skb { packet, bridged_from: None, ..skb.clone() }))
 }
 
 /// A frame that came in by a port is forwarded. Models br_handle_frame_finish.
@@ -192,10 +200,20 @@ fn to_ports(topo: &mut Topology, at: At, bridge: &DevRef, ports: &[u32], skb: &S
                 continue;
             }
         };
-        let frames = fragment::scatter_frame(topo, port, &skb, ctx);
-        nexts.extend(frames.into_iter().map(|frame| Next::HardXmit(port, frame)));
+        for frame in fragment::scatter_frame(topo, port, &skb, ctx) {
+            nexts.push(forward(topo, port, frame, ctx));
+        }
     }
     nexts
+}
+
+/// A port takes no frame that its device could not send. Models net/bridge/br_forward.c br_dev_queue_push_xmit.
+fn forward(topo: &Topology, port: At, frame: Skb, ctx: &mut Ctx<'_>) -> Next {
+    let interface = topo.ns(port.ns).interface(port.index);
+    if frame.packet.network_len() > interface.mtu + VLAN_ROOM {
+        return ctx.drop(topo, port.ns, &frame, Stage::Tx, &interface.dev, DropReason::FabricMtu);
+    }
+    Next::HardXmit(port, frame)
 }
 
 /// FORWARD and POSTROUTING, for a frame that goes from port to port. To the rules both devices are the bridge.

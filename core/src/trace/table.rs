@@ -18,6 +18,11 @@ pub trait Consulted: fmt::Debug + Send + Sync {
     /// The row that decided.
     fn matched(&self) -> Option<usize>;
 
+    /// Every row that matched on the way to the one that decided, in order: of chains that lead to each other several do.
+    fn all_matched(&self) -> Vec<usize> {
+        self.matched().into_iter().collect()
+    }
+
     /// One row, in the real tool's syntax, and why it did or did not match. `idx` is below [`Consulted::n_rows`].
     fn row(&self, idx: usize) -> Row;
 }

@@ -331,6 +331,12 @@ impl Consulted for Walk {
         }
     }
 
+    fn all_matched(&self) -> Vec<usize> {
+        let visits = self.visits.iter().filter(|visit| visit.matched);
+        let rules = visits.map(|visit| visit.first_row + visit.end - visit.first - 1);
+        rules.chain(self.policy.map(|_| self.n_tried())).collect()
+    }
+
     fn row(&self, idx: usize) -> Row {
         let Some((visit, rule_idx)) = self.locate(idx) else {
             let (hook, policy) = (self.view.hook.name(), self.policy.map_or("ACCEPT", Policy::name));
