@@ -98,6 +98,10 @@ impl Simulator<'_> {
             }
         }
         self.send_segments(key, segments);
+        // A reset ends it at once, and a SYN that comes after it begins another one.
+        if progress == Progress::Reset {
+            self.close(key);
+        }
     }
 
     /// An ICMP error about a segment reached its socket. Returns whether it ends the connection.
