@@ -37,7 +37,7 @@ fn ttl_at(trace: &Trace, place: &str) -> u8 {
 /// Every IP header of every frame on every device, envelopes and what is in them alike.
 fn addresses_on_wires(trace: &Trace) -> Vec<IpAddr> {
     let layers = trace.frames.iter().flat_map(|frame| api::dissect(&frame.packet));
-    let fields = layers.flat_map(|layer| layer.fields).filter(|field| matches!(&*field.name, "src" | "dst"));
+    let fields = layers.flat_map(|layer| layer.fields).filter(|field| matches!(field.name, "src" | "dst"));
     fields.filter_map(|field| field.value.parse().ok()).collect()
 }
 

@@ -118,7 +118,12 @@ fn a_service_breaks_where_netfilter_or_the_bridge_does_not_help_it() {
     };
     let cases = [
         ("tcp://10.96.0.50:80", "hairpin-off", "delivered at pod/default/own", "dropped at node/node-a: NOT_SPECIFIED"),
-        ("tcp://10.96.0.51:80", "bridge-nf-call-off", "delivered at pod/default/near", "dropped at pod/default/own: NO_SOCKET"),
+        (
+            "tcp://10.96.0.51:80",
+            "bridge-nf-call-off",
+            "delivered at pod/default/near",
+            "dropped at pod/default/own: NO_SOCKET",
+        ),
     ];
     for (to, fault, healthy, broken) in cases {
         assert_eq!((end(to, ""), end(to, fault)), (healthy.to_owned(), broken.to_owned()), "{fault}");
