@@ -9,6 +9,7 @@ mod exchange;
 #[cfg(test)]
 mod hand_built;
 mod queue;
+mod socket;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -48,13 +49,19 @@ pub fn run_losing(
     exchange: &Exchange,
     loses: &mut dyn FnMut(At, &Packet) -> bool,
 ) -> (Trace, Topology) {
+    let mut topo = topo;
+    let mut recorder = Recorder::default();
+    let exchange = match socket::connected(&mut topo, exchange, &mut recorder) {
+        Ok(exchange) => exchange,
+        Err((reason, at)) => return (recorder.finish(Disposition::Rejected { reason, at }), topo),
+    };
     let mut sim = Simulator {
         topo,
-        exchange,
+        exchange: &exchange,
         dice: Dice::new(exchange.seed, "client"),
         queue: Queue::default(),
         now: Instant::START,
-        recorder: Recorder::default(),
+        recorder,
         connections: BTreeMap::new(),
         patience: Patience::default(),
         outcome: Outcome::default(),
