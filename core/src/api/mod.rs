@@ -11,9 +11,9 @@ pub use crate::lab::{
     show_broken, trace,
 };
 pub use crate::trace::{
-    BridgeTarget, Choice, Decision, Detail, Disposition, DropReason, Envelope, Explanation, Frame, Hook, HookFunction,
-    Hop, Journey, JourneyId, NextHop, RejectReason, Row, Stage, Step, Trace, Tracked, Why, Written, explain, render,
-    validate,
+    BpfHook, BridgeTarget, Choice, Decision, Detail, Disposition, DropReason, Envelope, Explanation, Frame, Hook,
+    HookFunction, Hop, Journey, JourneyId, NextHop, RejectReason, Row, Stage, Step, Trace, Tracked, Why, Written,
+    explain, render, validate,
 };
 pub use crate::wire::{Field, FieldChange, Layer, LayerChange, Link, Packet, Role, dissect, one_line};
 pub use json::to_json;

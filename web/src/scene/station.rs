@@ -64,7 +64,7 @@ impl Station {
             Stage::Route | Stage::Forward => Self::Route(side),
             Stage::Bridge | Stage::BridgeRoute => Self::Bridge(side),
             Stage::Encap | Stage::Decap | Stage::TunnelRx => Self::Overlay(side),
-            Stage::Output | Stage::Defrag | Stage::Neigh | Stage::Tx | Stage::Rx | Stage::Arp => {
+            Stage::Output | Stage::Defrag | Stage::Neigh | Stage::Tx | Stage::Rx | Stage::Arp | Stage::Bpf(_) => {
                 let machine = cast.machine(side);
                 match step.device.as_deref() {
                     Some("lo") => Self::Host(side),

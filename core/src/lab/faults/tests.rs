@@ -82,6 +82,54 @@ fn a_run_ends_as_its_fault_lets_it() {
     }
 }
 
+/// A service whose one endpoint is the pod that calls it, and one whose endpoint is its neighbour.
+const SERVICES: &str = "
+---
+apiVersion: v1
+kind: Service
+metadata: {name: own}
+spec: {clusterIP: 10.96.0.50, selector: {app: own}, ports: [{port: 80, targetPort: 8080}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: near}
+spec: {clusterIP: 10.96.0.51, selector: {app: near}, ports: [{port: 80, targetPort: 8080}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: own, labels: {app: own}}
+spec: {nodeName: node-a, containers: [{name: own, ports: [{containerPort: 8080}]}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: near, labels: {app: near}}
+spec: {nodeName: node-a, containers: [{name: near, ports: [{containerPort: 8080}]}]}
+";
+
+#[test]
+fn a_service_breaks_where_netfilter_or_the_bridge_does_not_help_it() {
+    let text = format!("{TWO_NODES}{SERVICES}");
+    let parsed = parse(&[Source { name: "lab.yaml", text: text.as_bytes() }], &[]);
+    assert_eq!(parsed.problems, []);
+    let end = |to: &str, fault: &str| {
+        let faults: Vec<String> = fault.split_whitespace().map(str::to_owned).collect();
+        let trace = trace(&parsed.lab, &Run { faults, ..Run::new("pod/own", to) }).expect("a run");
+        trace.disposition.to_string()
+    };
+    let cases = [
+        ("tcp://10.96.0.50:80", "hairpin-off", "delivered at pod/default/own", "dropped at node/node-a: NOT_SPECIFIED"),
+        (
+            "tcp://10.96.0.51:80",
+            "bridge-nf-call-off",
+            "delivered at pod/default/near",
+            "dropped at pod/default/own: NO_SOCKET",
+        ),
+    ];
+    for (to, fault, healthy, broken) in cases {
+        assert_eq!((end(to, ""), end(to, fault)), (healthy.to_owned(), broken.to_owned()), "{fault}");
+    }
+}
+
 #[test]
 fn every_fault_has_something_to_break_or_says_that_it_has_not() {
     let ids: Vec<String> = faults().iter().map(|fault| fault.id.to_owned()).collect();
