@@ -5,6 +5,7 @@
 //! | IPv6 and IGMP frames | announcements of devices that come up |
 //! | pure ACKs, but for the third packet of a handshake | how many a receiver sends is timing |
 //! | a TCP segment that the same device has carried before (same addresses, TTL, sequence number, flags, length) | retransmission is timing |
+//! | the number of its own that a server gives to a SYN when this device has seen it answer such a SYN before | a server that was reset begins anew, and how often the client tries is timing |
 //! | an ICMP error about a TCP segment that the same device has carried before, all fields equal | the same, about a retransmission |
 //! | IP identification; ICMP identifier; initial TCP sequence numbers | drawn at random; sequence numbers are compared relative to the SYN's, the ICMP sequence number as it is |
 //! | TCP acknowledgment number and window after the handshake, but of a RST | how far a reader has read by then is timing |
