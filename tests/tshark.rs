@@ -1,7 +1,7 @@
 //! Every capture that is exported can be read by a stranger. `cargo xtask test tshark` installs it.
 
 use kubehop_core::base::Instant;
-use kubehop_core::wire::{CapturedFrame, IpSpec, LinkType, udp, write_pcapng};
+use kubehop_core::wire::{CapturedFrame, GeneveHeader, IpSpec, LinkType, Packet, ipip, udp, write_pcapng};
 use kubehop_tests::{scenario, tshark::faulty_frames};
 
 fn datagram(port: u16, payload: &[u8]) -> Vec<u8> {
@@ -13,6 +13,17 @@ fn datagram(port: u16, payload: &[u8]) -> Vec<u8> {
 fn in_vxlan(datagram: &[u8]) -> Vec<u8> {
     let headers = [&[8, 0, 0, 0, 0, 0, 1, 0][..], &[2; 12], &[8, 0]].concat();
     self::datagram(8472, &[&headers, datagram].concat())
+}
+
+/// The same for Geneve, with options.
+fn in_geneve(datagram: &[u8], options: &[u8]) -> Vec<u8> {
+    let header = GeneveHeader { vni: 5, options: options.to_vec() }.to_bytes();
+    self::datagram(6081, &[&header[..], &[2; 12], &[8, 0], datagram].concat())
+}
+
+fn in_ip(datagram: &[u8]) -> Vec<u8> {
+    let ip = IpSpec { src: [172, 18, 0, 2].into(), dst: [172, 18, 0, 3].into(), ttl: 63, df: true, id: 8, tos: 0 };
+    ipip(ip, &Packet::ip(datagram.to_vec())).bytes().to_vec()
 }
 
 fn faults(bytes: &[u8]) -> usize {
@@ -38,6 +49,25 @@ fn the_frame_inside_vxlan_is_judged_too() {
     let mut bad = datagram(9, b"hello");
     bad[30] ^= 1;
     assert_eq!(faults(&in_vxlan(&bad)), 1);
+}
+
+#[test]
+fn frames_of_every_tunnel_and_of_tunnels_in_tunnels_are_read_to_the_bottom() {
+    let (good, mut bad) = (datagram(9, b"hello"), datagram(9, b"hello"));
+    bad[30] ^= 1;
+    // Class, type, length in words, and the words.
+    let options = [0x01, 0x4b, 0x01, 0x01, 10, 0, 0, 1];
+    let wraps: [(&str, &dyn Fn(&[u8]) -> Vec<u8>); 6] = [
+        ("IP in IP", &|inner| in_ip(inner)),
+        ("Geneve", &|inner| in_geneve(inner, &[])),
+        ("Geneve with options", &|inner| in_geneve(inner, &options)),
+        ("VXLAN in VXLAN", &|inner| in_vxlan(&in_vxlan(inner))),
+        ("Geneve in IP in IP", &|inner| in_ip(&in_geneve(inner, &options))),
+        ("IP in IP in VXLAN", &|inner| in_vxlan(&in_ip(inner))),
+    ];
+    for (name, wrap) in wraps {
+        assert_eq!((faults(&wrap(&good)), faults(&wrap(&bad))), (0, 1), "{name}");
+    }
 }
 
 #[test]

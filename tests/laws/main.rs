@@ -5,6 +5,7 @@ mod labs;
 use std::collections::BTreeSet;
 
 use kubehop_core::api::{self, LayerChange, Link, Packet, Place, Role, Stage, Trace, dissect};
+use kubehop_core::wire::{IpSpec, ipip, udp};
 use labs::{Case, case, lab_of};
 use proptest::prelude::*;
 
@@ -134,7 +135,10 @@ fn dissecting_whatever_bytes_never_panics() {
             if frame.len() > 13 {
                 frame[12..14].copy_from_slice(&[8, 0]);
             }
-            for packet in [Packet::frame(frame), Packet::ip(bytes)] {
+            let ip = IpSpec { src: [10, 0, 0, 1].into(), dst: [10, 0, 0, 2].into(), ttl: 64, df: false, id: 1, tos: 0 };
+            let tunnels = [4789, 6081, 8472].map(|port| udp(ip, 50000, port, &bytes));
+            let bare = [Packet::frame(frame), ipip(ip, &Packet::ip(bytes.clone())), Packet::ip(bytes)];
+            for packet in bare.into_iter().chain(tunnels) {
                 let layers = dissect(&packet);
                 for layer in &layers {
                     prop_assert!(layer.range.end <= packet.bytes().len(), "{layer:?}");

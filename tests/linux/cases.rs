@@ -44,6 +44,8 @@ impl Case {
 }
 
 const HOST_GW: &[(&str, &str)] = &[("cni.mode", "host-gw")];
+const CALICO_VXLAN: &[(&str, &str)] = &[("cni.plugin", "calico"), ("cni.mode", "vxlan")];
+const CALICO_BGP: &[(&str, &str)] = &[("cni.plugin", "calico"), ("cni.mode", "bgp")];
 const SMALL_NIC: &[(&str, &str)] = &[("underlay.nodes.node-b.mtu", "1400")];
 const JUMBO: &[(&str, &str)] = &[("underlay.mtu", "9000")];
 const STRICT: &[(&str, &str)] = &[
@@ -139,5 +141,23 @@ cases! {
     twenty_kilobytes_by_tcp_over_a_way_out_that_is_narrower: Case::new("crowd", "node/node-a", "tcp://203.0.113.2:7").sizes(20000, 20000).set(JUMBO);
     tcp_to_nowhere_in_the_fabric: Case::new("two-nodes", "node/node-a", "tcp://198.51.100.1:80");
     a_ping_to_a_node_with_a_smaller_nic: Case::new("two-nodes", "pod/client", "ping://10.244.1.2").sizes(1400, 0).set(SMALL_NIC);
+    http_through_calicos_vxlan: Case::new("two-nodes", "pod/client", "http://10.244.1.2:8080").set(CALICO_VXLAN);
+    http_by_calicos_bgp: Case::new("two-nodes", "pod/client", "http://10.244.1.2:8080").set(CALICO_BGP);
+    http_to_a_pod_of_the_same_node_with_calico: Case::new("two-nodes", "pod/client", "http://10.244.0.3:8080").set(CALICO_VXLAN);
+    udp_to_a_pod_of_the_same_node_with_calico: Case::new("two-nodes", "pod/client", "udp://10.244.0.3:5353").set(CALICO_BGP);
+    http_from_a_node_to_its_own_pod_with_calico: Case::new("two-nodes", "node/node-a", "http://10.244.0.3:8080").set(CALICO_VXLAN);
+    http_from_a_node_to_a_far_pod_through_calicos_vxlan: Case::new("two-nodes", "node/node-a", "http://10.244.1.2:8080").set(CALICO_VXLAN);
+    http_from_a_node_to_a_far_pod_by_calicos_bgp: Case::new("two-nodes", "node/node-a", "http://10.244.1.2:8080").set(CALICO_BGP);
+    ping_from_a_pod_to_its_own_node_with_calico: Case::new("two-nodes", "pod/client", "ping://172.18.0.2").set(CALICO_VXLAN);
+    a_ping_to_the_gateway_that_no_device_has: Case::new("two-nodes", "pod/client", "ping://169.254.1.1").set(CALICO_BGP);
+    a_ping_whose_ttl_ends_at_the_first_node_with_calico: Case::new("two-nodes", "pod/client", "ping://10.244.1.2").ttl(1).set(CALICO_VXLAN);
+    a_ping_whose_ttl_ends_at_the_second_node_with_calicos_vxlan: Case::new("two-nodes", "pod/client", "ping://10.244.1.2").ttl(2).set(CALICO_VXLAN);
+    a_ping_whose_ttl_ends_at_the_second_node_with_calicos_bgp: Case::new("two-nodes", "pod/client", "ping://10.244.1.2").ttl(2).set(CALICO_BGP);
+    a_ping_in_fragments_through_calicos_vxlan: Case::new("two-nodes", "pod/client", "ping://10.244.1.2").sizes(2000, 0).set(CALICO_VXLAN);
+    a_ping_in_fragments_by_calicos_bgp: Case::new("two-nodes", "pod/client", "ping://10.244.1.2").sizes(4000, 0).set(CALICO_BGP);
+    a_ping_to_nobody_in_the_own_block: Case::new("two-nodes", "pod/client", "ping://10.244.0.99").set(CALICO_BGP);
+    a_ping_to_nobody_in_another_block: Case::new("two-nodes", "pod/client", "ping://10.244.1.99").set(CALICO_VXLAN);
+    ten_kilobytes_by_tcp_through_calicos_vxlan: Case::new("two-nodes", "pod/client", "tcp://10.244.1.2:8080").sizes(10000, 5000).set(CALICO_VXLAN);
+    http_between_subnets_through_calicos_vxlan: Case::new("subnets", "pod/client", "http://10.244.1.2:8080").set(CALICO_VXLAN);
     tcp_to_a_node_with_a_smaller_nic: Case::new("two-nodes", "pod/client", "tcp://10.244.1.2:8080").sizes(5000, 5000).set(SMALL_NIC);
 }

@@ -87,7 +87,8 @@ pub(crate) struct Decoded {
 
 pub(crate) const ETHERTYPE_IPV6: u16 = 0x86dd;
 pub(crate) const PROTOCOL_IGMP: u8 = 2;
-const VXLAN_PORT: u16 = 8472;
+/// Linux's and IANA's.
+pub(crate) const VXLAN_PORTS: [u16; 2] = [8472, 4789];
 
 /// Reads a frame.
 pub(crate) fn decode(frame: &[u8], names: &mut impl Names) -> Decoded {
@@ -283,7 +284,7 @@ impl<N: Names> Reader<'_, N> {
     fn udp(&mut self, bytes: &[u8], src: Ipv4Addr, verdict: Option<&str>) -> Option<()> {
         let mut header = Header::new(bytes, 8)?;
         let (sport, dport, len, checksum) = (header.u16(0), header.u16(2), header.u16(4), header.u16(6));
-        let is_tunnel = dport == VXLAN_PORT;
+        let is_tunnel = VXLAN_PORTS.contains(&dport);
         let (sport, dport) = match is_tunnel {
             true => (self.names.tunnel_port(src, sport), dport.to_string()),
             false => (self.names.port(sport), self.names.port(dport)),

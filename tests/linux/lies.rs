@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cases::CASES;
 use crate::compare::{Difference, Observed, compare, table};
-use crate::decode::Fields;
+use crate::decode::{Fields, VXLAN_PORTS};
 use crate::normalise::{Naming, admitted, normalise};
 use crate::traffic::Talk;
 use crate::{labs, recorded, simulator};
@@ -65,7 +65,8 @@ impl Frame {
     }
 
     fn is_tunnelled(&self) -> bool {
-        self.is_ip() && self.bytes[23] == 17 && self.bytes[36..38] == 8472_u16.to_be_bytes()
+        let is_port = |port: &u16| self.bytes[36..38] == port.to_be_bytes();
+        self.is_ip() && self.bytes[23] == 17 && VXLAN_PORTS.iter().any(is_port)
     }
 
     /// Where the innermost IP header begins, and what its fields are called.

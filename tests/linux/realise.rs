@@ -51,6 +51,9 @@ impl Realised {
         realised.set_devices(topo);
         for (ns, kernel) in topo.namespaces().zip(&realised.places) {
             kernel.ip(&configure(ns));
+            for interface in ns.interfaces().iter().filter(|interface| is_proxy(ns, interface)) {
+                kernel.sysctl(&format!("net/ipv4/neigh/{}/proxy_delay", interface.dev.name), "0");
+            }
             kernel.bridge(&remotes(ns));
         }
         realised.turn_offloads_off(topo);
@@ -108,10 +111,15 @@ impl Realised {
                 match &interface.kind {
                     InterfaceKind::Loopback => {}
                     InterfaceKind::Bridge { .. } => lines.push(format!("{add} bridge")),
-                    InterfaceKind::Vxlan(vxlan) => lines.push(format!(
-                        "{add} vxlan id {} dstport {} local {} dev {} nolearning",
-                        vxlan.vni, vxlan.port, vxlan.local, vxlan.lower.name
-                    )),
+                    InterfaceKind::Vxlan(vxlan) => {
+                        let local = vxlan.local.map(|local| format!(" local {local}")).unwrap_or_default();
+                        let lower = vxlan.lower.as_ref().map(|dev| format!(" dev {}", dev.name)).unwrap_or_default();
+                        let (vni, port) = (vxlan.vni, vxlan.port);
+                        lines.push(format!("{add} vxlan id {vni} dstport {port}{local}{lower} nolearning"));
+                    }
+                    InterfaceKind::Geneve(_) | InterfaceKind::Ipip(_) => {
+                        panic!("{}: few kernels have such a device, and it is not judged", dev.name)
+                    }
                     InterfaceKind::Veth { peer } if (peer.ns.0, peer.index) > (n, dev.index) => {
                         let other = topo.ns(peer.ns).interface(peer.index);
                         lines.push(format!(
@@ -214,8 +222,10 @@ fn configure(ns: &NetNs) -> Vec<String> {
         }
     }
     for table in ns.all_tables() {
-        let routes = table.rows().iter().filter(|route| route.writer != Writer::Kernel);
-        lines.extend(routes.map(|route| format!("route add {}", route.print(Some(table.id()), false))));
+        // A gateway must be known to be on the segment before anything is sent by it.
+        let mut routes: Vec<_> = table.rows().iter().filter(|route| route.writer != Writer::Kernel).collect();
+        routes.sort_by_key(|route| route.gateway.is_some());
+        lines.extend(routes.iter().map(|route| format!("route add {}", route.print(Some(table.id()), false))));
     }
     for rule in ns.rules.rows().iter().filter(|rule| rule.writer != Writer::Kernel) {
         lines.push(format!("rule add pref {}", rule.to_string().replacen(':', "", 1)));
@@ -240,4 +250,9 @@ fn remotes(ns: &NetNs) -> Vec<String> {
         }
     }
     lines
+}
+
+/// Whether a device answers ARP for others; it then does so at once.
+fn is_proxy(ns: &NetNs, interface: &Interface) -> bool {
+    ns.sysctls.answers_for_others(interface.name())
 }

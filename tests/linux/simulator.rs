@@ -44,7 +44,11 @@ pub(crate) fn naming(topo: &Topology, talk: &Talk) -> Naming {
     let mut naming = Naming { owners: BTreeMap::new(), ports: BTreeSet::from([talk.port, 8472, 4789, 6081]) };
     for ns in topo.namespaces() {
         for interface in ns.interfaces() {
-            naming.owners.insert(interface.mac.0, format!("{}:{}", ns.place, interface.dev.name));
+            // All host ends of calico's cables have the same one.
+            let owner = naming.owners.entry(interface.mac.0);
+            owner
+                .and_modify(|owner| "several".clone_into(owner))
+                .or_insert(format!("{}:{}", ns.place, interface.dev.name));
         }
         naming.ports.extend(ns.sockets.listeners().iter().map(|listener| listener.port));
     }

@@ -147,6 +147,16 @@ fn the_tools_print_what_show_prints_of_two_nodes_with_host_gw() {
 }
 
 #[test]
+fn the_tools_print_what_show_prints_of_calicos_vxlan() {
+    judge("show_calico_vxlan", "two-nodes", &[("cni.plugin", "calico"), ("cni.mode", "vxlan")]);
+}
+
+#[test]
+fn the_tools_print_what_show_prints_of_calicos_bgp_in_several_subnets() {
+    judge("show_calico_bgp", "subnets", &[("cni.plugin", "calico"), ("cni.mode", "bgp")]);
+}
+
+#[test]
 fn the_tools_print_what_show_prints_of_a_crowd() {
     judge("show_crowd", "crowd", &[]);
 }

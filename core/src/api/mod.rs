@@ -8,9 +8,9 @@ mod step;
 pub use crate::base::{Place, Writer};
 pub use crate::lab::{CniMode, Lab, Parsed, Problem, Run, RunError, Severity, ShowError, Source, parse, show, trace};
 pub use crate::trace::{
-    BridgeTarget, Choice, Decision, Detail, Disposition, DropReason, Explanation, Frame, Hook, HookFunction, Hop,
-    Journey, JourneyId, NextHop, RejectReason, Row, Stage, Step, Stretch, Trace, Tracked, Why, Written, explain, render,
-    validate,
+    BridgeTarget, Choice, Decision, Detail, Disposition, DropReason, Envelope, Explanation, Frame, Hook, HookFunction,
+    Hop, Journey, JourneyId, NextHop, RejectReason, Row, Stage, Step, Stretch, Trace, Tracked, Why, Written, explain,
+    render, validate,
 };
 pub use crate::wire::{Field, FieldChange, Layer, LayerChange, Link, Packet, Role, dissect, one_line};
 pub use json::to_json;

@@ -128,6 +128,15 @@ pub enum DeviceKind {
         /// UDP port.
         port: u16,
     },
+    /// A Geneve tunnel device.
+    Geneve {
+        /// Network identifier.
+        vni: u32,
+        /// UDP port.
+        port: u16,
+    },
+    /// An IP-in-IP tunnel device.
+    Ipip,
     /// A NIC.
     Nic,
 }
@@ -135,7 +144,7 @@ pub enum DeviceKind {
 /// A place that stays empty in this mode.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Absent {
-    /// Which one: `overlay`.
+    /// Which one: `overlay`, `bridge`.
     pub slot: &'static str,
     /// Why, in one sentence.
     pub why: &'static str,
@@ -189,12 +198,27 @@ fn port_name(port: u16, protocol: Protocol) -> String {
 }
 
 fn absent(cni: CniMode) -> Vec<Absent> {
-    match cni {
-        CniMode::FlannelVxlan => Vec::new(),
-        CniMode::FlannelHostGw => {
-            vec![Absent { slot: "overlay", why: "host-gw has no tunnel: the fabric carries pod addresses as they are" }]
+    let overlay = match cni {
+        CniMode::FlannelHostGw => Some("host-gw has no tunnel: the fabric carries pod addresses as they are"),
+        CniMode::CalicoBgp => Some("bgp has no tunnel: the fabric carries pod addresses as they are"),
+        CniMode::CiliumNative => Some("native has no tunnel: the fabric carries pod addresses as they are"),
+        CniMode::FlannelVxlan
+        | CniMode::CalicoVxlan
+        | CniMode::CalicoIpip
+        | CniMode::CiliumVxlan
+        | CniMode::CiliumGeneve => None,
+    };
+    let bridge = match cni {
+        CniMode::FlannelVxlan | CniMode::FlannelHostGw => None,
+        CniMode::CalicoVxlan | CniMode::CalicoIpip | CniMode::CalicoBgp => {
+            Some("calico has no bridge: every pod has a cable to the node and a route of its own")
         }
-    }
+        CniMode::CiliumVxlan | CniMode::CiliumGeneve | CniMode::CiliumNative => {
+            Some("cilium has no bridge: eBPF programs hand packets from device to device")
+        }
+    };
+    let slots = [("overlay", overlay), ("bridge", bridge)];
+    slots.into_iter().filter_map(|(slot, why)| Some(Absent { slot, why: why? })).collect()
 }
 
 fn machine(topo: &Topology, ns: &NetNs) -> NodeView {
@@ -220,11 +244,7 @@ fn pod_view(topo: &Topology, node: &NetNs, pod: &Pod) -> Option<PodView> {
     let containers = pod.containers.iter().map(|container| ContainerView {
         name: container.name.clone(),
         image: container.image.clone(),
-        ports: container
-            .ports
-            .iter()
-            .map(|port| port_name(port.container_port, port.protocol))
-            .collect(),
+        ports: container.ports.iter().map(|port| port_name(port.container_port, port.protocol)).collect(),
     });
     Some(PodView {
         reference: place.to_string(),
@@ -248,6 +268,8 @@ fn device_view(topo: &Topology, interface: &Interface) -> DeviceView {
             }
             InterfaceKind::Bridge { .. } => DeviceKind::Bridge,
             InterfaceKind::Vxlan(vxlan) => DeviceKind::Vxlan { vni: vxlan.vni, port: vxlan.port },
+            InterfaceKind::Geneve(geneve) => DeviceKind::Geneve { vni: geneve.vni, port: geneve.port },
+            InterfaceKind::Ipip(_) => DeviceKind::Ipip,
             InterfaceKind::Nic { .. } => DeviceKind::Nic,
         },
         mac: interface.mac.to_string(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::trace::{Consulted, Explanation, MtuCheck, Row, Stage, Step, Stretch, Trace, Written, explain};
-use crate::wire::{LayerChange, Link, Packet, Role, diff, dissect};
+use crate::wire::{Layer, LayerChange, Link, Packet, Role, diff, dissect};
 
 /// Everything a face shows of one step.
 #[derive(Clone, Debug)]
@@ -91,7 +91,7 @@ pub struct MtuView {
     pub device: String,
     /// Its MTU in bytes.
     pub limit: usize,
-    /// What counts against it, innermost first: the sender's own packet, then each header of the envelope.
+    /// What counts against it, innermost first: the sender's own packet, then each header of each envelope around it.
     pub terms: Vec<MtuTerm>,
     /// Their sum in bytes.
     pub total: usize,
@@ -158,19 +158,75 @@ fn mtu_view(trace: &Trace, idx: usize, packet: &Packet) -> Option<MtuView> {
         before.filter_map(|(_, step)| own(step)).last()
     };
     let check = ahead.first().cloned().or_else(behind)?;
+    let terms = mtu_terms(packet);
+    let total = terms.iter().map(|term| term.len).sum();
+    let then = ahead.iter().skip(1).find(|other| other.mtu != check.mtu).map(|o| (o.device.to_string(), o.mtu));
+    Some(MtuView { device: check.device.to_string(), limit: check.mtu, total, fits: total <= check.mtu, terms, then })
+}
+
+/// What of `packet` counts against an MTU, innermost first.
+fn mtu_terms(packet: &Packet) -> Vec<MtuTerm> {
     let mut layers = dissect(packet);
     // The MTU counts what is above the link header.
     if packet.link() == Link::Ethernet && !layers.is_empty() {
         layers.remove(0);
     }
-    let inner = layers.iter().position(|layer| layer.role == Role::InnerLink).unwrap_or(0);
-    let (envelope, own_packet) = layers.split_at(inner);
-    let inner_link = own_packet.iter().take_while(|layer| layer.role == Role::InnerLink);
-    let rest = own_packet.iter().filter(|layer| layer.role != Role::InnerLink);
-    let ordered = rest.chain(inner_link).chain(envelope.iter().rev());
-    let terms: Vec<MtuTerm> =
-        ordered.map(|layer| MtuTerm { role: layer.role, name: layer.name, len: layer.range.len() }).collect();
-    let total = terms.iter().map(|term| term.len).sum();
-    let then = ahead.iter().skip(1).find(|other| other.mtu != check.mtu).map(|o| (o.device.to_string(), o.mtu));
-    Some(MtuView { device: check.device.to_string(), limit: check.mtu, total, fits: total <= check.mtu, terms, then })
+    let is_envelopes =
+        |layer: &Layer| matches!(layer.role, Role::OuterIp | Role::OuterUdp | Role::Tunnel | Role::InnerLink);
+    let n_envelope = layers.iter().rposition(is_envelopes).map_or(0, |last| last + 1);
+    let (envelope, own_packet) = layers.split_at(n_envelope);
+    let ordered = own_packet.iter().chain(envelope.iter().rev());
+    ordered.map(|layer| MtuTerm { role: layer.role, name: layer.name, len: layer.range.len() }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::mtu_terms;
+    use crate::base::MacAddr;
+    use crate::wire::{ETHERTYPE_IPV4, GeneveHeader, IpSpec, Packet, VxlanHeader, icmp_echo, ipip, udp};
+
+    const IP: IpSpec = IpSpec {
+        src: std::net::Ipv4Addr::new(10, 0, 0, 1),
+        dst: std::net::Ipv4Addr::new(10, 0, 0, 2),
+        ttl: 64,
+        df: true,
+        id: 1,
+        tos: 0,
+    };
+
+    fn framed(packet: &Packet) -> Packet {
+        packet.with_ethernet(MacAddr::of("a"), MacAddr::of("b"), ETHERTYPE_IPV4)
+    }
+
+    fn in_udp(port: u16, header: &[u8], inner: &Packet) -> Packet {
+        udp(IP, 50000, port, &[header, framed(inner).bytes()].concat())
+    }
+
+    #[test]
+    fn every_header_of_every_envelope_is_a_term_of_the_sum() {
+        let ping = icmp_echo(IP, false, 1, 1, &[0; 56]);
+        let vxlan = in_udp(8472, &VxlanHeader { vni: 1 }.to_bytes(), &ping);
+        let options = vec![0x01, 0x4b, 0x01, 0x02, 0, 0, 0, 0, 0, 0, 0, 0];
+        let cases = [
+            (ping.clone(), ""),
+            (framed(&ping), ""),
+            (ipip(IP, &ping), " IP 20"),
+            (framed(&ipip(IP, &ping)), " IP 20"),
+            (vxlan.clone(), " ETH 14 VXLAN 8 UDP 8 IP 20"),
+            (
+                in_udp(6081, &GeneveHeader { vni: 1, options }.to_bytes(), &ping),
+                " ETH 14 GENEVE-OPT 12 GENEVE 8 UDP 8 IP 20",
+            ),
+            (
+                in_udp(4789, &VxlanHeader { vni: 2 }.to_bytes(), &vxlan),
+                " ETH 14 VXLAN 8 UDP 8 IP 20 ETH 14 VXLAN 8 UDP 8 IP 20",
+            ),
+        ];
+        for (packet, envelope) in cases {
+            let terms = mtu_terms(&packet);
+            let text: Vec<String> = terms.iter().map(|term| format!("{} {}", term.name, term.len)).collect();
+            assert_eq!(text.join(" "), format!("IP 20 ICMP 8 DATA 56{envelope}"));
+            assert_eq!(terms.iter().map(|term| term.len).sum::<usize>(), packet.network_len());
+        }
+    }
 }

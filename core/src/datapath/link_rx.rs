@@ -18,7 +18,7 @@ pub(crate) fn link_rx(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>) 
     if !interface.up {
         return ctx.drop(topo, at.ns, &skb, Stage::Rx, &dev, DropReason::DevReady);
     }
-    let is_tunnel = matches!(interface.kind, InterfaceKind::Vxlan(_));
+    let is_tunnel = interface.is_tunnel();
     let is_wire = matches!(interface.kind, InterfaceKind::Nic { .. } | InterfaceKind::Veth { .. });
     if is_wire && skb.packet.network_len() > interface.mtu + VLAN_ROOM {
         return ctx.drop(topo, at.ns, &skb, Stage::Rx, &dev, DropReason::FabricMtu);
@@ -27,11 +27,14 @@ pub(crate) fn link_rx(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>) 
     if interface.master.is_some() {
         return Next::BridgeRx(at, skb);
     }
-    let Some(ethernet) = skb.packet.ethernet() else { return Next::Done };
     // A frame for another station reaches this device only because a bridge or switch flooded it: it is captured, and
     // the kernel forgets it (PACKET_OTHERHOST).
-    let is_for_us = ethernet.dst == interface.mac || ethernet.dst == MacAddr::BROADCAST;
-    match ethernet.ethertype {
+    let (ethertype, is_for_us) = match skb.packet.ethernet() {
+        Some(ethernet) => (ethernet.ethertype, [interface.mac, MacAddr::BROADCAST].contains(&ethernet.dst)),
+        // What comes out of IP in IP has no link header.
+        None => (ETHERTYPE_IPV4, true),
+    };
+    match ethertype {
         ETHERTYPE_ARP if is_for_us => Next::Arp(at, skb),
         ETHERTYPE_IPV4 if is_for_us => {
             let packet = skb.packet.without_ethernet();

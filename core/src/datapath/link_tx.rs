@@ -22,7 +22,7 @@ pub(crate) fn link_tx(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>) 
     }
     match interface.kind {
         // What these do with the frame is a step of its own.
-        InterfaceKind::Bridge { .. } | InterfaceKind::Vxlan(_) => {}
+        InterfaceKind::Bridge { .. } | InterfaceKind::Vxlan(_) | InterfaceKind::Geneve(_) | InterfaceKind::Ipip(_) => {}
         InterfaceKind::Loopback | InterfaceKind::Veth { .. } | InterfaceKind::Nic { .. } => {
             let step = Step::new(Stage::Tx, Decision::Transmit, &skb.packet).on(interface.name());
             ctx.record(topo, at.ns, &skb, step);
@@ -56,7 +56,7 @@ pub(crate) fn hard_xmit(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>
                 (None, skb) => Next::BridgeTx(at, skb),
             }
         }
-        InterfaceKind::Vxlan(_) => {
+        InterfaceKind::Vxlan(_) | InterfaceKind::Geneve(_) | InterfaceKind::Ipip(_) => {
             ctx.capture(topo, at, &skb);
             Next::Encap(at, skb)
         }

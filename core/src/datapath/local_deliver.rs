@@ -9,7 +9,7 @@ use super::hook::{self, Way};
 use super::{Ctx, Effect, Next, Sender, fragment, pmtu, tunnel};
 use crate::net::{At, DevRef, NsId, Skb, SocketLookup, Topology, TransportProtocol};
 use crate::netfilter::CtState;
-use crate::trace::{Decision, DropReason, Hook, Stage, Step};
+use crate::trace::{Decision, DropReason, Hook, Stage, Step, Written};
 use crate::wire::{self, Icmp, IcmpError, IpHeader, IpSpec, TcpFlags, TcpOptions, TcpSpec, Transport};
 
 pub(crate) fn local_deliver(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>) -> Next {
@@ -23,7 +23,7 @@ pub(crate) fn local_deliver(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx
         return ctx.drop(topo, at.ns, &skb, Stage::Deliver, &dev, DropReason::IpInhdr);
     };
     match transport {
-        Transport::Udp(udp) if tunnel::device_for(topo.ns(at.ns), udp.dport).is_some() => Next::Decap(at, skb),
+        _ if tunnel::receiver(topo.ns(at.ns), &skb.packet).is_some() => Next::Decap(at, skb),
         Transport::Udp(udp) => match lookup_socket(topo, at, ip, TransportProtocol::Udp, udp.dport, udp.sport) {
             SocketLookup::None => {
                 let step = Step::new(Stage::Deliver, Decision::Drop(DropReason::NoSocket), &skb.packet).on(&dev.name);
@@ -71,8 +71,7 @@ fn icmp_error(topo: &mut Topology, at: At, dev: &DevRef, skb: Skb, error: IcmpEr
     let learned = pmtu::learn(topo, at, &skb, error, &socket, ctx);
     let to = match &socket {
         SocketLookup::Connected(_, program) | SocketLookup::Listening(program) => program.clone(),
-        SocketLookup::None if learned.is_some() => "kernel".into(),
-        SocketLookup::None => return ctx.drop(topo, at.ns, &skb, Stage::Deliver, dev, DropReason::NoSocket),
+        SocketLookup::None => return tunnel_error(topo, at, dev, &skb, learned, ctx),
     };
     let step = Step::new(Stage::Deliver, Decision::Deliver { to }, &skb.packet).on(&dev.name).wrote(learned);
     ctx.record(topo, at.ns, &skb, step.ends());
@@ -91,6 +90,21 @@ fn quoted_socket(topo: &Topology, at: At, skb: &Skb) -> SocketLookup {
         Transport::Icmp(_) | Transport::Other(_) => return SocketLookup::None,
     };
     topo.ns(at.ns).sockets.lookup(protocol, (ip.src, own_port), (ip.dst, peer_port))
+}
+
+/// An ICMP error that no socket wants may be about an envelope. The sender of the packet inside is not told.
+fn tunnel_error(topo: &Topology, at: At, dev: &DevRef, skb: &Skb, learned: Option<Written>, ctx: &mut Ctx<'_>) -> Next {
+    let step = match tunnel::sender(topo.ns(at.ns), &skb.packet) {
+        Some((tunnel, remote)) => {
+            Step::new(Stage::Deliver, Decision::TunnelError { remote }, &skb.packet).on(tunnel.name())
+        }
+        None if learned.is_some() => {
+            Step::new(Stage::Deliver, Decision::Deliver { to: "kernel".into() }, &skb.packet).on(&dev.name)
+        }
+        None => return ctx.drop(topo, at.ns, skb, Stage::Deliver, dev, DropReason::NoSocket),
+    };
+    ctx.record(topo, at.ns, skb, step.wrote(learned).ends());
+    Next::Done
 }
 
 fn deliver(topo: &Topology, at: At, dev: &DevRef, skb: Skb, socket: SocketLookup, ctx: &mut Ctx<'_>) -> Next {

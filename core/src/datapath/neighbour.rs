@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::{Ctx, Effect, Next, OutRoute};
 use crate::base::MacAddr;
-use crate::net::{At, DevRef, InterfaceKind, NsId, Skb, Topology};
+use crate::net::{At, DevRef, InterfaceKind, NsId, Skb, Topology, TunnelKey};
 use crate::trace::{Decision, DropReason, Stage, Step};
 use crate::wire::{self, ArpOp, ArpSpec, ETHERTYPE_ARP, ETHERTYPE_IPV4, IcmpError};
 
@@ -27,6 +27,13 @@ pub(crate) fn resolve(topo: &mut Topology, ns_id: NsId, skb: Skb, route: &OutRou
     if matches!(interface.kind, InterfaceKind::Loopback) {
         let frame = skb.packet.with_ethernet(MacAddr::ZERO, MacAddr::ZERO, ETHERTYPE_IPV4);
         return forward(topo, at, skb, frame, Decision::NeighbourNone, None, ctx);
+    }
+    if matches!(interface.kind, InterfaceKind::Ipip(_)) {
+        // There is no link header to write. The device will send to the next hop (the kernel reads it off the route that
+        // stays with the packet).
+        let tunnel_key = Some(TunnelKey { remote: next_hop, vni: 0, zero_checksum: false });
+        let packet = skb.packet.clone();
+        return forward(topo, at, Skb { tunnel_key, ..skb }, packet, Decision::NeighbourNone, None, ctx);
     }
     let own_mac = interface.mac;
     let lookup = ns.neighbours.lookup(next_hop, &route.dev);

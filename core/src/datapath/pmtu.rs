@@ -25,7 +25,7 @@ pub(crate) fn learn(
     let ns = topo.ns_mut(at.ns);
     let is_ours = match quoted.transport()? {
         Transport::Tcp(_) => matches!(socket, SocketLookup::Connected(..)),
-        Transport::Udp(udp) => *socket != SocketLookup::None || tunnel::device_for(ns, udp.dport).is_some(),
+        Transport::Udp(_) => *socket != SocketLookup::None || tunnel::receiver(ns, &quoted).is_some(),
         Transport::Icmp(Icmp::EchoRequest { .. } | Icmp::EchoReply { .. }) | Transport::Other(_) => true,
         Transport::Icmp(_) => false,
     };
@@ -66,8 +66,9 @@ mod tests {
             InterfaceKind::Vxlan(Vxlan {
                 vni: 1,
                 port: 8472,
-                local: OWN.into(),
-                lower: eth0.clone(),
+                local: Some(OWN.into()),
+                lower: Some(eth0.clone()),
+                external: false,
                 fdb: Fdb::new(dev.clone()),
             })
         });

@@ -3,7 +3,7 @@
 //! Models pkg/kubelet/kuberuntime: the pause container creates the network namespace, the CNI plugin is called for it,
 //! and the application containers join it.
 
-use super::cni::{ClusterNet, NodeNet, flannel};
+use super::cni::{self, ClusterNet, NodeNet};
 use super::objects::{Pod, Protocol};
 use crate::base::Place;
 use crate::net::{Listener, NetNs, NsId, Topology, TransportProtocol};
@@ -16,7 +16,7 @@ pub fn run_pod(topo: &mut Topology, node_ns: NsId, node: &NodeNet, cluster: &Clu
         None => return,
         Some(ip) => {
             let sandbox = topo.add_namespace(NetNs::new(Place::pod(&pod.meta.namespace, &pod.meta.name), seed));
-            flannel::add_pod(topo, node_ns, sandbox, ip, node, cluster);
+            cni::add_pod(topo, node_ns, sandbox, ip, node, cluster);
             sandbox
         }
     };

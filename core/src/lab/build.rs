@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use super::Lab;
 use super::spec::KubeProxyMode;
 use crate::base::{Place, Writer};
-use crate::k8s::cni::{ClusterNet, NodeNet, flannel};
+use crate::k8s::cni::{self, ClusterNet, NodeNet};
 use crate::k8s::kube_proxy::{self, ProxyConfig, ServicePort};
 use crate::k8s::kubelet;
 use crate::k8s::objects::{Node, Pod};
@@ -75,7 +75,7 @@ pub(super) fn prepare(lab: &Lab, seed: u64) -> Topology {
         topo.defer(
             id,
             Unfinished::new(move |topo| {
-                flannel::program_node(topo.ns_mut(id), &net, &cluster, &nic);
+                cni::program_node(topo.ns_mut(id), &net, &cluster, &nic);
                 for pod in &pods {
                     kubelet::run_pod(topo, id, &net, &cluster, pod, seed);
                 }

@@ -139,6 +139,7 @@ fn lines(topo: &Topology, at: NsId, now: Instant, command: &[&str]) -> Result<Ve
 fn flags(interface: &Interface, has_carrier: bool) -> &'static str {
     match interface.kind {
         InterfaceKind::Loopback => "LOOPBACK,UP,LOWER_UP",
+        InterfaceKind::Ipip(_) => "NOARP,UP,LOWER_UP",
         _ if has_carrier => "BROADCAST,MULTICAST,UP,LOWER_UP",
         _ if interface.up => "NO-CARRIER,BROADCAST,MULTICAST,UP",
         _ => "BROADCAST,MULTICAST",
@@ -149,21 +150,26 @@ fn flags(interface: &Interface, has_carrier: bool) -> &'static str {
 fn ip_link(interface: &Interface, ns: &NetNs, topo: &Topology) -> Line {
     let peer = match interface.kind {
         InterfaceKind::Veth { peer } => format!("@if{}", peer.index),
+        InterfaceKind::Ipip(_) => "@NONE".to_owned(),
         _ => String::new(),
     };
     let master = interface.master.as_ref().map(|master| format!(" master {}", master.name)).unwrap_or_default();
     let has_carrier = ns.has_carrier(interface.dev.index);
     let state = match interface.kind {
         _ if !has_carrier => "DOWN",
-        InterfaceKind::Loopback | InterfaceKind::Vxlan(_) => "UNKNOWN",
+        InterfaceKind::Loopback => "UNKNOWN",
+        _ if interface.is_tunnel() => "UNKNOWN",
         _ => "UP",
     };
-    let (kind, broadcast) = match interface.kind {
-        InterfaceKind::Loopback => ("loopback", "00:00:00:00:00:00"),
-        _ => ("ether", "ff:ff:ff:ff:ff:ff"),
+    let mac = interface.mac.to_string();
+    let (kind, address, broadcast) = match interface.kind {
+        InterfaceKind::Loopback => ("loopback", mac.as_str(), "00:00:00:00:00:00"),
+        // Its link addresses are its ends.
+        InterfaceKind::Ipip(_) => ("ipip", "0.0.0.0", "0.0.0.0"),
+        _ => ("ether", mac.as_str(), "ff:ff:ff:ff:ff:ff"),
     };
     let queue = match interface.kind {
-        InterfaceKind::Veth { .. } | InterfaceKind::Vxlan(_) => "",
+        InterfaceKind::Veth { .. } | InterfaceKind::Vxlan(_) | InterfaceKind::Geneve(_) => "",
         _ => "qlen 1000",
     };
     let netns = match interface.kind {
@@ -171,13 +177,12 @@ fn ip_link(interface: &Interface, ns: &NetNs, topo: &Topology) -> Line {
         _ => String::new(),
     };
     let text = format!(
-        "{}: {}{peer}: <{}> mtu {} qdisc {}{master} state {state} mode DEFAULT group default {queue}\n    link/{kind} {} brd {broadcast}{netns}",
+        "{}: {}{peer}: <{}> mtu {} qdisc {}{master} state {state} mode DEFAULT group default {queue}\n    link/{kind} {address} brd {broadcast}{netns}",
         interface.dev.index,
         interface.dev.name,
         flags(interface, has_carrier),
         interface.mtu,
         interface.qdisc(),
-        interface.mac,
     );
     (text, Some(interface.writer))
 }
@@ -228,7 +233,7 @@ fn bridge_fdb(ns: &NetNs) -> Vec<Line> {
         groups.iter().map(line).collect()
     };
     let rows = |interface: &Interface| match (&interface.kind, &interface.master) {
-        (InterfaceKind::Loopback, _) => Vec::new(),
+        (InterfaceKind::Loopback | InterfaceKind::Ipip(_), _) => Vec::new(),
         (InterfaceKind::Vxlan(vxlan), _) => vxlan.fdb.rows().iter().map(|row| print(row, interface)).collect(),
         (InterfaceKind::Bridge { .. }, _) => [own(interface, &BRIDGE_GROUPS), of_bridge(interface, interface)].concat(),
         (_, Some(master)) => [of_bridge(interface, ns.interface(master.index)), own(interface, &GROUPS)].concat(),

@@ -68,6 +68,10 @@ pub enum InterfaceKind {
     },
     /// A VXLAN tunnel endpoint.
     Vxlan(Vxlan),
+    /// A Geneve tunnel endpoint.
+    Geneve(Geneve),
+    /// An IP-in-IP tunnel endpoint: the one device on which packets have no link header.
+    Ipip(Ipip),
     /// A NIC on a segment of the fabric.
     Nic {
         /// The segment.
@@ -78,16 +82,38 @@ pub enum InterfaceKind {
 /// What a VXLAN device knows (`ip -d link show type vxlan`).
 #[derive(Clone, Debug)]
 pub struct Vxlan {
-    /// Network identifier.
+    /// Network identifier; nothing in external mode.
     pub vni: u32,
-    /// Source address of the outer packet.
-    pub local: IpAddr,
+    /// Source address of the outer packet; without one the route to the other end tells it.
+    pub local: Option<IpAddr>,
     /// UDP destination port.
     pub port: u16,
-    /// The device that the outer packets leave by.
-    pub lower: DevRef,
+    /// The device that the outer packets leave by, if it is bound to one.
+    pub lower: Option<DevRef>,
+    /// External mode (`collect_metadata`): each packet says by its [`TunnelKey`](super::TunnelKey) where it goes.
+    pub external: bool,
     /// Inner address to remote endpoint.
     pub fdb: Fdb,
+}
+
+/// What a Geneve device knows (`ip -d link show type geneve`).
+#[derive(Clone, Debug)]
+pub struct Geneve {
+    /// Network identifier; nothing in external mode.
+    pub vni: u32,
+    /// The other end. Without one the device is in external mode: each packet says by its
+    /// [`TunnelKey`](super::TunnelKey) where it goes.
+    pub remote: Option<IpAddr>,
+    /// UDP destination port.
+    pub port: u16,
+}
+
+/// What an IP-in-IP device knows (`ip -d tunnel show`). It has no remote: `tunl0` sends to the gateway of the packet's
+/// route (NBMA mode).
+#[derive(Clone, Debug)]
+pub struct Ipip {
+    /// Source address of the outer packet; without one the route to the other end tells it.
+    pub local: Option<IpAddr>,
 }
 
 impl Interface {
@@ -95,6 +121,12 @@ impl Interface {
     #[must_use]
     pub fn name(&self) -> &Arc<str> {
         &self.dev.name
+    }
+
+    /// Whether it is one end of a tunnel.
+    #[must_use]
+    pub fn is_tunnel(&self) -> bool {
+        matches!(self.kind, InterfaceKind::Vxlan(_) | InterfaceKind::Geneve(_) | InterfaceKind::Ipip(_))
     }
 
     /// The kernel's word for the device in `ip link`: what stands after `mtu`.

@@ -82,7 +82,7 @@ impl NetNs {
         let dev = DevRef { index, name: name.into() };
         let kind = kind(&dev);
         let mac = match kind {
-            InterfaceKind::Loopback => MacAddr::ZERO,
+            InterfaceKind::Loopback | InterfaceKind::Ipip(_) => MacAddr::ZERO,
             _ => MacAddr::of(&format!("{}:{name}", self.place)),
         };
         Arc::make_mut(&mut self.interfaces).push(Interface {

@@ -1,5 +1,7 @@
 //! A packet on its way through a kernel.
 
+use std::net::IpAddr;
+
 use super::DevRef;
 use crate::base::MacAddr;
 use crate::netfilter::CtState;
@@ -26,6 +28,19 @@ pub struct Skb {
     /// The source address of a frame whose IP destination was translated at a bridge port, while the bridge asks for the
     /// new destination's link address (`nf_bridge->neigh_header`).
     pub bridged_from: Option<MacAddr>,
+    /// Where a tunnel that asks the packet is to send it, or where a tunnel got it from.
+    pub tunnel_key: Option<TunnelKey>,
+}
+
+/// What a packet tells a tunnel device that has no remote of its own (`struct ip_tunnel_key`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TunnelKey {
+    /// The other end.
+    pub remote: IpAddr,
+    /// Network identifier; nothing to IP in IP.
+    pub vni: u32,
+    /// No checksum in the outer UDP header (`BPF_F_ZERO_CSUM_TX`).
+    pub zero_checksum: bool,
 }
 
 impl Skb {
@@ -41,6 +56,7 @@ impl Skb {
             ct: CtState::None,
             physin: None,
             bridged_from: None,
+            tunnel_key: None,
         }
     }
 

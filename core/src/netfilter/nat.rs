@@ -208,7 +208,6 @@ pub(super) fn translate(packet: &mut Packet, conntrack: &Conntrack, ct: CtState,
     let IpAddr::V4(to_v4) = to_ip else { return None };
     if info == CtInfo::Related && matches!(packet.transport(), Some(Transport::Icmp(Icmp::Error(_)))) {
         // What is quoted went the other way: its other end is the one that this hook changes.
-        let before = packet.clone();
         let (quoted_ip, quoted_port) = if end == End::Source { other_way.dst } else { other_way.src };
         let port_quoted = |packet: &Packet| {
             let tuple = packet.quoted().and_then(|quoted| Tuple::of(&quoted));

@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use super::{Exchange, Talk, run_losing, run_to_end};
 use crate::base::{Place, Writer};
-use crate::net::{
-    At, DevRef, InterfaceKind, Listener, NetNs, NsId, Protocol, Route, RouteKind, Scope, Topology, TransportProtocol,
-};
+use crate::net::{At, DevRef, InterfaceKind, Listener, NetNs, NsId, Route, Topology, TransportProtocol};
 use crate::trace::{Decision, Trace};
 use crate::wire::{Packet, Tcp, Transport};
 
@@ -37,17 +35,9 @@ fn topology(mtu: usize) -> Topology {
         ns.add_address(dev.index, address.parse().expect("a network"), Writer::Admin);
     }
     for (ns, gateway) in [(CLIENT, [10, 9, 1, 1]), (SERVER, [10, 9, 2, 1])] {
-        topo.ns_mut(ns).main.add(Route {
-            kind: RouteKind::Unicast,
-            dst: "0.0.0.0/0".parse().expect("a network"),
-            gateway: Some(gateway.into()),
-            dev: DevRef { index: 2, name: "eth0".into() },
-            protocol: Protocol::Boot,
-            scope: Scope::Global,
-            src: None,
-            onlink: false,
-            writer: Writer::Admin,
-        });
+        let dev = DevRef { index: 2, name: "eth0".into() };
+        let default = Route::unicast("0.0.0.0/0".parse().expect("a network"), &dev, Writer::Admin);
+        topo.ns_mut(ns).main.add(Route { gateway: Some(gateway.into()), ..default });
     }
     topo
 }

@@ -1,5 +1,6 @@
 //! The places in a kernel where something is decided, and what can be decided there.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -181,6 +182,44 @@ pub enum BridgeTarget {
     Unknown(Vec<Arc<str>>),
 }
 
+/// What a tunnel puts a packet into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Envelope {
+    /// A VXLAN header in a UDP datagram.
+    Vxlan {
+        /// Network identifier.
+        vni: u32,
+    },
+    /// A Geneve header in a UDP datagram.
+    Geneve {
+        /// Network identifier.
+        vni: u32,
+    },
+    /// An IP packet, and nothing in between.
+    Ipip,
+}
+
+impl Envelope {
+    /// The network identifier, of envelopes that have one.
+    #[must_use]
+    pub fn vni(self) -> Option<u32> {
+        match self {
+            Self::Vxlan { vni } | Self::Geneve { vni } => Some(vni),
+            Self::Ipip => None,
+        }
+    }
+}
+
+impl fmt::Display for Envelope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Vxlan { vni } => write!(f, "vxlan vni {vni}"),
+            Self::Geneve { vni } => write!(f, "geneve vni {vni}"),
+            Self::Ipip => f.write_str("ipip"),
+        }
+    }
+}
+
 /// What was decided. Holds what the sentence about it needs, and nothing else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
@@ -282,6 +321,15 @@ pub enum Decision {
         /// The link address told.
         mac: MacAddr,
     },
+    /// An ARP request was for an address that this machine routes elsewhere: it answers in its stead.
+    ArpProxy {
+        /// The address asked for.
+        ip: IpAddr,
+        /// The link address told.
+        mac: MacAddr,
+        /// The device that the address is routed to.
+        out: Arc<str>,
+    },
     /// An ARP reply filled a neighbour entry.
     ArpLearn {
         /// The neighbour.
@@ -291,15 +339,20 @@ pub enum Decision {
     },
     /// The tunnel device put the packet into an outer one.
     Encapsulate {
-        /// VXLAN network identifier.
-        vni: u32,
+        /// What the envelope is made of.
+        envelope: Envelope,
         /// The other end.
         remote: IpAddr,
     },
     /// The tunnel device took the packet out of the outer one.
     Decapsulate {
-        /// VXLAN network identifier.
-        vni: u32,
+        /// What the envelope is made of.
+        envelope: Envelope,
+        /// The other end.
+        remote: IpAddr,
+    },
+    /// An ICMP error is about an envelope that this tunnel device sent.
+    TunnelError {
         /// The other end.
         remote: IpAddr,
     },

@@ -6,9 +6,9 @@ mod way;
 
 use super::{Decision, Hop, NextHop, Stage, Step, Trace};
 use crate::base::Place;
-use crate::wire::Packet;
+use crate::wire::{Packet, Transport};
 use ends::{delivers, drops, kernel_sends, learns, refuses, sends, sends_again};
-use way::{bridges, encapsulates, fits, transmits, via};
+use way::{bridges, decapsulates, encapsulates, fits, transmits, via};
 
 /// A step in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,11 +72,16 @@ fn words(trace: &Trace, hop: &Hop, step: &Step, at: &str, dev: &str) -> Words {
         Decision::NeighbourKnown { next_hop, mac } => (
             format!("{next_hop} is at {mac}."),
             format!("The neighbour table has an entry for {next_hop} on {dev}, so the Ethernet header can be written at once."),
-            if dev.starts_with("flannel") {
-                "flanneld wrote this entry for every other node when it joined: on a VXLAN device nobody ever asks by ARP.".into()
+            if dev.starts_with("flannel") || dev.starts_with("vxlan") {
+                "The CNI's daemon wrote this entry for every other node when it joined: on a VXLAN device nobody ever asks by ARP.".into()
             } else {
                 "IP addresses say where a packet is going in the end, Ethernet addresses who takes it next.".into()
             },
+        ),
+        Decision::NeighbourNone if dev != "lo" => (
+            format!("{dev} needs no link address."),
+            format!("Packets have no link header on {dev}. The gateway of the route is where the tunnel ends, and that is all it has to know."),
+            "Nobody asks by ARP on such a device, and no entry has to be written for it.".into(),
         ),
         Decision::NeighbourNone => (
             "Loopback needs no link address.".into(),
@@ -99,6 +104,11 @@ fn words(trace: &Trace, hop: &Hop, step: &Step, at: &str, dev: &str) -> Words {
             "From now on the entry is REACHABLE, and later packets find it at once.".into(),
         ),
         Decision::Transmit => transmits(hop, step, at, dev),
+        Decision::Receive if step.stage == Stage::TunnelRx && step.before == step.after => (
+            format!("The packet comes out of {dev}."),
+            format!("To this machine it looks as if it had come in by {dev}, where packets have no link header."),
+            "From here on the packet is routed like any other; nothing tells that it crossed a tunnel.".into(),
+        ),
         Decision::Receive if step.stage == Stage::TunnelRx => (
             format!("The packet comes out of {dev}."),
             format!("To this machine it looks as if it had come in by {dev}: the inner Ethernet header is for {dev}'s own address, and is taken off."),
@@ -115,16 +125,22 @@ fn words(trace: &Trace, hop: &Hop, step: &Step, at: &str, dev: &str) -> Words {
             format!("The question was for an address of {at}. Whoever asks is noted in the neighbour table on the way, so {at} need not ask back."),
             "Everyone else on the segment heard the question too, and said nothing.".into(),
         ),
+        Decision::ArpProxy { ip, mac, out } => (
+            format!("{at} answers for {ip}: it is at {mac}."),
+            format!("{ip} is no address of {at}. But proxy_arp is on for {dev}, and {at} has a route to {ip} by another device, {out}: so it answers with {dev}'s own link address."),
+            "The asker now sends everything for that address here, and here it is routed. Without any route to it there would be no answer.".into(),
+        ),
         Decision::ArpLearn { ip, mac } => (
             format!("{at} learns that {ip} is at {mac}."),
             "The INCOMPLETE entry becomes REACHABLE, and the packets that waited for it go on.".into(),
             "The answer came to the asker alone, not to the whole segment.".into(),
         ),
-        Decision::Encapsulate { vni, remote } => encapsulates(step, dev, *vni, &remote.to_string()),
-        Decision::Decapsulate { vni, remote } => (
-            format!("{dev} takes the packet out of its envelope."),
-            format!("A datagram for UDP port 8472 with network identifier {vni} from {remote}: outer IP, UDP and VXLAN headers come off, and the inner frame is as it was."),
-            "The two nodes and the fabric saw only the outer addresses.".into(),
+        Decision::Encapsulate { envelope, remote } => encapsulates(step, dev, *envelope, &remote.to_string()),
+        Decision::Decapsulate { envelope, remote } => decapsulates(step, dev, *envelope, &remote.to_string()),
+        Decision::TunnelError { remote } => (
+            format!("It is about an envelope that {dev} sent to {remote}."),
+            format!("The quote is of the outer packet, whose sender is {at}: so the error ends here."),
+            "Whoever sent the packet inside hears nothing of it. This is how path MTU discovery fails in tunnels.".into(),
         ),
         Decision::Deliver { .. } if !step.wrote.is_empty() => learns(step, at),
         Decision::Deliver { to } => delivers(trace, hop, to, at),
@@ -156,18 +172,29 @@ fn words(trace: &Trace, hop: &Hop, step: &Step, at: &str, dev: &str) -> Words {
     }
 }
 
+/// The expression by which tcpdump finds an envelope.
+fn filter(step: &Step) -> String {
+    match step.packet().and_then(Packet::transport) {
+        Some(Transport::Udp(udp)) => format!("udp port {}", udp.dport),
+        Some(Transport::Other(4)) => "ip proto 4".to_owned(),
+        _ => "ip".to_owned(),
+    }
+}
+
 /// Where a command is typed: a pod's namespace is entered from its node.
 fn command(hop: &Hop, step: &Step, dev: &str) -> Option<String> {
     let target = |step: &Step| step.packet().and_then(Packet::ip_header).map(|ip| ip.dst);
     let command = match (&step.stage, &step.decision) {
         (Stage::Route, _) => format!("ip route get {}", target(step)?),
         (Stage::Neigh, Decision::NeighbourNone) => return None,
+        (Stage::Arp, Decision::ArpProxy { .. }) => format!("sysctl net.ipv4.conf.{dev}.proxy_arp"),
         (Stage::Neigh | Stage::Arp, _) => format!("ip neigh show dev {dev}"),
         (Stage::Bridge, _) => format!("bridge fdb show dev {dev}"),
         (Stage::Defrag, _) => "nstat -az IpReasmOKs IpReasmReqds".to_owned(),
-        (Stage::Encap | Stage::Decap, _) => format!("bridge fdb show dev {dev}"),
+        (Stage::Encap | Stage::Decap, _) if !step.consulted.is_empty() => format!("bridge fdb show dev {dev}"),
+        (Stage::Encap | Stage::Decap, _) => format!("ip -d link show {dev}"),
         (Stage::Output, _) => format!("ip link show {dev}"),
-        (Stage::Tx | Stage::Rx, _) if step.outer => format!("tcpdump -ni {dev} udp port 8472"),
+        (Stage::Tx | Stage::Rx, _) if step.outer => format!("tcpdump -ni {dev} {}", filter(step)),
         (Stage::Tx | Stage::Rx | Stage::TunnelRx, _) => format!("tcpdump -ni {dev}"),
         (Stage::Netfilter(hook, function), _) => netfilter::command(*hook, *function),
         (Stage::Forward, _) => "sysctl net.ipv4.ip_forward".to_owned(),

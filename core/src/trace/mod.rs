@@ -18,7 +18,7 @@ use std::sync::Arc;
 use crate::base::{Instant, Place};
 use crate::wire::{CapturedFrame, LinkType, Packet};
 
-pub use decision::{BridgeTarget, Decision, Hook, HookFunction, NextHop, Stage, Tracked};
+pub use decision::{BridgeTarget, Decision, Envelope, Hook, HookFunction, NextHop, Stage, Tracked};
 pub use explain::{Explanation, explain};
 pub use reason::{Disposition, DropReason, RejectReason};
 pub use recorder::Recorder;

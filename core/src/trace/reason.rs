@@ -105,6 +105,8 @@ pub enum DropReason {
     IpLocalnet,
     /// The device takes no such packet.
     NoTxTarget,
+    /// A tunnel in external mode was handed a packet that does not say where it goes.
+    TunnelTxinfo,
 }
 
 impl Disposition {
@@ -201,6 +203,7 @@ impl DropReason {
             Self::IpInvalidDest => "IP_INVALID_DEST",
             Self::IpLocalnet => "IP_LOCALNET",
             Self::NoTxTarget => "NO_TX_TARGET",
+            Self::TunnelTxinfo => "TUNNEL_TXINFO",
         }
     }
 }

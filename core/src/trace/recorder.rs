@@ -8,7 +8,7 @@ use super::{
     Trace, Written,
 };
 use crate::base::{Instant, Place};
-use crate::wire::{LinkType, Packet};
+use crate::wire::{Link, LinkType, Packet};
 
 /// A step as a kernel stage reports it: the recorder adds time and id.
 impl Step {
@@ -163,8 +163,12 @@ impl Recorder {
     pub fn frame(&mut self, now: Instant, at: &Place, dev: &str, journey: JourneyId, packet: &Packet) {
         let known = self.device_names.iter().position(|(place, name)| name == dev && place == at);
         let device = known.unwrap_or_else(|| {
+            let link_type = match packet.link() {
+                Link::Ethernet => LinkType::Ethernet,
+                Link::Ip => LinkType::Raw,
+            };
             self.device_names.push((at.clone(), dev.to_owned()));
-            self.devices.push(Device { name: format!("{at}:{dev}"), link_type: LinkType::Ethernet });
+            self.devices.push(Device { name: format!("{at}:{dev}"), link_type });
             self.devices.len() - 1
         });
         self.frames.push(Frame { device, journey, time: now, packet: packet.clone() });

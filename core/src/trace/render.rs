@@ -53,11 +53,12 @@ fn minimal(trace: &Trace, out: &mut String) -> std::fmt::Result {
                 writeln!(out, "{}: {packet}", trace.journey(hop.journey).name)?;
             }
             Decision::ArpAnswer { ip, mac } => writeln!(out, "  {at} arp answers {ip} is-at {mac}")?,
+            Decision::ArpProxy { ip, mac, .. } => writeln!(out, "  {at} arp answers for {ip} is-at {mac}")?,
             Decision::DecrementTtl { from } => {
                 writeln!(out, "  {at} forward ttl {from} to {}", from.saturating_sub(1))?;
             }
-            Decision::Encapsulate { vni, remote } => writeln!(out, "  {at} encap vxlan vni {vni} to {remote}")?,
-            Decision::Decapsulate { vni, remote } => writeln!(out, "  {at} decap vxlan vni {vni} from {remote}")?,
+            Decision::Encapsulate { envelope, remote } => writeln!(out, "  {at} encap {envelope} to {remote}")?,
+            Decision::Decapsulate { envelope, remote } => writeln!(out, "  {at} decap {envelope} from {remote}")?,
             Decision::Deliver { to } => writeln!(out, "  {at} deliver {to}")?,
             Decision::Refuse(reason) => writeln!(out, "  {at} refuse {}", reason.name())?,
             Decision::Fragment { n_fragments, .. } if step.before.is_some() => {

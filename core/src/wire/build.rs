@@ -150,6 +150,20 @@ pub fn udp(ip: IpSpec, sport: u16, dport: u16, payload: &[u8]) -> Packet {
     ipv4(ip, IpNumber::UDP, &header.to_bytes(), payload)
 }
 
+/// The same without a checksum: a sender over IPv4 may leave it at zero (RFC 768).
+#[must_use]
+pub fn udp_without_checksum(ip: IpSpec, sport: u16, dport: u16, payload: &[u8]) -> Packet {
+    let length = u16::try_from(8 + payload.len()).expect("sizes are checked at the edge");
+    let header = UdpHeader { source_port: sport, destination_port: dport, length, checksum: 0 };
+    ipv4(ip, IpNumber::UDP, &header.to_bytes(), payload)
+}
+
+/// An IP packet in an IP packet (RFC 2003): nothing stands between the two headers.
+#[must_use]
+pub fn ipip(outer: IpSpec, inner: &Packet) -> Packet {
+    ipv4(outer, IpNumber::IPV4, &[], inner.network())
+}
+
 /// An IP packet with an ICMP echo request, or its reply.
 #[must_use]
 pub fn icmp_echo(ip: IpSpec, reply: bool, id: u16, seq: u16, payload: &[u8]) -> Packet {

@@ -8,7 +8,8 @@ use std::ops::Range;
 use etherparse::checksum::Sum16BitWords;
 
 use super::{
-    ETHERNET_HEADER_LEN, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, Link, Packet, VXLAN_HEADER_LEN, VxlanHeader,
+    ETHERNET_HEADER_LEN, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, GENEVE_HEADER_LEN, Link, Packet,
+    VXLAN_HEADER_LEN, VxlanHeader, udp_tunnel::UdpTunnel,
 };
 use crate::base::MacAddr;
 
@@ -40,7 +41,7 @@ pub enum Role {
 pub struct Layer {
     /// What it is for.
     pub role: Role,
-    /// Its protocol: `ETH`, `ARP`, `IP`, `UDP`, `VXLAN`, `TCP`, `ICMP`, `HTTP` or `DATA`.
+    /// Its protocol: `ETH`, `ARP`, `IP`, `UDP`, `VXLAN`, `GENEVE`, `TCP`, `ICMP`, `HTTP` or `DATA`.
     pub name: &'static str,
     /// The bytes it occupies in the packet.
     pub range: Range<usize>,
@@ -60,9 +61,6 @@ pub struct Field {
     /// A checksum that does not match.
     pub bad: bool,
 }
-
-/// UDP ports behind which a VXLAN header is expected: IANA's and Linux's.
-const VXLAN_PORTS: [u16; 2] = [4789, 8472];
 
 /// The layers of `packet`, outermost first.
 #[must_use]
@@ -205,6 +203,7 @@ impl<'a> Reader<'a> {
             9..10,
             match protocol {
                 1 => "1 ICMP".to_owned(),
+                4 => "4 IPIP".to_owned(),
                 6 => "6 TCP".to_owned(),
                 17 => "17 UDP".to_owned(),
                 other => other.to_string(),
@@ -227,6 +226,7 @@ impl<'a> Reader<'a> {
             6 => self.tcp(body, end, &sum),
             17 => self.udp(body, end, &sum),
             1 => self.icmp(body, end, &sum),
+            4 if end - body >= 20 => self.ip(body),
             _ => self.payload(body, end),
         }
     }
@@ -263,9 +263,10 @@ impl<'a> Reader<'a> {
         f.checksum("checksum", 6..8, f.u16(6) == 0 || sum.is_right());
         self.push(Role::Transport, "UDP", 8, f);
         let body = start + 8;
-        match VxlanHeader::from_slice(&self.bytes[body..end]) {
-            Some(vxlan) if VXLAN_PORTS.contains(&dport) => self.vxlan(body, vxlan),
-            _ => self.payload(body, end),
+        match UdpTunnel::read(dport, &self.bytes[body..end]) {
+            Some(UdpTunnel::Vxlan(vxlan)) => self.vxlan(body, vxlan),
+            Some(UdpTunnel::Geneve(geneve)) => self.geneve(body, geneve.vni, geneve.options.len()),
+            None => self.payload(body, end),
         }
     }
 
@@ -275,6 +276,23 @@ impl<'a> Reader<'a> {
         f.add("vni", 4..7, header.vni);
         self.push(Role::Tunnel, "VXLAN", VXLAN_HEADER_LEN, f);
         self.ethernet(start + VXLAN_HEADER_LEN);
+    }
+
+    /// The options are a layer of their own, so that whoever counts bytes sees both terms.
+    fn geneve(&mut self, start: usize, vni: u32, options_len: usize) {
+        let Some(mut f) = self.header(start, GENEVE_HEADER_LEN) else { return };
+        f.add("options", 0..1, format!("{} ({options_len} bytes)", options_len / 4));
+        f.add("flags", 1..2, format!("0x{:02x}", f.u8(1)));
+        f.add("protocol", 2..4, format!("0x{:04x}", f.u16(2)));
+        f.add("vni", 4..7, vni);
+        self.push(Role::Tunnel, "GENEVE", GENEVE_HEADER_LEN, f);
+        let options = start + GENEVE_HEADER_LEN;
+        if options_len > 0 {
+            let Some(mut f) = self.header(options, options_len) else { return };
+            geneve_options(&mut f, options_len);
+            self.push(Role::Tunnel, "GENEVE-OPT", options_len, f);
+        }
+        self.ethernet(options + options_len);
     }
 
     fn icmp(&mut self, start: usize, end: usize, sum: &PseudoHeader<'_>) {
@@ -331,17 +349,40 @@ impl<'a> Reader<'a> {
         self.push(Role::Payload, if is_http { "HTTP" } else { "DATA" }, end - start, f);
     }
 
-    /// Everything in front of a tunnel header is the tunnel's.
+    /// Everything up to the innermost tunnel's header is an envelope's. IP in IP has no header of its own.
     fn name_roles(&mut self) {
-        let Some(tunnel) = self.layers.iter().rposition(|layer| layer.role == Role::Tunnel) else { return };
+        let carries = |(i, layer): (usize, &Layer)| {
+            let next = self.layers.get(i + 1);
+            layer.role == Role::Tunnel || (layer.role == Role::Ip && next.is_some_and(|next| next.role == Role::Ip))
+        };
+        let Some(first) = self.layers.iter().enumerate().position(carries) else { return };
+        let last = self.layers.iter().enumerate().rposition(carries).unwrap_or(first);
         for (i, layer) in self.layers.iter_mut().enumerate() {
             layer.role = match layer.role {
-                Role::Ip if i < tunnel => Role::OuterIp,
-                Role::Transport if i < tunnel => Role::OuterUdp,
-                Role::Link if i > tunnel => Role::InnerLink,
+                Role::Ip if i <= last => Role::OuterIp,
+                Role::Transport if i < last => Role::OuterUdp,
+                Role::Link if i > first => Role::InnerLink,
                 other => other,
             };
         }
+    }
+}
+
+/// Class, type and data of each option (RFC 8926 section 3.5).
+fn geneve_options(f: &mut Fields<'_>, len: usize) {
+    let mut at = 0;
+    while at + 4 <= len {
+        let end = at + 4 + usize::from(f.u8(at + 3) & 0x1f) * 4;
+        if end > len {
+            break;
+        }
+        f.add("class", at..at + 2, format!("0x{:04x}", f.u16(at)));
+        f.add("type", at + 2..at + 3, format!("0x{:02x}", f.u8(at + 2)));
+        if end > at + 4 {
+            let data: String = (at + 4..end).map(|byte| format!("{:02x}", f.u8(byte))).collect();
+            f.add("data", at + 4..end, format!("0x{data}"));
+        }
+        at = end;
     }
 }
 

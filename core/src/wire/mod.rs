@@ -6,19 +6,23 @@
 mod build;
 mod diff;
 mod dissect;
+mod geneve;
 mod packet;
 mod pcapng;
 mod print;
 mod rewrite;
 #[cfg(test)]
 mod tests;
+mod udp_tunnel;
 mod vxlan;
 
 pub use build::{
-    ArpOp, ArpSpec, IcmpError, IpSpec, TcpFlags, TcpOptions, TcpSpec, arp, fragment, icmp_echo, icmp_error, tcp, udp,
+    ArpOp, ArpSpec, IcmpError, IpSpec, TcpFlags, TcpOptions, TcpSpec, arp, fragment, icmp_echo, icmp_error, ipip, tcp,
+    udp, udp_without_checksum,
 };
 pub use diff::{FieldChange, LayerChange, diff};
 pub use dissect::{Field, Layer, Role, dissect};
+pub use geneve::{ETHERTYPE_TEB, GENEVE_HEADER_LEN, GeneveHeader};
 pub use packet::{EthernetHeader, Icmp, IpHeader, Link, Packet, Tcp, Transport, Udp};
 pub use pcapng::{CapturedFrame, LinkType, write_pcapng};
 pub use print::one_line;

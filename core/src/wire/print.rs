@@ -2,8 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Icmp, IcmpError, Packet, Tcp, Transport, VXLAN_HEADER_LEN, VxlanHeader, dissect};
-use crate::wire::{ArpOp, Role};
+use super::{ArpOp, Icmp, IcmpError, Packet, Tcp, Transport, udp_tunnel::UdpTunnel};
 
 /// `packet` in one line: `IP 10.244.0.2.40000 > 10.244.1.2.8080: Flags [S], seq 1, win 64860, length 0`.
 #[must_use]
@@ -50,30 +49,14 @@ pub fn one_line(packet: &Packet) -> String {
             )
         }
         Transport::Udp(udp) => {
-            let body = packet.ip_payload();
-            let inner = dissect(packet)
-                .iter()
-                .any(|layer| layer.role == Role::Tunnel)
-                .then(|| VxlanHeader::from_slice(&body[8..]).map(|vxlan| (vxlan, &body[8 + VXLAN_HEADER_LEN..])))
-                .flatten();
-            match inner {
-                Some((vxlan, inner)) => write!(
-                    line,
-                    "IP {}.{} > {}.{}: VXLAN, flags [I] (0x08), vni {}: {}",
-                    ip.src,
-                    udp.sport,
-                    ip.dst,
-                    udp.dport,
-                    vxlan.vni,
-                    one_line(&Packet::frame(inner.to_vec()))
-                ),
-                None => {
-                    write!(
-                        line,
-                        "IP {}.{} > {}.{}: UDP, length {}",
-                        ip.src, udp.sport, ip.dst, udp.dport, udp.payload_len
-                    )
+            let body = packet.ip_payload().get(8..).unwrap_or_default();
+            let from_to = format!("IP {}.{} > {}.{}", ip.src, udp.sport, ip.dst, udp.dport);
+            match UdpTunnel::read(udp.dport, body) {
+                Some(tunnel) => {
+                    let inner = one_line(&Packet::frame(body[tunnel.header_len()..].to_vec()));
+                    write!(line, "{from_to}: {}: {inner}", tunnel_header(&tunnel))
                 }
+                None => write!(line, "{from_to}: UDP, length {}", udp.payload_len),
             }
         }
         Transport::Icmp(icmp) => {
@@ -97,11 +80,28 @@ pub fn one_line(packet: &Packet) -> String {
                 }
             }
         }
+        Transport::Other(4) => {
+            write!(line, "IP {} > {}: {}", ip.src, ip.dst, one_line(&Packet::ip(packet.ip_payload().to_vec())))
+        }
         Transport::Other(protocol) => {
             write!(line, "IP {} > {}: ip-proto-{protocol} {}", ip.src, ip.dst, packet.ip_payload().len())
         }
     };
     line
+}
+
+/// The header of a tunnel as tcpdump words it.
+fn tunnel_header(tunnel: &UdpTunnel) -> String {
+    match tunnel {
+        UdpTunnel::Vxlan(vxlan) => format!("VXLAN, flags [I] (0x08), vni {}", vxlan.vni),
+        UdpTunnel::Geneve(geneve) => {
+            let options = match geneve.options.len() {
+                0 => String::new(),
+                len => format!(", options [{len} bytes]"),
+            };
+            format!("Geneve, Flags [none], vni 0x{:x}{options}", geneve.vni)
+        }
+    }
 }
 
 /// The error as tcpdump words it.

@@ -1,8 +1,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::{
-    ArpOp, ArpSpec, IpSpec, LayerChange, Packet, Role, TcpFlags, TcpOptions, TcpSpec, Transport, VxlanHeader, arp,
-    diff, dissect, icmp_echo, one_line, tcp, udp,
+    ArpOp, ArpSpec, GeneveHeader, IpSpec, LayerChange, Packet, Role, TcpFlags, TcpOptions, TcpSpec, Transport,
+    VxlanHeader, arp, diff, dissect, icmp_echo, ipip, one_line, tcp, udp, udp_without_checksum,
 };
 use crate::base::MacAddr;
 
@@ -72,6 +72,62 @@ fn a_tunnel_changes_what_the_layers_in_front_of_it_are_for() {
     assert_eq!((added, same), (3, 3));
 }
 
+/// `inner` in a frame in VXLAN, from node to node.
+fn in_vxlan(inner: &Packet, port: u16) -> Packet {
+    let frame = inner.with_ethernet(mac(1), mac(2), super::ETHERTYPE_IPV4);
+    let payload = [&VxlanHeader { vni: 1 }.to_bytes()[..], frame.bytes()].concat();
+    udp(IpSpec { df: false, ..IP }, 50000, port, &payload)
+}
+
+#[test]
+fn ip_in_ip_is_one_header_of_20_bytes_with_protocol_4() {
+    let outer = IpSpec { src: [192, 0, 2, 1].into(), dst: [192, 0, 2, 2].into(), ttl: 63, df: true, id: 7, tos: 0 };
+    let packet = ipip(outer, &syn());
+    // 4500 + 0050 + 0007 + 4000 + 3f04 + c000 + 0201 + c000 + 0202 = 2485e, with the carry 4860: so b79f.
+    assert_eq!(packet.bytes()[..12], [0x45, 0, 0, 80, 0, 7, 0x40, 0, 63, 4, 0xb7, 0x9f]);
+    assert_eq!(packet.bytes()[20..], *syn().bytes());
+    let roles: Vec<Role> = dissect(&packet).iter().map(|layer| layer.role).collect();
+    assert_eq!(roles, [Role::OuterIp, Role::Ip, Role::Transport]);
+    assert!(packet.checksums_valid());
+    let changes = diff(&syn(), &packet);
+    assert!(matches!(&changes[0], LayerChange::Added(layer) if layer.role == Role::OuterIp));
+    assert_eq!(changes.len(), 3);
+}
+
+#[test]
+fn geneve_and_its_options_are_layers_of_their_own() {
+    let options = vec![0x01, 0x4b, 0x01, 0x01, 10, 0, 0, 1];
+    let header = GeneveHeader { vni: 5, options }.to_bytes();
+    let frame = syn().with_ethernet(mac(1), mac(2), super::ETHERTYPE_IPV4);
+    let packet = udp_without_checksum(IP, 50000, 6081, &[&header, frame.bytes()].concat());
+    let layers = dissect(&packet);
+    let lengths: Vec<(&str, usize)> = layers.iter().map(|layer| (layer.name, layer.range.len())).collect();
+    let expected = [("IP", 20), ("UDP", 8), ("GENEVE", 8), ("GENEVE-OPT", 8), ("ETH", 14), ("IP", 20), ("TCP", 40)];
+    assert_eq!(lengths, expected);
+    let fields: Vec<String> = layers[3].fields.iter().map(|field| format!("{} {}", field.name, field.value)).collect();
+    assert_eq!(fields, ["class 0x014b", "type 0x01", "data 0x0a000001"]);
+    assert_eq!((layers[0].role, layers[4].role), (Role::OuterIp, Role::InnerLink));
+    assert!(packet.checksums_valid());
+}
+
+#[test]
+fn a_tunnel_in_a_tunnel_is_read_to_the_bottom() {
+    let pod = syn();
+    let machine = in_vxlan(&pod, 8472);
+    let wire = in_vxlan(&machine, 4789);
+    let roles: Vec<Role> = dissect(&wire).iter().map(|layer| layer.role).collect();
+    let envelope = [Role::OuterIp, Role::OuterUdp, Role::Tunnel, Role::InnerLink];
+    assert_eq!(roles, [&envelope[..], &envelope, &[Role::Ip, Role::Transport]].concat());
+    assert!(wire.checksums_valid());
+    let mut broken = wire.bytes().to_vec();
+    *broken.last_mut().expect("bytes") ^= 1;
+    // Three checksums cover the last byte: the segment's own and those of both datagrams.
+    let bad = dissect(&Packet::ip(broken)).iter().flat_map(|layer| &layer.fields).filter(|field| field.bad).count();
+    assert_eq!(bad, 3);
+    let added = diff(&machine, &wire).iter().filter(|change| matches!(change, LayerChange::Added(_))).count();
+    assert_eq!(added, 4);
+}
+
 #[test]
 fn a_diff_names_the_fields_that_forwarding_changes() {
     let before = syn();
@@ -102,4 +158,14 @@ fn a_line_reads_like_tcpdumps() {
         one_line(&icmp_echo(IP, true, 9, 1, &[0; 56])),
         "IP 10.244.0.2 > 10.244.1.2: ICMP echo reply, id 9, seq 1, length 64"
     );
+    let inner = one_line(&syn());
+    assert_eq!(one_line(&ipip(IP, &syn())), format!("IP 10.244.0.2 > 10.244.1.2: {inner}"));
+    let geneve = |options| {
+        let frame = syn().with_ethernet(mac(1), mac(2), super::ETHERTYPE_IPV4);
+        let header = GeneveHeader { vni: 26, options }.to_bytes();
+        one_line(&udp(IP, 50000, 6081, &[&header, frame.bytes()].concat()))
+    };
+    let begin = "IP 10.244.0.2.50000 > 10.244.1.2.6081: Geneve, Flags [none], vni 0x1a";
+    assert_eq!(geneve(Vec::new()), format!("{begin}: {inner}"));
+    assert_eq!(geneve(vec![1, 0x4b, 1, 1, 0, 0, 0, 0]), format!("{begin}, options [8 bytes]: {inner}"));
 }

@@ -216,7 +216,7 @@ fn cable(machine: &Cast, side: Side, slot: usize, marks: &Marks) -> Option<Html>
 fn bridge(machine: &Cast, side: Side, marks: &Marks) -> Html {
     let at = geometry::bridge(side, machine.has_host);
     let Some(bridge) = machine.bridge() else {
-        return absent(at, "no bridge", "no bridge: this machine has no pods");
+        return absent(at, "no bridge", machine.no_bridge());
     };
     let address = bridge.addresses.first().map_or("", String::as_str);
     // Between the cables, and above the track; the short one has room for its name alone.
@@ -257,7 +257,7 @@ fn overlay(machine: &Cast, side: Side, marks: &Marks) -> Html {
         return absent(at, why.split(':').next().unwrap_or(why), why);
     };
     let vni = match device.kind {
-        DeviceKind::Vxlan { vni, .. } => format!("vni {vni}"),
+        DeviceKind::Vxlan { vni, .. } | DeviceKind::Geneve { vni, .. } => format!("vni {vni}"),
         _ => String::new(),
     };
     device_box(at, side, device, &vni, marks.overlay)

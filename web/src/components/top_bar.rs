@@ -90,13 +90,25 @@ fn main(state: &State, act: &Act) -> Html {
     let run = &walk.run;
     let take_mtu: Take = Rc::new(|value| value.parse().map_or(Action::Dismiss, |mtu| choose(Choice::Mtu(mtu))));
     let mtus = plain(MTUS.iter().map(ToString::to_string));
-    let modes = CniMode::ALL.iter().map(|(_, _, mode)| {
-        choice_button(mode_name(*mode), walk.scene.cni == *mode, on(act, choose(Choice::Cni(*mode))))
+    let cni = walk.scene.cni;
+    let runs = || CniMode::ALL.iter().filter(|(_, _, mode)| mode.runs());
+    let plugin = runs().find(|(_, _, mode)| *mode == cni).map_or("", |(plugin, _, _)| *plugin);
+    let modes = runs()
+        .filter(|(of, _, _)| *of == plugin)
+        .map(|(_, _, mode)| choice_button(mode_name(*mode), cni == *mode, on(act, choose(Choice::Cni(*mode)))));
+    let mut plugins: Vec<&str> = runs().map(|(plugin, _, _)| *plugin).collect();
+    plugins.dedup();
+    let plugins = plain(plugins.into_iter().map(str::to_owned));
+    // Another plugin begins with its default mode, which comes first.
+    let take_plugin: Take = Rc::new(|value| {
+        let first = CniMode::ALL.iter().find(|(plugin, _, _)| *plugin == value);
+        first.map_or(Action::Dismiss, |(_, _, mode)| choose(Choice::Cni(*mode)))
     });
     html! {
         <>
             if let Some(target) = Target::parse(&run.to) { { way(state, &target, act) } }
-            <div class="seg" role="group" aria-label="CNI mode"><span class="segl">{ "flannel" }</span>{ for modes }</div>
+            { menu("pick", "CNI plugin", &plugins, plugin, act, take_plugin) }
+            <div class="seg" role="group" aria-label="CNI mode">{ for modes }</div>
             { number("Request size", "Size", &state.scenario.size.to_string(), act, bytes("Request size", Choice::Size)) }
             <label class="fld"><span>{ "NIC MTU" }</span>{ menu("pick", "NIC MTU", &mtus, &walk.mtu.to_string(), act, take_mtu) }</label>
         </>

@@ -63,7 +63,7 @@ impl Machine {
     /// Its tunnel device.
     #[must_use]
     pub fn overlay(&self) -> Option<&DeviceView> {
-        self.device(|kind| matches!(kind, DeviceKind::Vxlan { .. }))
+        self.device(|kind| matches!(kind, DeviceKind::Vxlan { .. } | DeviceKind::Geneve { .. } | DeviceKind::Ipip))
     }
 
     /// Its NIC.
@@ -75,8 +75,17 @@ impl Machine {
     /// Why it has no tunnel device.
     #[must_use]
     pub fn no_overlay(&self) -> &str {
-        let absent = self.node.absent.iter().find(|absent| absent.slot == "overlay");
-        absent.map_or("no tunnel device: this machine is outside the cluster", |absent| absent.why)
+        self.absent("overlay").unwrap_or("no tunnel device: this machine is outside the cluster")
+    }
+
+    /// Why it has no bridge.
+    #[must_use]
+    pub fn no_bridge(&self) -> &str {
+        self.absent("bridge").unwrap_or("no bridge: this machine has no pods")
+    }
+
+    fn absent(&self, slot: &str) -> Option<&str> {
+        self.node.absent.iter().find(|absent| absent.slot == slot).map(|absent| absent.why)
     }
 
     pub(super) fn bridge_name(&self) -> Option<&str> {

@@ -165,7 +165,7 @@ fn added(view: &StepView, decision: &Decision, layer: &Layer, all: bool) -> Vec<
         "ETH" => &["dst", "src"],
         "ARP" => &["op", "sender ip", "target ip"],
         "IP" => &["src", "dst"],
-        "VXLAN" => &["vni"],
+        "VXLAN" | "GENEVE" => &["vni"],
         "TCP" => &["flags", "mss"],
         "ICMP" => &["type"],
         "HTTP" => &["line"],
@@ -266,7 +266,7 @@ fn summary(layer: &Layer) -> String {
             format!("{} → {} · {}{mss}", value("sport"), value("dport"), value("flags"))
         }
         "UDP" => format!("{} → {}", value("sport"), value("dport")),
-        "VXLAN" => format!("vni {}", value("vni")),
+        "VXLAN" | "GENEVE" => format!("vni {}", value("vni")),
         "ICMP" => value("type").trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ').to_owned(),
         "HTTP" => value("line").to_owned(),
         _ => String::new(),
@@ -391,11 +391,13 @@ pub fn packet_size(view: &StepView) -> String {
         .filter(|change| !matches!(change, LayerChange::Removed(_)))
         .map(LayerChange::layer)
         .collect();
-    let tunnel = layers.iter().find(|layer| layer.role == Role::Tunnel);
+    let around = layers.iter().rev().find(|layer| matches!(layer.role, Role::Tunnel | Role::OuterIp));
     let unit = if view.flow == "arp" { "ARP" } else { "IP" };
-    let above = match tunnel {
-        Some(tunnel) => {
-            let inner = packet.bytes().len() - tunnel.range.end - 14;
+    let above = match around {
+        Some(around) => {
+            // IP in IP has no link header inside.
+            let link = if around.role == Role::Tunnel { 14 } else { 0 };
+            let inner = packet.bytes().len() - around.range.end - link;
             return format!("{inner} + {} = {network} B {unit}", network - inner);
         }
         None => format!("{network} B {unit}"),

@@ -1,6 +1,6 @@
 //! The MTU bar: the same length at every step of a walk, filled as far as the packet goes, the sum written out beside.
 
-use kubehop_core::api::{MtuTerm, MtuView, Role, StepView};
+use kubehop_core::api::{DeviceKind, MtuTerm, MtuView, Role, StepView};
 
 use super::cast::Machine;
 
@@ -40,7 +40,7 @@ pub struct MtuSegment {
     pub share: usize,
 }
 
-/// What the envelope is made of, innermost first.
+/// What the envelope is made of, innermost first. IP in IP is the last alone.
 const ENVELOPE: [(Role, &str, usize, &str); 4] = [
     (Role::InnerLink, "E", 14, "inner Ethernet"),
     (Role::Tunnel, "V", 8, "VXLAN"),
@@ -55,7 +55,8 @@ pub fn mtu_bar(view: &StepView, machine: &Machine) -> MtuBar {
     let is_loopback = mtu.is_some_and(|mtu| mtu.device == "lo");
     let overlay = machine.overlay().filter(|_| !is_loopback);
     let nic = machine.nic();
-    let is_wrapped = mtu.is_some_and(|mtu| mtu.terms.iter().any(|term| term.role == Role::Tunnel));
+    let is_wrapped = mtu.is_some_and(|mtu| mtu.terms.iter().any(|term| term.role == Role::OuterIp));
+    let envelope = overlay.map_or_else(Vec::new, |overlay| envelope(&overlay.kind, is_wrapped));
     let label = |name: &str, limit: usize| format!("{limit} {name}");
     let first_limit = overlay.map(|overlay| match mtu {
         Some(mtu) if !is_wrapped && mtu.limit == overlay.mtu => (label(&mtu.device, mtu.limit), true),
@@ -75,12 +76,12 @@ pub fn mtu_bar(view: &StepView, machine: &Machine) -> MtuBar {
     };
     MtuBar {
         inside: inside(mtu, room),
-        envelope: if overlay.is_some() { envelope(is_wrapped) } else { Vec::new() },
+        extra: extra(view, is_wrapped, envelope.iter().map(|segment| segment.len).sum()),
+        envelope,
         first_limit,
         last_limit,
         fits: mtu.map(|mtu| mtu.fits),
         sum: mtu.map(sum).unwrap_or_default(),
-        extra: extra(view, is_wrapped),
     }
 }
 
@@ -118,7 +119,11 @@ fn inside(mtu: Option<&MtuView>, room: usize) -> Vec<MtuSegment> {
     segments
 }
 
-fn envelope(is_on: bool) -> Vec<MtuSegment> {
+fn envelope(kind: &DeviceKind, is_on: bool) -> Vec<MtuSegment> {
+    let tunnel = match kind {
+        DeviceKind::Geneve { .. } => (Role::Tunnel, "G", 8, "Geneve"),
+        _ => ENVELOPE[1],
+    };
     let segment = |(role, letter, len, title): &(Role, &str, usize, &str)| MtuSegment {
         role: Some(*role),
         text: format!("{letter}{len}"),
@@ -127,7 +132,10 @@ fn envelope(is_on: bool) -> Vec<MtuSegment> {
         is_on,
         share: 0,
     };
-    ENVELOPE.iter().map(segment).collect()
+    match kind {
+        DeviceKind::Ipip => vec![segment(&ENVELOPE[3])],
+        _ => [ENVELOPE[0], tunnel, ENVELOPE[2], ENVELOPE[3]].iter().map(segment).collect(),
+    }
 }
 
 /// `part` of `whole`, in tenths; at least one tenth of what is not nothing.
@@ -152,7 +160,7 @@ fn sum(mtu: &MtuView) -> [String; 3] {
     [terms, mtu.total.to_string(), format!(" {sign} {}", mtu.limit)]
 }
 
-fn extra(view: &StepView, is_wrapped: bool) -> String {
+fn extra(view: &StepView, is_wrapped: bool, n_envelope: usize) -> String {
     let Some(mtu) = &view.mtu else {
         return if view.flow == "arp" {
             "an ARP frame of 28 bytes: nothing to hold against a limit".to_owned()
@@ -164,8 +172,8 @@ fn extra(view: &StepView, is_wrapped: bool) -> String {
         return "outer Ethernet, 14 B, is not in the MTU".to_owned();
     }
     match &mtu.then {
-        Some((device, limit)) if mtu.fits && *limit == mtu.limit + 50 => {
-            format!("then + 50 of envelope = {} ≤ {limit} {device}", mtu.total + 50)
+        Some((device, limit)) if mtu.fits && n_envelope > 0 && *limit == mtu.limit + n_envelope => {
+            format!("then + {n_envelope} of envelope = {} ≤ {limit} {device}", mtu.total + n_envelope)
         }
         Some((device, limit)) if mtu.fits => format!("then {limit} {device}"),
         _ => "Ethernet, 14 B, is not in the MTU".to_owned(),

@@ -79,7 +79,7 @@ fn width(name: &str, narrow: bool) -> f64 {
     match (name, narrow) {
         ("IP", false) => 24.0,
         ("IP", true) => 20.0,
-        ("VXLAN", _) => 50.0,
+        ("VXLAN" | "GENEVE", _) => 50.0,
         ("HTTP" | "DATA" | "ICMP", false) => 42.0,
         ("HTTP" | "DATA" | "ICMP", true) => 38.0,
         (_, false) => 34.0,

@@ -56,7 +56,8 @@ impl Link {
             "from" => scenario.from = Some(value),
             "to" => scenario.to = Some(value),
             "cni" => {
-                let mode = CniMode::ALL.iter().find(|(_, _, mode)| mode.name() == value).map(|(_, _, mode)| *mode);
+                let known = CniMode::ALL.iter().map(|(_, _, mode)| *mode);
+                let mode = known.filter(|mode| mode.runs()).find(|mode| mode.name() == value);
                 scenario.cni = Some(mode.ok_or_else(|| expected(&modes()))?);
             }
             "mtu" => {
@@ -110,7 +111,12 @@ impl Link {
 }
 
 fn modes() -> String {
-    CniMode::ALL.iter().map(|(_, _, mode)| mode.name()).collect::<Vec<_>>().join(" or ")
+    CniMode::ALL
+        .iter()
+        .filter(|(_, _, mode)| mode.runs())
+        .map(|(_, _, mode)| mode.name())
+        .collect::<Vec<_>>()
+        .join(" or ")
 }
 
 /// Text as a cluster in a link: raw deflate, then base64 for URLs.

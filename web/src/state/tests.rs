@@ -4,6 +4,7 @@ use kubehop_core::api::CniMode;
 use yew::Reducible;
 
 use super::{Action, Choice, Speed, State};
+use crate::scene::{Picture, mtu_bar};
 
 fn after(fragment: &str, actions: &[Action]) -> Rc<State> {
     actions.iter().fold(Rc::new(State::open(fragment)), |state, action| state.reduce(action.clone()))
@@ -87,4 +88,21 @@ fn speeds_go_round() {
         speed = speed.next();
     }
     assert_eq!(speed, Speed::default());
+}
+
+#[test]
+fn every_mode_that_runs_is_drawn_step_by_step() {
+    for (plugin, _, mode) in CniMode::ALL.into_iter().filter(|(_, _, mode)| mode.runs()) {
+        let state = after(&format!("#cni={}", mode.name()), &[]);
+        let walk = &state.walk;
+        assert_eq!((state.notice.as_deref(), walk.scene.cni), (None, mode));
+        let left = &walk.cast.left;
+        assert_eq!(left.bridge().is_some(), plugin == "flannel", "{}", mode.name());
+        for idx in 0..walk.n_steps() {
+            let view = walk.view(idx).expect("a step");
+            Picture::new(&walk.cast, &walk.reel, &walk.trace, idx, &view);
+            let envelope: usize = mtu_bar(&view, left).envelope.iter().map(|segment| segment.len).sum();
+            assert!([0, 1500 - mode.pod_route_mtu(1500)].contains(&envelope), "{}: {envelope}", view.id);
+        }
+    }
 }

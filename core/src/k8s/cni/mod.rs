@@ -1,15 +1,22 @@
 //! CNI plugins: what a cluster's network provider writes into nodes and pods. Tables only.
+//!
+//! [`program_node`] and [`add_pod`] are the one place that knows which plugin does it.
 
-pub mod flannel;
+mod calico;
+mod flannel;
 pub mod rules;
+mod vtep;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use sha2::{Digest as _, Sha256};
 
-use crate::base::Place;
+use crate::base::{Place, Writer};
+use crate::net::{At, DevRef, InterfaceKind, NetNs, NsId, Route, Topology};
+
+pub use calico::host_end_name as cali_name;
 
 /// The CNI plugin and its mode: pairs that exist, no others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,12 +26,38 @@ pub enum CniMode {
     FlannelVxlan,
     /// flannel/host-gw.
     FlannelHostGw,
+    /// calico/vxlan.
+    CalicoVxlan,
+    /// calico/ipip.
+    CalicoIpip,
+    /// calico/bgp.
+    CalicoBgp,
+    /// cilium/vxlan.
+    CiliumVxlan,
+    /// cilium/geneve.
+    CiliumGeneve,
+    /// cilium/native.
+    CiliumNative,
 }
 
 impl CniMode {
-    /// Every pair that this version runs, as plugin, mode and value.
-    pub const ALL: [(&'static str, &'static str, Self); 2] =
-        [("flannel", "vxlan", Self::FlannelVxlan), ("flannel", "host-gw", Self::FlannelHostGw)];
+    /// Every pair, as plugin, mode and value; of each plugin its default mode first.
+    pub const ALL: [(&'static str, &'static str, Self); 8] = [
+        ("flannel", "vxlan", Self::FlannelVxlan),
+        ("flannel", "host-gw", Self::FlannelHostGw),
+        ("calico", "vxlan", Self::CalicoVxlan),
+        ("calico", "ipip", Self::CalicoIpip),
+        ("calico", "bgp", Self::CalicoBgp),
+        ("cilium", "vxlan", Self::CiliumVxlan),
+        ("cilium", "geneve", Self::CiliumGeneve),
+        ("cilium", "native", Self::CiliumNative),
+    ];
+
+    /// Whether this version runs it.
+    #[must_use]
+    pub fn runs(self) -> bool {
+        !matches!(self, Self::CiliumVxlan | Self::CiliumGeneve | Self::CiliumNative)
+    }
 
     /// `plugin/mode`, as in the page's address.
     #[must_use]
@@ -32,16 +65,58 @@ impl CniMode {
         match self {
             Self::FlannelVxlan => "flannel/vxlan",
             Self::FlannelHostGw => "flannel/host-gw",
+            Self::CalicoVxlan => "calico/vxlan",
+            Self::CalicoIpip => "calico/ipip",
+            Self::CalicoBgp => "calico/bgp",
+            Self::CiliumVxlan => "cilium/vxlan",
+            Self::CiliumGeneve => "cilium/geneve",
+            Self::CiliumNative => "cilium/native",
         }
     }
 
-    /// MTU that the plugin gives pods on a node with this NIC MTU, in bytes.
+    /// MTU of a pod's device on a node with this NIC MTU, in bytes.
     #[must_use]
     pub fn pod_mtu(self, nic_mtu: usize) -> usize {
         match self {
-            Self::FlannelVxlan => nic_mtu.saturating_sub(flannel::VXLAN_OVERHEAD),
-            Self::FlannelHostGw => nic_mtu,
+            // cilium leaves the device alone and limits the route.
+            Self::CiliumVxlan | Self::CiliumGeneve | Self::CiliumNative => nic_mtu,
+            _ => self.pod_route_mtu(nic_mtu),
         }
+    }
+
+    /// MTU of a pod's way out on a node with this NIC MTU, in bytes: what the tunnel leaves of it.
+    #[must_use]
+    pub fn pod_route_mtu(self, nic_mtu: usize) -> usize {
+        let overhead = match self {
+            // Geneve without options is as long as VXLAN.
+            Self::FlannelVxlan | Self::CalicoVxlan | Self::CiliumVxlan | Self::CiliumGeneve => vtep::OVERHEAD,
+            Self::CalicoIpip => calico::IPIP_OVERHEAD,
+            Self::FlannelHostGw | Self::CalicoBgp | Self::CiliumNative => 0,
+        };
+        nic_mtu.saturating_sub(overhead)
+    }
+}
+
+/// What the plugin's daemon writes on one node.
+pub fn program_node(ns: &mut NetNs, node: &NodeNet, cluster: &ClusterNet, nic: &DevRef) {
+    match cluster.mode {
+        CniMode::FlannelVxlan | CniMode::FlannelHostGw => flannel::program_node(ns, node, cluster, nic),
+        CniMode::CalicoVxlan | CniMode::CalicoIpip | CniMode::CalicoBgp => {
+            calico::program_node(ns, node, cluster, nic);
+        }
+        // The parser refuses them.
+        CniMode::CiliumVxlan | CniMode::CiliumGeneve | CniMode::CiliumNative => {}
+    }
+}
+
+/// What `CNI ADD` does for one pod: its device, address and routes. `pod_ns` is the pod's empty namespace.
+pub fn add_pod(topo: &mut Topology, node_ns: NsId, pod_ns: NsId, ip: IpAddr, node: &NodeNet, cluster: &ClusterNet) {
+    match cluster.mode {
+        CniMode::FlannelVxlan | CniMode::FlannelHostGw => flannel::add_pod(topo, node_ns, pod_ns, ip, node, cluster),
+        CniMode::CalicoVxlan | CniMode::CalicoIpip | CniMode::CalicoBgp => {
+            calico::add_pod(topo, node_ns, pod_ns, ip, node, cluster.mode);
+        }
+        CniMode::CiliumVxlan | CniMode::CiliumGeneve | CniMode::CiliumNative => {}
     }
 }
 
@@ -71,6 +146,31 @@ pub struct ClusterNet {
     pub pod_cidr: IpNet,
     /// All nodes, in file order.
     pub nodes: Vec<NodeNet>,
+}
+
+/// `0.0.0.0/0`.
+const DEFAULT: IpNet = IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::UNSPECIFIED, 0));
+
+/// A route as the plugins' netlink library writes it; what differs is overwritten.
+fn route(dst: IpNet, gateway: Option<IpAddr>, dev: &DevRef) -> Route {
+    Route { gateway, ..Route::unicast(dst, dev, Writer::Cni) }
+}
+
+/// The `n`th address of a network.
+fn host(net: IpNet, n: u32) -> IpAddr {
+    match net.network() {
+        IpAddr::V4(network) => IpAddr::from(u32::from(network).wrapping_add(n).to_be_bytes()),
+        IpAddr::V6(network) => IpAddr::from(u128::from(network).wrapping_add(n.into()).to_be_bytes()),
+    }
+}
+
+/// A cable from a node to a pod: the host end, called `name`, and the pod's `eth0`.
+fn veth_pair(topo: &mut Topology, node_ns: NsId, pod_ns: NsId, name: &str, mtu: usize) -> (DevRef, DevRef) {
+    let host_end = At { ns: node_ns, index: topo.ns(node_ns).next_index() };
+    let eth0 = topo.ns_mut(pod_ns).add_interface("eth0", mtu, Writer::Cni, |_| InterfaceKind::Veth { peer: host_end });
+    let pod_end = At { ns: pod_ns, index: eth0.index };
+    let veth = |_: &DevRef| InterfaceKind::Veth { peer: pod_end };
+    (topo.ns_mut(node_ns).add_interface(name, mtu, Writer::Cni, veth), eth0)
 }
 
 /// Host end of a pod's veth pair under a bridge CNI: `veth` and eight hex digits of a hash.

@@ -237,6 +237,11 @@ pub(super) fn drops(reason: DropReason, step: &Step, at: &str, dev: &str) -> Wor
             format!("{dev} has no link."),
             "The other end of the cable is down, or no port of the bridge is up: the device's queue drops everything. Its routes are still there, marked linkdown.".to_owned(),
         ),
+        DropReason::TunnelTxinfo => (
+            format!("Nobody told {dev} where to send it."),
+            "The device has no remote of its own: each packet has to bring one, set by an eBPF program or a route."
+                .to_owned(),
+        ),
         DropReason::DevReady => (format!("{dev} is down."), "A device that is down sends nothing.".to_owned()),
     };
     (headline, what, format!("The kernel's name for it is {name}."))

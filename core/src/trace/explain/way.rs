@@ -2,17 +2,27 @@
 
 use super::Words;
 use crate::base::Place;
-use crate::trace::{BridgeTarget, Hop, Step};
-use crate::wire::{Packet, VXLAN_HEADER_LEN};
+use crate::trace::{BridgeTarget, Envelope, Hop, Step};
+use crate::wire::{GENEVE_HEADER_LEN, Packet, Transport, VXLAN_HEADER_LEN};
 
 pub(super) fn via(hop: &Hop, dst: &str, gateway: &str, dev: &str) -> Words {
     let headline = format!("To {dst}: via {gateway} by {dev}.");
     let what = format!(
-        "Of all routes that cover {dst} this one has the longest prefix. It names a gateway, so the packet goes to {gateway}'s link address while its IP destination stays {dst}."
+        "Of all routes that cover {dst} this one has the longest prefix. It names a gateway, so the packet goes to {gateway}{} while its IP destination stays {dst}.",
+        if dev == "tunl0" { " through the tunnel" } else { "'s link address" }
     );
     let why = match &*hop.at {
         _ if dev.starts_with("flannel") => {
             "flanneld wrote this row: one route for each other node's range of pod addresses. The gateway exists only as an entry in two tables."
+        }
+        _ if dev.starts_with("vxlan") => {
+            "Felix, calico's daemon, wrote this row: one route for each other node's block of pod addresses. The gateway exists only as an entry in two tables."
+        }
+        _ if dev == "tunl0" => {
+            "BIRD, calico's routing daemon, wrote this row: one route for each other node's block of pod addresses. The gateway is that node, where the tunnel ends."
+        }
+        Place::Pod { .. } if gateway.starts_with("169.254.") => {
+            "No device has that address. The pod asks for it by ARP, and its node answers: so every packet comes to the node, whatever it is for."
         }
         Place::Pod { .. } => "A pod knows one neighbour, its node's bridge, and hands everything to it.",
         _ => "Routing decides the next station only; the one after is that station's decision.",
@@ -29,7 +39,7 @@ pub(super) fn fits(step: &Step, dev: &str) -> Words {
             "The IP packet is held against the device that it will leave by. {room} bytes are left. The Ethernet header does not count."
         ),
         if step.outer {
-            "Here the envelope counts as well: that is why pods get an MTU that is 50 smaller than the NIC's.".into()
+            "Here the envelope counts as well: that is why pods get an MTU that is smaller than the NIC's.".into()
         } else {
             "What does not fit is cut, or refused if DF is set: here, before the device, not on the wire.".into()
         },
@@ -49,6 +59,11 @@ pub(super) fn transmits(hop: &Hop, step: &Step, at: &str, dev: &str) -> Words {
             format!("The frame leaves {at} by {dev}."),
             format!("{dev} is one end of a veth pair: whatever goes in here comes out at the other end, on the node."),
             "This is the pod's only way out. The pod's border is its network namespace, and the cable crosses it.".into(),
+        ),
+        _ if ["cali", "lxc", "veth"].iter().any(|prefix| dev.starts_with(prefix)) => (
+            format!("The frame leaves {at} by {dev}."),
+            format!("{dev} is one end of a veth pair: whatever goes in here comes out of the pod's eth0."),
+            "The other end of the cable is in another network namespace, and that is the pod's border.".into(),
         ),
         _ => (
             format!("The frame leaves {at} by {dev}."),
@@ -96,14 +111,71 @@ pub(super) fn bridges(step: &Step, target: &BridgeTarget, dev: &str) -> Words {
     }
 }
 
-pub(super) fn encapsulates(step: &Step, dev: &str, vni: u32, remote: &str) -> Words {
+pub(super) fn encapsulates(step: &Step, dev: &str, envelope: Envelope, remote: &str) -> Words {
     let inner = step.before.as_ref().map_or(0, Packet::network_len);
     let outer = step.after.as_ref().map_or(0, Packet::network_len);
-    (
-        format!("{dev} puts the frame into an envelope for {remote}."),
-        format!(
-            "{inner} bytes of IP become {outer}: 14 of inner Ethernet, {VXLAN_HEADER_LEN} of VXLAN with identifier {vni}, 8 of UDP and 20 of outer IP. The forwarding database told which node has that inner address."
+    let told = if step.consulted.is_empty() {
+        "The packet itself told which node it is for."
+    } else {
+        "The forwarding database told which node has that inner address."
+    };
+    let what = match envelope {
+        Envelope::Ipip => format!(
+            "{inner} bytes of IP become {outer}: 20 of outer IP with protocol 4, and nothing else. The gateway of the packet's route told which node it is for."
         ),
-        "The fabric knows nodes, not pods. The outer TTL starts at 64 anew and DF is not set, whatever the inner packet says.".into(),
+        _ => format!(
+            "{inner} bytes of IP become {outer}: 14 of inner Ethernet, {}, 8 of UDP and 20 of outer IP. {told}",
+            header(envelope)
+        ),
+    };
+    let why = match envelope {
+        Envelope::Ipip => {
+            "The fabric knows nodes, not pods. The outer header takes TTL and DF from the inner one, so the fabric's complaints come to the node."
+        }
+        _ => {
+            "The fabric knows nodes, not pods. The outer TTL starts at 64 anew and DF is not set, whatever the inner packet says."
+        }
+    };
+    (format!("{dev} puts the {} into an envelope for {remote}.", content(envelope)), what, why.into())
+}
+
+pub(super) fn decapsulates(step: &Step, dev: &str, envelope: Envelope, remote: &str) -> Words {
+    let port = match step.before.as_ref().and_then(Packet::transport) {
+        Some(Transport::Udp(udp)) => udp.dport,
+        _ => 0,
+    };
+    let what = match envelope {
+        Envelope::Ipip => {
+            format!(
+                "A packet of protocol 4 from {remote}: the outer IP header comes off, and the inner packet is as it was."
+            )
+        }
+        Envelope::Vxlan { vni } | Envelope::Geneve { vni } => {
+            let name = if matches!(envelope, Envelope::Vxlan { .. }) { "VXLAN" } else { "Geneve" };
+            format!(
+                "A datagram for UDP port {port} with network identifier {vni} from {remote}: outer IP, UDP and {name} headers come off, and the inner frame is as it was."
+            )
+        }
+    };
+    (
+        format!("{dev} takes the packet out of its envelope."),
+        what,
+        "The two nodes and the fabric saw only the outer addresses.".into(),
     )
+}
+
+/// The tunnel's own header as a term of the sum.
+fn header(envelope: Envelope) -> String {
+    match envelope {
+        Envelope::Vxlan { vni } => format!("{VXLAN_HEADER_LEN} of VXLAN with identifier {vni}"),
+        Envelope::Geneve { vni } => format!("{GENEVE_HEADER_LEN} of Geneve with identifier {vni}"),
+        Envelope::Ipip => String::new(),
+    }
+}
+
+fn content(envelope: Envelope) -> &'static str {
+    match envelope {
+        Envelope::Vxlan { .. } | Envelope::Geneve { .. } => "frame",
+        Envelope::Ipip => "packet",
+    }
 }

@@ -4,7 +4,7 @@ use crate::lab::nearest::nearest;
 use crate::lab::parse::fields::{Fields, text};
 use crate::lab::spec::CniMode;
 
-/// Every plugin with its modes, the default first. More are known than this version runs.
+/// Every plugin with its modes, the default first.
 const PLUGINS: [(&str, &[&str]); 3] = [
     ("flannel", &["vxlan", "host-gw"]),
     ("calico", &["vxlan", "ipip", "bgp"]),
@@ -23,14 +23,15 @@ pub(super) fn mode(cni: &Fields<'_>) -> Option<CniMode> {
         None => PLUGINS[0],
     };
     let mode = one_of(cni, "mode", &format!("one of {plugin}'s modes"), modes)?.unwrap_or(modes[0]);
-    let runs = CniMode::ALL.iter().find(|(known, known_mode, _)| (*known, *known_mode) == (plugin, mode));
+    let of_this_version = || CniMode::ALL.into_iter().filter(|(_, _, mode)| mode.runs());
+    let runs = of_this_version().find(|(known, known_mode, _)| (*known, *known_mode) == (plugin, mode));
     if runs.is_none() {
-        let all: Vec<String> = CniMode::ALL.iter().map(|(plugin, mode, _)| format!("{plugin}/{mode}")).collect();
+        let all: Vec<&str> = of_this_version().map(|(_, _, mode)| mode.name()).collect();
         let text =
-            format!("cni: found {plugin}/{mode}, which this version does not run; expected {}", all.join(" or "));
+            format!("cni: found {plugin}/{mode}, which this version does not run; expected one of {}", all.join(", "));
         cni.problems().error(cni.at("plugin"), text);
     }
-    runs.map(|(_, _, mode)| *mode)
+    runs.map(|(_, _, mode)| mode)
 }
 
 /// The name under `key`: `None` if it is no name that is known, `Some(None)` if nothing is stated.

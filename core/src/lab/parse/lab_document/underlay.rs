@@ -16,7 +16,7 @@ const MTUS: RangeInclusive<i128> = 68..=65_535;
 pub(super) fn mtu(fields: &Fields<'_>, cni: CniMode) -> Option<usize> {
     let read = |node| int(node).filter(|mtu| MTUS.contains(mtu)).and_then(|mtu| mtu.try_into().ok());
     let mtu = fields.read("mtu", "a number of bytes 68-65535", read)?;
-    let pod_mtu = cni.pod_mtu(mtu);
+    let pod_mtu = cni.pod_route_mtu(mtu);
     if pod_mtu < SMALLEST {
         let text = format!(
             "mtu: found {mtu}, of which {} leaves pods {pod_mtu}, expected {SMALLEST} at least for pods",
