@@ -29,7 +29,7 @@ pub(crate) fn bridge_rx(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>
     match hook::pass(topo, at.ns, Hook::Prerouting, Way::by(&bridge), skb, ctx) {
         ControlFlow::Break(next) => next,
         ControlFlow::Continue(skb) if skb.packet.ip_header().map(|ip| ip.dst) == asked => Next::BridgeForward(at, skb),
-        ControlFlow::Continue(skb) => translated(topo, at, &bridge, skb),
+        ControlFlow::Continue(skb) => translated(topo, at, &bridge, skb, ctx),
     }
 }
 
@@ -37,37 +37,48 @@ pub(crate) fn bridge_rx(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>
 ///
 /// Models br_nf_pre_routing_finish. Where the route leads back out of the same bridge the packet stays a bridged one, and
 /// only its link address changes; anything else goes up to this machine's IP.
-fn translated(topo: &Topology, at: At, bridge: &DevRef, skb: Skb) -> Next {
+fn translated(topo: &Topology, at: At, bridge: &DevRef, skb: Skb, ctx: &mut Ctx<'_>) -> Next {
     let ns = topo.ns(at.ns);
     let (Some(ethernet), Some(ip)) = (skb.packet.ethernet(), skb.packet.ip_header()) else { return Next::Done };
-    let towards = |mac: MacAddr| {
-        let packet = skb.packet.without_ethernet().with_ethernet(ethernet.src, mac, ethernet.ethertype);
-        Next::BridgeForward(at, Skb { packet, ..skb.clone() })
+    let framed = |mac: MacAddr| skb.packet.without_ethernet().with_ethernet(ethernet.src, mac, ethernet.ethertype);
+    let decided = lookup(ns, &FlowKey::input(ip.dst, ip.src, bridge.index, skb.mark));
+    let (Routed::Out(route), Some(next_hop)) = (&decided.result, decided.next_hop()) else {
+        return Next::BridgeForward(at, Skb { packet: framed(ns.interface(bridge.index).mac), ..skb });
     };
-    match lookup(ns, &FlowKey::input(ip.dst, ip.src, bridge.index, skb.mark)).result {
-        Routed::Out(route) if route.dev == *bridge => {
-            let known = ns.neighbours.lookup(route.next_hop, bridge);
-            match known.entry().filter(|entry| entry.is_connected()).and_then(|entry| entry.mac) {
-                Some(mac) => towards(mac),
-                // Models neigh->output: the machine asks, sends by the bridge device itself, and br_nf_dev_xmit puts the
-                // frame back on its way as one that came in by the port.
-                None => {
-                    let packet = skb.packet.without_ethernet();
-                    Next::Neighbour(at.ns, Skb { packet, bridged_from: Some(ethernet.src), ..skb }, route)
-                }
-            }
-        }
-        _ => towards(ns.interface(bridge.index).mac),
+    if route.dev != *bridge {
+        return Next::BridgeForward(at, Skb { packet: framed(ns.interface(bridge.index).mac), ..skb });
     }
+    let known = ns.neighbours.lookup(route.next_hop, bridge);
+    let mac = known.entry().filter(|entry| entry.is_connected()).and_then(|entry| entry.mac);
+    // Who is not known yet is asked for, and the packet waits without its frame.
+    let packet = if mac.is_some() { skb.packet.clone() } else { skb.packet.without_ethernet() };
+    let decision = Decision::Route { dst: ip.dst, next_hop, chosen_src: None };
+    let step = Step::new(Stage::Route, decision, &packet).from(&skb.packet).on(&bridge.name);
+    ctx.record(topo, at.ns, &skb, decided.noted(step));
+    let Some(mac) = mac else {
+        // Models neigh->output: the machine asks, sends by the bridge device itself, and br_nf_dev_xmit puts the frame
+        // back on its way as one that came in by the port.
+        return Next::Neighbour(at.ns, Skb { packet, bridged_from: Some(ethernet.src), ..skb }, route.clone());
+    };
+    let packet = framed(mac);
+    let decision = Decision::NeighbourKnown { next_hop: route.next_hop, mac };
+    let step = Step::new(Stage::Neigh, decision, &packet).from(&skb.packet).on(&bridge.name).consulted(known);
+    ctx.record(topo, at.ns, &skb, step);
+    Next::BridgeForward(at, Skb { packet, ..skb })
 }
 
 /// The bridge device has been handed a frame that is only passing: it goes on as one that came in by its port.
 ///
 /// Models br_nf_dev_xmit and br_nf_pre_routing_finish_bridge_slow.
-pub(crate) fn bridge_resume(skb: Skb) -> (Option<DevRef>, Skb) {
-    let (Some(src), Some(ethernet)) = (skb.bridged_from, skb.packet.ethernet()) else { return (None, skb) };
+pub(crate) fn bridge_resume(topo: &Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>) -> Next {
+    let (Some(src), Some(ethernet), Some(port)) = (skb.bridged_from, skb.packet.ethernet(), skb.physin.clone()) else {
+        return Next::BridgeTx(at, skb);
+    };
     let packet = skb.packet.without_ethernet().with_ethernet(src, ethernet.dst, ethernet.ethertype);
-    (skb.physin.clone(), Skb { packet, bridged_from: None, ..skb })
+    let bridge = &topo.ns(at.ns).interface(at.index).dev;
+    let step = Step::new(Stage::Tx, Decision::Transmit, &packet).from(&skb.packet).on(&bridge.name);
+    ctx.record(topo, at.ns, &skb, step);
+    Next::BridgeForward(At { index: port.index, ..at }, Skb { packet, bridged_from: None, ..skb })
 }
 
 /// A frame that came in by a port is forwarded. Models br_handle_frame_finish.

@@ -51,10 +51,7 @@ pub(crate) fn hard_xmit(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>
         }
         InterfaceKind::Bridge { .. } => {
             ctx.capture(topo, at, &skb);
-            match bridge::bridge_resume(skb) {
-                (Some(port), skb) => Next::BridgeForward(At { index: port.index, ..at }, skb),
-                (None, skb) => Next::BridgeTx(at, skb),
-            }
+            bridge::bridge_resume(topo, at, skb, ctx)
         }
         InterfaceKind::Vxlan(_) | InterfaceKind::Geneve(_) | InterfaceKind::Ipip(_) => {
             ctx.capture(topo, at, &skb);
