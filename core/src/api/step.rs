@@ -55,7 +55,9 @@ pub struct TableView {
 }
 
 impl TableView {
-    fn new(table: &Arc<dyn Consulted>) -> Self {
+    /// `table`, to be asked.
+    #[must_use]
+    pub fn new(table: &Arc<dyn Consulted>) -> Self {
         Self { command: table.command(), n_rows: table.n_rows(), matched: table.matched(), table: table.clone() }
     }
 

@@ -40,8 +40,8 @@ fn a_link_reopens_the_step() {
 
 #[test]
 fn another_mode_keeps_the_step_where_it_exists() {
-    let state = after("#step=http.syn.node-a.forward", &[Action::Choose(Choice::Cni(CniMode::FlannelHostGw))]);
-    assert_eq!(state.walk.id(state.cursor), "http.syn.node-a.forward");
+    let state = after("#step=http.syn.node-a.ip-forward", &[Action::Choose(Choice::Cni(CniMode::FlannelHostGw))]);
+    assert_eq!(state.walk.id(state.cursor), "http.syn.node-a.ip-forward");
     let state = after("#step=http.syn.node-a.encap", &[Action::Choose(Choice::Cni(CniMode::FlannelHostGw))]);
     assert!(state.walk.id(state.cursor).starts_with("http.syn.node-a."), "{}", state.walk.id(state.cursor));
 }
@@ -67,7 +67,7 @@ fn unreadable_links_open_the_built_in_walk_and_say_so() {
 
 #[test]
 fn a_link_to_a_step_that_is_not_there_opens_the_nearest() {
-    let state = State::open("#step=http.syn.node-a.nat-prerouting");
+    let state = State::open("#step=http.syn.node-a.raw-prerouting");
     assert!(state.walk.id(state.cursor).starts_with("http.syn.node-a."));
     assert!(state.notice.is_some());
 }
@@ -100,7 +100,8 @@ fn every_mode_that_runs_is_drawn_step_by_step() {
         assert_eq!(left.bridge().is_some(), plugin == "flannel", "{}", mode.name());
         for idx in 0..walk.n_steps() {
             let view = walk.view(idx).expect("a step");
-            Picture::new(&walk.cast, &walk.reel, &walk.trace, idx, &view);
+            let picture = Picture::new(&walk.cast, &walk.reel, &walk.trace, idx, &view);
+            assert_eq!(picture.dock.is_some(), view.packet.is_some());
             let envelope: usize = mtu_bar(&view, left).envelope.iter().map(|segment| segment.len).sum();
             assert!([0, 1500 - mode.pod_route_mtu(1500)].contains(&envelope), "{}: {envelope}", view.id);
         }
