@@ -1,8 +1,12 @@
 //! Every capture that is exported can be read by a stranger. `cargo xtask test tshark` installs it.
 
 use kubehop_core::base::Instant;
-use kubehop_core::wire::{CapturedFrame, GeneveHeader, IpSpec, LinkType, Packet, ipip, udp, write_pcapng};
-use kubehop_tests::{scenario, tshark::faulty_frames};
+use kubehop_core::wire::{
+    BgpMessage, BgpUpdate, CapturedFrame, GeneveHeader, IpSpec, LinkType, Packet, TcpFlags, TcpOptions, TcpSpec, ipip,
+    tcp, udp, write_pcapng,
+};
+use kubehop_tests::scenario;
+use kubehop_tests::tshark::{faulty_frames, matching_frames};
 
 fn datagram(port: u16, payload: &[u8]) -> Vec<u8> {
     let ip = IpSpec { src: [10, 244, 0, 2].into(), dst: [10, 244, 1, 2].into(), ttl: 64, df: true, id: 7, tos: 0 };
@@ -79,4 +83,40 @@ fn no_exported_capture_has_a_faulty_frame() {
         faulty.extend(frames.iter().map(|frame| format!("{}: {frame}", scenario.name)));
     }
     assert!(faulty.is_empty(), "\n{}\n", faulty.join("\n"));
+}
+
+#[test]
+fn bgp_messages_say_to_a_stranger_what_they_say_to_us() {
+    let update = BgpUpdate {
+        withdrawn: vec!["10.244.3.0/24".parse().expect("a network")],
+        as_path: vec![65001, 4_200_000_001],
+        next_hop: Some([172, 18, 0, 1].into()),
+        announced: vec!["10.244.0.0/24".parse().expect("a network"), "10.128.0.0/9".parse().expect("a network")],
+    };
+    let messages = [
+        BgpMessage::Open { asn: 4_200_000_001, hold_time_secs: 90, id: [172, 18, 0, 2].into() },
+        BgpMessage::Keepalive,
+        BgpMessage::Update(update),
+        BgpMessage::Update(BgpUpdate::default()),
+        BgpMessage::Notification { code: 6, subcode: 2 },
+    ];
+    let payload: Vec<u8> = messages.iter().flat_map(|message| message.to_bytes().expect("a message")).collect();
+    let ip = IpSpec { src: [172, 18, 0, 2].into(), dst: [172, 18, 0, 1].into(), ttl: 1, df: true, id: 7, tos: 0xc0 };
+    let flags = TcpFlags { ack: true, psh: true, ..TcpFlags::default() };
+    let options = TcpOptions::Timestamps(1, 1);
+    let spec = TcpSpec { sport: 40000, dport: 179, seq: 1, ack: 1, flags, window: 502, options };
+    let packet = tcp(ip, spec, &payload);
+    let frame =
+        CapturedFrame { interface: "tunl0", link_type: LinkType::Raw, time: Instant::default(), bytes: packet.bytes() };
+    let capture = write_pcapng([frame].into_iter());
+    assert_eq!(faulty_frames(&capture), Vec::<String>::new());
+    for expected in [
+        "bgp.cap.4as == 4200000001 and bgp.open.holdtime == 90 and bgp.open.identifier == 172.18.0.2",
+        "bgp.type == 4 and bgp.notify.major_error == 6",
+        "bgp.withdrawn_prefix == 10.244.3.0 and bgp.update.path_attribute.next_hop == 172.18.0.1",
+        "bgp.nlri_prefix == 10.244.0.0 and bgp.nlri_prefix == 10.128.0.0",
+        "bgp.update.path_attribute.as_path_segment.as4 == 4200000001",
+    ] {
+        assert_eq!(matching_frames(&capture, expected).len(), 1, "{expected}");
+    }
 }

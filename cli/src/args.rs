@@ -11,6 +11,7 @@ use lexopt::Parser;
 pub(crate) enum Command {
     Help,
     Version,
+    Faults,
     Check(Input),
     Trace { input: Input, run: Run, format: Format, detail: Detail, output: Option<OsString>, expect: Option<Expect> },
     Show { input: Input, at: String, after: Option<Run>, writers: bool, command: Vec<String> },
@@ -21,6 +22,7 @@ pub(crate) enum Command {
 pub(crate) struct Input {
     pub files: Vec<OsString>,
     pub set: Vec<(String, String)>,
+    pub faults: Vec<String>,
 }
 
 /// How a trace is written.
@@ -45,9 +47,11 @@ kubehop: walks a packet through a Kubernetes cluster, as Linux would
   kubehop check FILE...                                  problems as file:line:col
   kubehop trace FILE... --from REF --to TARGET [options] one run of one client
   kubehop show  FILE... --at REF [options] -- COMMAND... a command typed at that place
+  kubehop faults                                         what can be broken, one per line: id, title
 
 REF     pod/NS/NAME, pod/NAME, pod/NS/NAME/CONTAINER, node/NAME, host/NAME, router/NAME
-TARGET  tcp://HOST:PORT, udp://HOST:PORT, http://HOST[:PORT][/PATH], ping://HOST
+TARGET  tcp://HOST:PORT, udp://HOST:PORT, http://HOST[:PORT][/PATH], ping://HOST,
+        bgp://HOST (a node's session with the router of its rack)
 
 trace options
   --size N            bytes of the request (default 100)
@@ -61,6 +65,7 @@ trace options
   --expect OUTCOME    delivered, rejected or dropped: exit 1 if it came out otherwise
 all commands
   --set PATH=VALUE    any field of the Lab's spec, as in --set cni.mode=host-gw
+  --fault ID          break something first (repeatable; check says what it breaks)
 show options
   --after-trace FROM TO  as that run leaves the machines
   --writers           say behind every row who wrote it
@@ -74,7 +79,7 @@ exit status: 0 it ran, 1 not as expected, 2 wrong usage, 3 bad input
 /// Reads the command line.
 pub(crate) fn parse(mut parser: Parser) -> Result<Command, UsageError> {
     let command = match parser.next().map_err(text)? {
-        None => return Err("no command; expected check, trace or show (kubehop --help)".to_owned()),
+        None => return Err("no command; expected check, trace, show or faults (kubehop --help)".to_owned()),
         Some(Long("help") | Short('h')) => return Ok(Command::Help),
         Some(Long("version") | Short('V')) => return Ok(Command::Version),
         Some(Value(command)) => command.to_string_lossy().into_owned(),
@@ -84,8 +89,17 @@ pub(crate) fn parse(mut parser: Parser) -> Result<Command, UsageError> {
         "check" => check(parser),
         "trace" => trace(parser),
         "show" => show(parser),
+        "faults" => faults(parser),
         "help" => Ok(Command::Help),
-        other => Err(format!("no command {other:?}; expected check, trace or show")),
+        other => Err(format!("no command {other:?}; expected check, trace, show or faults")),
+    }
+}
+
+fn faults(mut parser: Parser) -> Result<Command, UsageError> {
+    match parser.next().map_err(text)? {
+        None => Ok(Command::Faults),
+        Some(Long("help") | Short('h')) => Ok(Command::Help),
+        Some(other) => Err(other.unexpected().to_string()),
     }
 }
 
@@ -94,6 +108,7 @@ fn check(mut parser: Parser) -> Result<Command, UsageError> {
     while let Some(arg) = parser.next().map_err(text)? {
         match arg {
             Long("set") => input.set.push(assignment(&mut parser)?),
+            Long("fault") => input.faults.push(word(&mut parser)?),
             Long("help") | Short('h') => return Ok(Command::Help),
             Value(file) => input.files.push(file),
             other => return Err(other.unexpected().to_string()),
@@ -110,6 +125,7 @@ fn trace(mut parser: Parser) -> Result<Command, UsageError> {
     while let Some(arg) = parser.next().map_err(text)? {
         match arg {
             Long("set") => input.set.push(assignment(&mut parser)?),
+            Long("fault") => input.faults.push(word(&mut parser)?),
             Long("from") => from = Some(word(&mut parser)?),
             Long("to") => to = Some(word(&mut parser)?),
             Long("size") => run.size = number(&mut parser, "--size", "a number of bytes")?,
@@ -152,6 +168,7 @@ fn trace(mut parser: Parser) -> Result<Command, UsageError> {
     }
     run.from = from.ok_or("trace: --from REF is missing")?;
     run.to = to.ok_or("trace: --to TARGET is missing")?;
+    run.faults.clone_from(&input.faults);
     if run.df && !run.to.starts_with("ping://") {
         return Err("--df: only ping can set DF by itself; TCP always does".to_owned());
     }
@@ -164,6 +181,7 @@ fn show(mut parser: Parser) -> Result<Command, UsageError> {
     while let Some(arg) = next_before_dashes(&mut parser)? {
         match arg {
             Before::Option(name) if name == "set" => input.set.push(assignment(&mut parser)?),
+            Before::Option(name) if name == "fault" => input.faults.push(word(&mut parser)?),
             Before::Option(name) if name == "at" => at = Some(word(&mut parser)?),
             Before::Option(name) if name == "after-trace" => {
                 let from = word(&mut parser)?;
@@ -180,6 +198,7 @@ fn show(mut parser: Parser) -> Result<Command, UsageError> {
     if command.is_empty() {
         return Err("show: expected -- and a command, as in -- ip route".to_owned());
     }
+    let after = after.map(|run| Run { faults: input.faults.clone(), ..run });
     Ok(Command::Show { input: input.checked()?, at: at.ok_or("show: --at REF is missing")?, after, writers, command })
 }
 

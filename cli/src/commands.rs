@@ -22,6 +22,7 @@ pub(crate) fn run(parser: lexopt::Parser) -> ExitCode {
         Err(message) => Err((USAGE_ERROR, vec![message])),
         Ok(Command::Help) => print(USAGE.as_bytes(), None),
         Ok(Command::Version) => print(format!("kubehop {}\n", env!("CARGO_PKG_VERSION")).as_bytes(), None),
+        Ok(Command::Faults) => print(list_faults().as_bytes(), None),
         Ok(Command::Check(input)) => check(&input),
         Ok(Command::Trace { input, run, format, detail, output, expect }) => {
             trace(&input, &run, format, detail, output.as_deref(), expect)
@@ -48,9 +49,19 @@ type Failure = (u8, Vec<String>);
 
 fn check(input: &Input) -> Result<(), Failure> {
     let parsed = read(input)?;
-    let lines: String = parsed.problems.iter().map(|problem| format!("{problem}\n")).collect();
+    let mut lines: String = parsed.problems.iter().map(|problem| format!("{problem}\n")).collect();
+    if !has_error(&parsed) {
+        let notes = api::fault_notes(&parsed.lab, &input.faults).map_err(failure)?;
+        lines.extend(notes.iter().map(|note| format!("--fault:1:1: note: {note}\n")));
+    }
     print(lines.as_bytes(), None)?;
     if has_error(&parsed) { Err((INPUT_ERROR, Vec::new())) } else { Ok(()) }
+}
+
+fn list_faults() -> String {
+    let faults = api::faults();
+    let width = faults.iter().map(|fault| fault.id.len()).max().unwrap_or_default();
+    faults.iter().map(|fault| format!("{:width$}  {}\n", fault.id, fault.title)).collect()
 }
 
 fn trace(
@@ -62,7 +73,7 @@ fn trace(
     expect: Option<Expect>,
 ) -> Result<(), Failure> {
     let parsed = sound(input)?;
-    let trace = api::trace(&parsed.lab, run).map_err(|error| (status_of(&error), vec![error.to_string()]))?;
+    let trace = api::trace(&parsed.lab, run).map_err(failure)?;
     let bytes = match format {
         Format::Text => api::render(&trace, detail).into_bytes(),
         Format::Json => api::to_json(&trace).into_bytes(),
@@ -80,7 +91,11 @@ fn trace(
 fn show(input: &Input, at: &str, after: Option<&Run>, command: &[String], writers: bool) -> Result<(), Failure> {
     let parsed = sound(input)?;
     let words: Vec<&str> = command.iter().map(String::as_str).collect();
-    let text = api::show(&parsed.lab, at, after, &words, writers).map_err(|error| {
+    let shown = match after {
+        Some(_) => api::show(&parsed.lab, at, after, &words, writers),
+        None => api::show_broken(&parsed.lab, at, &input.faults, &words, writers),
+    };
+    let text = shown.map_err(|error| {
         let status = match &error {
             api::ShowError::Run(error) => status_of(error),
             api::ShowError::NoSuchCommand { .. } | api::ShowError::Argument { .. } => USAGE_ERROR,
@@ -90,13 +105,19 @@ fn show(input: &Input, at: &str, after: Option<&Run>, command: &[String], writer
     print(text.as_bytes(), None)
 }
 
+fn failure(error: RunError) -> Failure {
+    (status_of(&error), vec![error.to_string()])
+}
+
 /// A word that cannot be read is wrong usage; a place that the files do not have is bad input.
 fn status_of(error: &RunError) -> u8 {
     match error {
-        RunError::NoSuchPlace { .. } | RunError::NotAnAddress { .. } => INPUT_ERROR,
-        RunError::From(_) | RunError::NotATarget { .. } | RunError::Port { .. } | RunError::TooLarge { .. } => {
-            USAGE_ERROR
-        }
+        RunError::NoSuchPlace { .. } | RunError::NotAnAddress { .. } | RunError::NoBgpSession { .. } => INPUT_ERROR,
+        RunError::From(_)
+        | RunError::NotATarget { .. }
+        | RunError::Port { .. }
+        | RunError::NoSuchFault { .. }
+        | RunError::TooLarge { .. } => USAGE_ERROR,
     }
 }
 

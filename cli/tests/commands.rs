@@ -124,6 +124,12 @@ fn wrong_usage_ends_with_2_and_one_line() {
         ),
         (&["trace", LAB, "--frmo", "pod/client"], "--frmo"),
         (&["check", LAB, "--set", "cni.mode"], "expected PATH=VALUE"),
+        (&["check", LAB, "--fault", "small-nick"], "no fault \"small-nick\"; the nearest is small-nic"),
+        (
+            &["trace", LAB, "--from", "pod/client", "--to", "ping://10.244.1.2", "--fault", "x"],
+            "`kubehop faults` lists them",
+        ),
+        (&["faults", "x"], "unexpected argument"),
         (&["show", LAB, "--at", "node/node-a"], "expected -- and a command"),
         (&["show", LAB, "--at", "node/node-a", "--", "ifconfig"], "\"ifconfig\" is no command"),
         (&["show", LAB, "--at", "node/node-a", "--", "ip", "route", "get", "x"], "expected an IP address"),
@@ -153,4 +159,30 @@ fn a_command_after_a_trace_sees_what_the_trace_left() {
     ));
     assert_eq!(before, "");
     assert!(after.starts_with("10.244.0.1 dev eth0 lladdr ") && after.trim_end().ends_with("REACHABLE"), "{after}");
+}
+
+#[test]
+fn faults_are_listed_with_their_titles_and_break_a_run() {
+    let listed = stdout(&kubehop(&["faults"]));
+    let ids: Vec<&str> = listed.lines().filter_map(|line| line.split_once("  ")).map(|(id, _)| id.trim()).collect();
+    assert!(ids.contains(&"cni-mtu") && ids.len() == listed.lines().count(), "{listed}");
+    let args =
+        ["trace", LAB, "--from", "pod/client", "--to", "http://10.244.1.2:8080", "--fault", "tunnel-port-blocked"];
+    let text = stdout(&kubehop(&args));
+    assert!(text.ends_with("dropped at router/fabric: FABRIC_FILTERED\n"), "{text}");
+}
+
+#[test]
+fn the_check_says_what_a_fault_breaks_and_show_shows_it() {
+    let checked = kubehop(&["check", LAB, "--fault", "small-nic", "--fault", "bgp-session-down"]);
+    assert_eq!(checked.status.code(), Some(0));
+    let expected = "--fault:1:1: note: small-nic: eth0 of node node-b has MTU 1400\n\
+                    --fault:1:1: note: bgp-session-down: has nothing to break here\n";
+    assert_eq!(stdout(&checked), expected);
+    let nic = |more: &[&str]| {
+        let args = [&["show", LAB, "--at", "node/node-b"][..], more, &["--", "ip", "link"]].concat();
+        stdout(&kubehop(&args))
+    };
+    assert!(!nic(&[]).contains("mtu 1400"));
+    assert!(nic(&["--fault", "small-nic"]).contains("eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1400"));
 }

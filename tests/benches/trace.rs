@@ -5,11 +5,12 @@ use std::net::IpAddr;
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use kubehop_core::api::{Lab, Run, Source, parse, step_view, trace};
+use kubehop_core::base::{Place, Writer};
 use kubehop_core::k8s::kube_proxy::{ProxyConfig, iptables, service_ports};
 use kubehop_core::k8s::objects::Objects;
 use kubehop_core::lab;
 use kubehop_core::net::Topology;
-use kubehop_core::netfilter::Netfilter;
+use kubehop_core::netfilter::{Match, Netfilter, Rule, TableName, Target};
 use kubehop_core::sim::{self, Exchange, Talk};
 use kubehop_core::trace::Trace;
 use kubehop_core::wire::{Packet, Transport};
@@ -84,6 +85,21 @@ fn run_without_first_syn(topo: Topology, exchange: &Exchange) -> Trace {
 fn bench_trace(bencher: Bencher, target: &str) {
     let (lab, run) = (lab(), Run::new("pod/client", target));
     bencher.bench(|| trace(black_box(&lab), black_box(&run)));
+}
+
+/// A ping across nodes, both of which have ten thousand rules on its way that all miss.
+#[divan::bench]
+fn trace_through_ten_thousand_rules(bencher: Bencher) {
+    let (mut topo, exchange) = large_request();
+    let exchange = Exchange { talk: Talk::Ping { size: 56, df: false }, ..exchange };
+    for name in ["node-a", "node-b"] {
+        let node = topo.find(&Place::Node(name.to_owned())).expect("the example has this node");
+        let filter = topo.ns_mut(node).netfilter.table_mut(TableName::Filter);
+        for port in 1..=10_000 {
+            filter.prepend("FORWARD", Rule::new(Writer::Admin, Target::Drop).protocol(1).and(Match::dport(port)));
+        }
+    }
+    bencher.with_inputs(|| topo.clone()).bench_values(|topo| sim::run(topo, &exchange));
 }
 
 /// What the page shows of one step, in the middle of a connection across nodes.

@@ -10,6 +10,7 @@ mod decode;
 mod labs;
 mod lies;
 mod netns;
+mod nft;
 mod normalise;
 mod realise;
 mod recorded;

@@ -16,12 +16,21 @@ const CHECKED: &[&str] = &["ip.check_checksum:TRUE", "udp.check_checksum:TRUE", 
 /// If there is no tshark, or if it cannot read the file at all.
 #[must_use]
 pub fn faulty_frames(pcapng: &[u8]) -> Vec<String> {
+    matching_frames(pcapng, FAULTY)
+}
+
+/// The frames of a pcapng file that a display filter of tshark lets through, a line for each.
+///
+/// # Panics
+/// If there is no tshark, or if it cannot read the file or the filter.
+#[must_use]
+pub fn matching_frames(pcapng: &[u8], filter: &str) -> Vec<String> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = folder.path().join("capture.pcapng");
     fs::write(&file, pcapng).expect("the temporary folder takes a file");
     let mut tshark = Command::new("tshark");
     // Linux's VXLAN port is not the one that IANA gave it later, and a run over UDP carries filler on any port.
-    tshark.args(["-n", "-d", "udp.port==8472,vxlan", "-Y", FAULTY, "-r"]).arg(&file);
+    tshark.args(["-n", "-d", "udp.port==8472,vxlan", "-Y", filter, "-r"]).arg(&file);
     for preference in CHECKED {
         tshark.args(["-o", preference]);
     }

@@ -6,7 +6,10 @@ mod scene;
 mod step;
 
 pub use crate::base::{Place, Writer};
-pub use crate::lab::{CniMode, Lab, Parsed, Problem, Run, RunError, Severity, ShowError, Source, parse, show, trace};
+pub use crate::lab::{
+    CniMode, Fault, Lab, Parsed, Problem, Run, RunError, Severity, ShowError, Source, fault_notes, faults, parse, show,
+    show_broken, trace,
+};
 pub use crate::trace::{
     BridgeTarget, Choice, Consulted, Decision, Detail, Disposition, DropReason, Envelope, Explanation, Frame, Hook,
     HookFunction, Hop, Journey, JourneyId, NextHop, RejectReason, Row, Stage, Step, Stretch, Trace, Tracked, Why,

@@ -69,8 +69,8 @@ impl TableView {
 
     /// Every row that matched on the way, the one that decided last.
     #[must_use]
-    pub fn hits(&self) -> Vec<usize> {
-        self.table.hits()
+    pub fn all_matched(&self) -> Vec<usize> {
+        self.table.all_matched()
     }
 
     /// Where the table has chains: the stretches of rows that are of one chain, in order.

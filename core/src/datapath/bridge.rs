@@ -8,9 +8,9 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::hook::{self, Way};
+use super::link_rx::VLAN_ROOM;
 use super::route::{Routed, lookup};
 use super::{Ctx, Next, fragment};
-use crate::base::MacAddr;
 use crate::net::{At, DevRef, FdbLookup, FdbTarget, FlowKey, NetNs, Skb, Topology};
 use crate::trace::{BridgeTarget, Decision, DropReason, Hook, Stage, Step, Written};
 use crate::wire::EthernetHeader;
@@ -40,45 +40,42 @@ pub(crate) fn bridge_rx(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>
 fn translated(topo: &Topology, at: At, bridge: &DevRef, skb: Skb, ctx: &mut Ctx<'_>) -> Next {
     let ns = topo.ns(at.ns);
     let (Some(ethernet), Some(ip)) = (skb.packet.ethernet(), skb.packet.ip_header()) else { return Next::Done };
-    let framed = |mac: MacAddr| skb.packet.without_ethernet().with_ethernet(ethernet.src, mac, ethernet.ethertype);
     let decided = lookup(ns, &FlowKey::input(ip.dst, ip.src, bridge.index, skb.mark));
-    let (Routed::Out(route), Some(next_hop)) = (&decided.result, decided.next_hop()) else {
-        return Next::BridgeForward(at, Skb { packet: framed(ns.interface(bridge.index).mac), ..skb });
+    let (next_hop, mac, route) = match &decided.result {
+        Routed::Out(route) if route.dev == *bridge => {
+            let known = ns.neighbours.lookup(route.next_hop, bridge);
+            let mac = known.entry().filter(|entry| entry.is_connected()).and_then(|entry| entry.mac);
+            (Some(route.next_hop), mac, Some(route.clone()))
+        }
+        _ => (None, Some(ns.interface(bridge.index).mac), None),
     };
-    if route.dev != *bridge {
-        return Next::BridgeForward(at, Skb { packet: framed(ns.interface(bridge.index).mac), ..skb });
-    }
-    let known = ns.neighbours.lookup(route.next_hop, bridge);
-    let mac = known.entry().filter(|entry| entry.is_connected()).and_then(|entry| entry.mac);
-    // Who is not known yet is asked for, and the packet waits without its frame.
-    let packet = if mac.is_some() { skb.packet.clone() } else { skb.packet.without_ethernet() };
-    let decision = Decision::Route { dst: ip.dst, next_hop, chosen_src: None };
-    let step = Step::new(Stage::Route, decision, &packet).from(&skb.packet).on(&bridge.name);
-    ctx.record(topo, at.ns, &skb, decided.noted(step));
-    let Some(mac) = mac else {
-        // Models neigh->output: the machine asks, sends by the bridge device itself, and br_nf_dev_xmit puts the frame
-        // back on its way as one that came in by the port.
-        return Next::Neighbour(at.ns, Skb { packet, bridged_from: Some(ethernet.src), ..skb }, route.clone());
+    let network = skb.packet.without_ethernet();
+    let packet = match mac {
+        Some(mac) => network.with_ethernet(ethernet.src, mac, ethernet.ethertype),
+        None => network,
     };
-    let packet = framed(mac);
-    let decision = Decision::NeighbourKnown { next_hop: route.next_hop, mac };
-    let step = Step::new(Stage::Neigh, decision, &packet).from(&skb.packet).on(&bridge.name).consulted(known);
+    let decision = Decision::Readdress { next_hop, mac };
+    let step = decided.noted(Step::new(Stage::BridgeRoute, decision, &packet).from(&skb.packet).on(&bridge.name));
     ctx.record(topo, at.ns, &skb, step);
-    Next::BridgeForward(at, Skb { packet, ..skb })
+    match (mac, route) {
+        // Models neigh->output: the machine asks, sends by the bridge device itself, and br_nf_dev_xmit puts the frame back
+        // on its way as one that came in by the port.
+        (None, Some(route)) => Next::Neighbour(at.ns, Skb { packet, bridged_from: Some(ethernet.src), ..skb }, route),
+        _ => Next::BridgeForward(at, Skb { packet, ..skb }),
+    }
 }
 
-/// The bridge device has been handed a frame that is only passing: it goes on as one that came in by its port.
+/// The bridge device has been handed a frame that is only passing: it goes on as one that came in by its port. `None` for
+/// any other frame.
 ///
 /// Models br_nf_dev_xmit and br_nf_pre_routing_finish_bridge_slow.
-pub(crate) fn bridge_resume(topo: &Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>) -> Next {
-    let (Some(src), Some(ethernet), Some(port)) = (skb.bridged_from, skb.packet.ethernet(), skb.physin.clone()) else {
-        return Next::BridgeTx(at, skb);
-    };
+pub(crate) fn bridge_resume(topo: &Topology, at: At, skb: &Skb, ctx: &mut Ctx<'_>) -> Option<Next> {
+    let (src, port, ethernet) = (skb.bridged_from?, skb.physin.as_ref()?, skb.packet.ethernet()?);
     let packet = skb.packet.without_ethernet().with_ethernet(src, ethernet.dst, ethernet.ethertype);
-    let bridge = &topo.ns(at.ns).interface(at.index).dev;
-    let step = Step::new(Stage::Tx, Decision::Transmit, &packet).from(&skb.packet).on(&bridge.name);
-    ctx.record(topo, at.ns, &skb, step);
-    Next::BridgeForward(At { index: port.index, ..at }, Skb { packet, bridged_from: None, ..skb })
+    let decision = Decision::BridgeResume { port: port.name.clone(), mac: src };
+    let dev = topo.ns(at.ns).interface(at.index).name();
+    ctx.record(topo, at.ns, skb, Step::new(Stage::BridgeRoute, decision, &packet).from(&skb.packet).on(dev));
+    Some(Next::BridgeForward(At { index: port.index, ..at }, Skb { packet, bridged_from: None, ..skb.clone() }))
 }
 
 /// A frame that came in by a port is forwarded. Models br_handle_frame_finish.
@@ -203,10 +200,20 @@ fn to_ports(topo: &mut Topology, at: At, bridge: &DevRef, ports: &[u32], skb: &S
                 continue;
             }
         };
-        let frames = fragment::scatter_frame(topo, port, &skb, ctx);
-        nexts.extend(frames.into_iter().map(|frame| Next::HardXmit(port, frame)));
+        for frame in fragment::scatter_frame(topo, port, &skb, ctx) {
+            nexts.push(forward(topo, port, frame, ctx));
+        }
     }
     nexts
+}
+
+/// A port takes no frame that its device could not send. Models net/bridge/br_forward.c br_dev_queue_push_xmit.
+fn forward(topo: &Topology, port: At, frame: Skb, ctx: &mut Ctx<'_>) -> Next {
+    let interface = topo.ns(port.ns).interface(port.index);
+    if frame.packet.network_len() > interface.mtu + VLAN_ROOM {
+        return ctx.drop(topo, port.ns, &frame, Stage::Tx, &interface.dev, DropReason::FabricMtu);
+    }
+    Next::HardXmit(port, frame)
 }
 
 /// FORWARD and POSTROUTING, for a frame that goes from port to port. To the rules both devices are the bridge.

@@ -10,7 +10,7 @@ use crate::trace::{Decision, DropReason, Stage, Step};
 use crate::wire::{ETHERTYPE_ARP, ETHERTYPE_IPV4};
 
 /// What a veth, and a NIC with room for a VLAN tag, takes above its MTU. Models is_skb_forwardable: VLAN_HLEN.
-const VLAN_ROOM: usize = 4;
+pub(super) const VLAN_ROOM: usize = 4;
 
 pub(crate) fn link_rx(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>) -> Next {
     let interface = topo.ns(at.ns).interface(at.index);

@@ -42,16 +42,20 @@ pub(crate) fn hard_xmit(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>
         }
         InterfaceKind::Nic { segment } => {
             ctx.capture(topo, at, &skb);
-            if let Some(ethernet) = skb.packet.ethernet() {
-                for port in topo.segment_mut(segment).switch(at, ethernet.src, ethernet.dst) {
-                    ctx.effects.push(Effect::Arrive { at: port, skb: skb.clone().scrubbed(), after: WIRE_DELAY });
-                }
+            let Some(ethernet) = skb.packet.ethernet() else { return Next::Done };
+            let ports = topo.segment_mut(segment).switch(at, ethernet.src, ethernet.dst);
+            if let Some(router) = topo.filtered(segment, at, &ports, &skb.packet) {
+                let dev = topo.ns(router.ns).interface(router.index).dev.clone();
+                return ctx.drop(topo, router.ns, &skb, Stage::Rx, &dev, DropReason::FabricFiltered);
+            }
+            for port in ports {
+                ctx.effects.push(Effect::Arrive { at: port, skb: skb.clone().scrubbed(), after: WIRE_DELAY });
             }
             Next::Done
         }
         InterfaceKind::Bridge { .. } => {
             ctx.capture(topo, at, &skb);
-            bridge::bridge_resume(topo, at, skb, ctx)
+            bridge::bridge_resume(topo, at, &skb, ctx).unwrap_or(Next::BridgeTx(at, skb))
         }
         InterfaceKind::Vxlan(_) | InterfaceKind::Geneve(_) | InterfaceKind::Ipip(_) => {
             ctx.capture(topo, at, &skb);

@@ -14,7 +14,7 @@ use std::net::IpAddr;
 use super::{Ctx, Next, Sender, route_output};
 use crate::net::{At, FdbLookup, Interface, InterfaceKind, NetNs, Skb, Topology, TunnelKey};
 use crate::trace::{Decision, DropReason, Envelope, Stage, Step};
-use crate::wire::{self, IpSpec, Packet, Transport};
+use crate::wire::{self, IpSpec, Packet, Transport, VxlanHeader};
 
 /// IP in IP's protocol number.
 const IPPROTO_IPIP: u8 = 4;
@@ -36,7 +36,14 @@ pub(crate) fn receiver<'a>(ns: &'a NetNs, packet: &Packet) -> Option<&'a Interfa
         Transport::Other(IPPROTO_IPIP) => |kind, _| matches!(kind, InterfaceKind::Ipip(_)),
         _ => return None,
     };
-    ns.interfaces().iter().find(|interface| interface.up && is_its(&interface.kind, dport(packet)))
+    let takers = || ns.interfaces().iter().filter(|interface| interface.up && is_its(&interface.kind, dport(packet)));
+    // Devices of several networks share a port: one of another network is asked only if there is no better.
+    let vni = VxlanHeader::from_slice(datagram(packet)).map(|header| header.vni);
+    let of_network = |interface: &&Interface| match &interface.kind {
+        InterfaceKind::Vxlan(vxlan) => vxlan.external || Some(vxlan.vni) == vni,
+        _ => true,
+    };
+    takers().find(of_network).or_else(|| takers().next())
 }
 
 /// The tunnel device that sent the envelope which an ICMP error quotes, and the other end.

@@ -7,13 +7,15 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use super::Lab;
+use super::fabric::{Fabric, set_sysctls};
 use super::spec::KubeProxyMode;
-use crate::base::{Place, Writer};
+use crate::base::Place;
+use crate::k8s::cni::bgp::Bgp;
 use crate::k8s::cni::{self, ClusterNet, NodeNet};
 use crate::k8s::kube_proxy::{self, ProxyConfig, ServicePort};
 use crate::k8s::kubelet;
 use crate::k8s::objects::{Node, Pod};
-use crate::net::{At, Conf, DevRef, InterfaceKind, NetNs, NsId, Route, SegmentId, Topology, Unfinished};
+use crate::net::{Conf, NetNs, Topology, Unfinished};
 
 /// MTU of machines outside the cluster, and of the router's side towards them, in bytes.
 const OUTSIDE_MTU: usize = 1500;
@@ -30,21 +32,34 @@ pub fn build(lab: &Lab, seed: u64) -> Topology {
 /// comes by, so that a cluster of thousands of nodes costs what is touched of it.
 #[must_use]
 pub(super) fn prepare(lab: &Lab, seed: u64) -> Topology {
+    prepare_with_bgp(lab, seed).0
+}
+
+/// The same, with the BGP sessions of its fabric.
+pub(super) fn prepare_with_bgp(lab: &Lab, seed: u64) -> (Topology, Arc<Bgp>) {
     let mut topo = Topology::default();
     let nodes: Vec<(&Node, NodeNet)> =
         lab.objects.nodes.iter().filter_map(|node| Some((node, node_net(lab, node)?))).collect();
-    let mut fabric = Fabric::new(&mut topo, lab, seed);
-    for (_, net) in &nodes {
-        fabric.subnet(&mut topo, net.subnet, lab.spec.mtu);
+    let node_nets: Vec<NodeNet> = nodes.iter().map(|(_, net)| net.clone()).collect();
+    let mut fabric = Fabric::new(&mut topo, &lab.spec, &node_nets, seed);
+    for net in &node_nets {
+        fabric.node_subnet(&mut topo, net.subnet, lab.spec.mtu);
     }
     for host in &lab.spec.hosts {
         fabric.subnet(&mut topo, host.address.trunc(), OUTSIDE_MTU);
     }
+    let speakers = if lab.spec.cni.speaks_bgp() { &*node_nets } else { &[] };
+    // Without racks the routers have nobody to talk to.
+    let has_racks = !lab.spec.fabric.racks.is_empty();
+    let bgp = Arc::new(if has_racks { fabric.bgp(&topo, &lab.spec.fabric, speakers) } else { Bgp::default() });
+    fabric.learn(&mut topo, &bgp);
     let cluster = Arc::new(ClusterNet {
         mode: lab.spec.cni,
         bridge: lab.spec.bridge.clone(),
         pod_cidr: lab.spec.pod_cidr,
-        nodes: nodes.iter().map(|(_, net)| net.clone()).collect(),
+        nodes: node_nets,
+        bgp: bgp.clone(),
+        bgp_down: lab.spec.fabric.bgp_down.clone(),
     });
     let services: Arc<Vec<ServicePort>> = match lab.spec.kube_proxy.mode {
         KubeProxyMode::None => Arc::default(),
@@ -61,7 +76,7 @@ pub(super) fn prepare(lab: &Lab, seed: u64) -> Topology {
         ns.sysctls.set_conf("all", Conf::RpFilter, 2);
         ns.sysctls.set_conf("default", Conf::RpFilter, 2);
         ns.sysctls.set_conf("all", Conf::RouteLocalnet, 1);
-        set_sysctls(&mut ns, lab);
+        set_sysctls(&mut ns, &lab.spec);
         let addresses = node.addresses.iter().map(|address| IpNet::new_assert(*address, net.subnet.prefix_len()));
         let (id, nic) = fabric.plug_in(&mut topo, ns, net.subnet, addresses, net.nic_mtu);
         let pods = pods.remove(node.meta.name.as_str()).unwrap_or_default();
@@ -94,17 +109,11 @@ pub(super) fn prepare(lab: &Lab, seed: u64) -> Topology {
     }
     for host in &lab.spec.hosts {
         let mut ns = NetNs::new(Place::Host(host.name.clone()), seed);
-        set_sysctls(&mut ns, lab);
+        set_sysctls(&mut ns, &lab.spec);
         fabric.plug_in(&mut topo, ns, host.address.trunc(), [host.address].into_iter(), OUTSIDE_MTU);
     }
-    topo
-}
-
-/// Sets what the lab says of this machine's kernel.
-fn set_sysctls(ns: &mut NetNs, lab: &Lab) {
-    if let Some(settings) = lab.spec.sysctls.get(&ns.place.to_string()) {
-        ns.sysctls.apply(settings);
-    }
+    fabric.finish(&mut topo, &lab.spec.fabric);
+    (topo, bgp)
 }
 
 /// What the CNI plugin is told of a node.
@@ -132,55 +141,4 @@ fn proxy_config(lab: &Lab, node: &Node) -> Option<ProxyConfig> {
         localhost_node_ports: spec.localhost_node_ports,
         node_port_addresses: spec.node_port_addresses.clone(),
     })
-}
-
-/// The router that joins all subnets, and a switch for each of them.
-struct Fabric {
-    router: NsId,
-    subnets: BTreeMap<IpNet, (SegmentId, IpAddr)>,
-}
-
-impl Fabric {
-    fn new(topo: &mut Topology, lab: &Lab, seed: u64) -> Self {
-        let mut router = NetNs::new(Place::Router("fabric".to_owned()), seed);
-        router.sysctls.ip_forward = true;
-        set_sysctls(&mut router, lab);
-        Self { router: topo.add_namespace(router), subnets: BTreeMap::new() }
-    }
-
-    /// Makes sure that `subnet` has a switch and a port of the router, with its first address.
-    fn subnet(&mut self, topo: &mut Topology, subnet: IpNet, mtu: usize) {
-        if self.subnets.contains_key(&subnet) {
-            return;
-        }
-        let Some(gateway) = subnet.hosts().next() else { return };
-        let segment = topo.add_segment();
-        let name = format!("eth{}", self.subnets.len());
-        let router = topo.ns_mut(self.router);
-        let port = router.add_interface(&name, mtu, Writer::Admin, |_| InterfaceKind::Nic { segment });
-        router.add_address(port.index, IpNet::new_assert(gateway, subnet.prefix_len()), Writer::Admin);
-        topo.segment_mut(segment).ports.push(At { ns: self.router, index: port.index });
-        self.subnets.insert(subnet, (segment, gateway));
-    }
-
-    /// Gives a machine its NIC on `subnet`, its addresses and its default gateway.
-    fn plug_in(
-        &self,
-        topo: &mut Topology,
-        mut ns: NetNs,
-        subnet: IpNet,
-        addresses: impl Iterator<Item = IpNet>,
-        mtu: usize,
-    ) -> (NsId, DevRef) {
-        let (segment, gateway) = self.subnets[&subnet];
-        let nic = ns.add_interface("eth0", mtu, Writer::Admin, |_| InterfaceKind::Nic { segment });
-        for address in addresses {
-            ns.add_address(nic.index, address, Writer::Admin);
-        }
-        let everywhere = IpNet::new_assert(IpAddr::from([0, 0, 0, 0]), 0);
-        ns.main.add(Route { gateway: Some(gateway), ..Route::unicast(everywhere, &nic, Writer::Admin) });
-        let id = topo.add_namespace(ns);
-        topo.segment_mut(segment).ports.push(At { ns: id, index: nic.index });
-        (id, nic)
-    }
 }

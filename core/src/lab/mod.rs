@@ -1,10 +1,14 @@
 //! L8: what people put in. Files become a [`Lab`] and a list of problems; commands are typed at its places.
 
 mod build;
+mod fabric;
+mod faults;
 mod nearest;
+mod nested;
 mod parse;
 mod problem;
 mod run;
+mod session;
 mod show;
 mod spec;
 mod yaml;
@@ -12,12 +16,16 @@ mod yaml;
 use crate::k8s::objects::Objects;
 
 pub use build::build;
+pub use faults::{Fault, fault_notes, faults};
 pub use nearest::nearest;
 pub use parse::{Parsed, Source, parse};
 pub use problem::{Problem, Severity};
 pub use run::{Run, RunError, resolve, trace, trace_to_end};
-pub use show::{ShowError, answer, show};
-pub use spec::{CniMode, DnsSpec, HostSpec, KubeProxyMode, KubeProxySpec, LabSpec, UpstreamSpec};
+pub use show::{ShowError, answer, show, show_broken};
+pub use spec::{
+    CniMode, DnsSpec, FabricSpec, FilterSite, FilterSpec, HostSpec, KubeProxyMode, KubeProxySpec, LabSpec, NestedSpec,
+    RackSpec, UpstreamSpec,
+};
 
 /// A cluster and what surrounds it: complete, checked, and ready to be wired.
 #[derive(Clone, Debug, Default)]

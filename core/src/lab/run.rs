@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use thiserror::Error;
 
-use super::Lab;
 use super::build::prepare;
+use super::{Lab, faults, session};
 use crate::app;
 use crate::base::{Place, PlaceError};
 use crate::net::{NsId, Topology};
@@ -30,13 +30,24 @@ pub struct Run {
     pub ttl: Option<u8>,
     /// Seed of everything that is drawn.
     pub seed: u64,
+    /// Faults that are broken before, by their ids.
+    pub faults: Vec<String>,
 }
 
 impl Run {
     /// A run with the defaults of the command line.
     #[must_use]
     pub fn new(from: &str, to: &str) -> Self {
-        Self { from: from.to_owned(), to: to.to_owned(), size: 100, reply_size: 100, df: false, ttl: None, seed: 1 }
+        Self {
+            from: from.to_owned(),
+            to: to.to_owned(),
+            size: 100,
+            reply_size: 100,
+            df: false,
+            ttl: None,
+            seed: 1,
+            faults: Vec::new(),
+        }
     }
 }
 
@@ -58,7 +69,7 @@ pub enum RunError {
     },
     /// The target is no target.
     #[error(
-        "--to: {found:?} is not a target; expected tcp://HOST:PORT, udp://HOST:PORT, http://HOST[:PORT][/PATH] or ping://HOST"
+        "--to: {found:?} is not a target; expected tcp://HOST:PORT, udp://HOST:PORT, http://HOST[:PORT][/PATH], ping://HOST or bgp://HOST"
     )]
     NotATarget {
         /// What stood there.
@@ -77,6 +88,27 @@ pub enum RunError {
     Port {
         /// What stood there.
         found: String,
+    },
+    /// There is no such fault.
+    #[error("--fault: there is no fault {found:?}{}; `kubehop faults` lists them", nearest_is(.nearest))]
+    NoSuchFault {
+        /// What was asked for.
+        found: String,
+        /// The nearest that exists.
+        nearest: Option<String>,
+    },
+    /// Two machines that have no BGP session.
+    #[error("--to: {from} has no BGP session with {found}; {}", match &**.peers {
+        "" => "only nodes in racks have one, under calico/bgp and cilium/native".to_owned(),
+        peers => format!("its peer is {peers}"),
+    })]
+    NoBgpSession {
+        /// The client.
+        from: String,
+        /// Whom it was to talk to.
+        found: IpAddr,
+        /// Whom it has one with.
+        peers: String,
     },
     /// A size is larger than a packet can be.
     #[error("{option} {found}: a {what} holds at most {max} bytes")]
@@ -114,9 +146,25 @@ pub fn trace(lab: &Lab, run: &Run) -> Result<Trace, RunError> {
 /// # Errors
 /// If the client or the target does not exist or cannot be read.
 pub fn trace_to_end(lab: &Lab, run: &Run) -> Result<(Trace, Topology), RunError> {
-    let mut topo = prepare(lab, run.seed);
+    if !run.faults.is_empty() {
+        let broken = faults::broken(lab, &run.faults, Some(run))?;
+        return run_in(&broken.lab, broken.prepare(run.seed), run);
+    }
+    run_in(lab, prepare(lab, run.seed), run)
+}
+
+fn run_in(lab: &Lab, mut topo: Topology, run: &Run) -> Result<(Trace, Topology), RunError> {
+    if let Ok(Target { scheme: Scheme::Bgp, host, .. }) = Target::parse(lab, &run.to) {
+        resolve(lab, &mut topo, &run.from, "--from")?;
+        return session::establish(lab, run, &run.from.parse::<Place>()?, host);
+    }
     let exchange = exchange(lab, &mut topo, run)?;
     Ok(sim::run_to_end(topo, &exchange))
+}
+
+/// The address that a run's target names, if it can be read.
+pub(super) fn target_address(lab: &Lab, run: &Run) -> Option<IpAddr> {
+    Target::parse(lab, &run.to).ok().map(|target| target.host)
 }
 
 fn exchange(lab: &Lab, topo: &mut Topology, run: &Run) -> Result<Exchange, RunError> {
@@ -127,14 +175,14 @@ fn exchange(lab: &Lab, topo: &mut Topology, run: &Run) -> Result<Exchange, RunEr
     };
     let (what, max) = match target.scheme {
         Scheme::Ping | Scheme::Udp => ("datagram", MAX_DATAGRAM),
-        Scheme::Tcp | Scheme::Http => ("message of one walk", MAX_STREAM),
+        Scheme::Tcp | Scheme::Http | Scheme::Bgp => ("message of one walk", MAX_STREAM),
     };
     check("--size", run.size, what, max)?;
     check("--reply-size", run.reply_size, what, max)?;
     let talk = match target.scheme {
         Scheme::Ping => Talk::Ping { size: run.size, df: run.df },
         Scheme::Udp => Talk::Udp { port: target.port, size: run.size, reply_size: run.reply_size },
-        Scheme::Tcp | Scheme::Http => {
+        Scheme::Tcp | Scheme::Http | Scheme::Bgp => {
             let is_http = target.scheme == Scheme::Http;
             let (request, reply) = if is_http {
                 (app::http_request(&target.authority, &target.path, run.size), app::http_reply(run.reply_size))
@@ -150,7 +198,7 @@ fn exchange(lab: &Lab, topo: &mut Topology, run: &Run) -> Result<Exchange, RunEr
         (Scheme::Ping, _) => "ping".to_owned(),
         (_, Some(container)) => container,
         (Scheme::Http, None) => "curl".to_owned(),
-        (Scheme::Tcp | Scheme::Udp, None) => "client".to_owned(),
+        (Scheme::Tcp | Scheme::Udp | Scheme::Bgp, None) => "client".to_owned(),
     };
     let program = program.into();
     Ok(Exchange { client, program, dst: target.host, talk, ttl: run.ttl, seed: run.seed })
@@ -209,6 +257,7 @@ enum Scheme {
     Udp,
     Tcp,
     Http,
+    Bgp,
 }
 
 struct Target {
@@ -228,6 +277,7 @@ impl Target {
             "udp" => Scheme::Udp,
             "tcp" => Scheme::Tcp,
             "http" => Scheme::Http,
+            "bgp" => Scheme::Bgp,
             _ => return Err(not_a_target()),
         };
         let (authority, path) = match rest.find('/') {
@@ -235,7 +285,7 @@ impl Target {
             _ => (rest, "/"),
         };
         let (host, port) = match authority.rsplit_once(':') {
-            Some((host, port)) if scheme != Scheme::Ping => (host, Some(port)),
+            Some((host, port)) if !matches!(scheme, Scheme::Ping | Scheme::Bgp) => (host, Some(port)),
             _ => (authority, None),
         };
         if host.is_empty() || path.contains(|c: char| c.is_control() || c == ' ') {
@@ -247,7 +297,7 @@ impl Target {
                 _ => return Err(RunError::Port { found: port.to_owned() }),
             },
             (None, Scheme::Http) => 80,
-            (None, Scheme::Ping) => 0,
+            (None, Scheme::Ping | Scheme::Bgp) => 0,
             (None, Scheme::Tcp | Scheme::Udp) => return Err(not_a_target()),
         };
         // IPv4 only on the path; an IPv6 address is read and leads nowhere.

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::build::prepare;
 use super::run::{RunError, resolve, trace_to_end};
-use super::{Lab, Run};
+use super::{Lab, Run, faults};
 use crate::base::{Instant, Writer};
 use crate::net::{FdbEntry, FdbTarget, Interface, InterfaceKind, NetNs, NsId, Topology};
 use crate::netfilter::TableName;
@@ -34,7 +34,7 @@ pub enum ShowError {
 }
 
 /// What can be typed.
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "ip addr",
     "ip link",
     "ip route",
@@ -46,6 +46,7 @@ const COMMANDS: [&str; 12] = [
     "sysctl -a",
     "iptables-save [-t TABLE]",
     "ipset save",
+    "nft list ruleset",
     "conntrack -L",
 ];
 
@@ -74,6 +75,24 @@ pub fn show(
     };
     let (id, _) = resolve(lab, &mut topo, at, "--at")?;
     let lines = lines(&topo, id, now, command)?;
+    Ok(lines.into_iter().map(|line| print(line, with_writers)).collect())
+}
+
+/// Types `command` at `at`, on the machines as they are with `faults` in them.
+///
+/// # Errors
+/// If the place, a fault or the command does not exist.
+pub fn show_broken(
+    lab: &Lab,
+    at: &str,
+    faults: &[String],
+    command: &[&str],
+    with_writers: bool,
+) -> Result<String, ShowError> {
+    let broken = faults::broken(lab, faults, None)?;
+    let mut topo = broken.prepare(1);
+    let (id, _) = resolve(&broken.lab, &mut topo, at, "--at")?;
+    let lines = lines(&topo, id, Instant::START, command)?;
     Ok(lines.into_iter().map(|line| print(line, with_writers)).collect())
 }
 
@@ -128,6 +147,7 @@ fn lines(topo: &Topology, at: NsId, now: Instant, command: &[&str]) -> Result<Ve
             ns.netfilter.iptables_rows(Some(found.ok_or_else(argument)?))
         }
         ["ipset", "save"] => unsigned(&ns.netfilter.sets.save()),
+        ["nft", "list", "ruleset"] => ns.netfilter.nft.rows(now),
         ["conntrack", "-L"] => {
             let rows = ns.netfilter.conntrack.rows(now);
             rows.map(|row| (row.print(now), Some(Writer::Kernel))).collect()

@@ -1,5 +1,7 @@
 //! The `kubehop.dev/v1 Lab` document: what manifests cannot say.
 
+mod fabric;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -7,6 +9,7 @@ use ipnet::IpNet;
 
 use crate::base::Span;
 pub use crate::k8s::cni::CniMode;
+pub use fabric::{FabricSpec, FilterSite, FilterSpec, NestedSpec, RackSpec};
 
 /// `Lab.spec`, complete: every field has its value or its default.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +30,8 @@ pub struct LabSpec {
     pub node_mtus: BTreeMap<String, usize>,
     /// `hosts`.
     pub hosts: Vec<HostSpec>,
+    /// `fabric`.
+    pub fabric: FabricSpec,
     /// `kubeProxy`.
     pub kube_proxy: KubeProxySpec,
     /// `dns`, if the document has that section.
@@ -113,6 +118,7 @@ impl Default for LabSpec {
             mtu: 1500,
             node_mtus: BTreeMap::new(),
             hosts: Vec::new(),
+            fabric: FabricSpec::default(),
             kube_proxy: KubeProxySpec {
                 mode: KubeProxyMode::default(),
                 cluster_cidr: Some(net(10, 244, 16)),

@@ -89,6 +89,28 @@ impl Fdb {
         FdbLookup { fdb: self.clone(), mac, matched: self.rows.iter().position(|row| row.mac == mac) }
     }
 
+    /// Looks up where a tunnel device sends a frame for `mac`: where that address is, or, if nobody has said so, to all
+    /// that are noted for the address of zeros.
+    ///
+    /// Models drivers/net/vxlan/vxlan_core.c vxlan_xmit.
+    #[must_use]
+    pub fn remotes(&self, mac: MacAddr) -> (FdbLookup, Vec<IpAddr>) {
+        let of = |mac: MacAddr| -> Vec<IpAddr> {
+            let remote = |row: &FdbEntry| match row.target {
+                FdbTarget::Remote(remote) if row.mac == mac => Some(remote),
+                _ => None,
+            };
+            self.rows.iter().filter_map(remote).collect()
+        };
+        match of(mac) {
+            remotes if !remotes.is_empty() => (self.lookup(mac), remotes),
+            _ => match of(MacAddr::ZERO) {
+                remotes if remotes.is_empty() => (self.lookup(mac), remotes),
+                remotes => (self.lookup(MacAddr::ZERO), remotes),
+            },
+        }
+    }
+
     fn command(&self) -> String {
         match self.rows.first().map(|row| &row.target) {
             Some(FdbTarget::Remote(_)) => format!("bridge fdb show dev {}", self.owner.name),

@@ -66,6 +66,8 @@ pub enum Protocol {
     Static,
     /// `proto bird`: by the routing daemon of that name.
     Bird,
+    /// BGP of a router.
+    Bgp,
     /// A program that the kernel's list has no name for.
     Number(u8),
 }
@@ -169,6 +171,7 @@ impl Route {
             Protocol::Kernel => word(format_args!("proto kernel")),
             Protocol::Static => word(format_args!("proto static")),
             Protocol::Bird => word(format_args!("proto bird")),
+            Protocol::Bgp => word(format_args!("proto bgp")),
             Protocol::Number(number) => word(format_args!("proto {number}")),
         }
         match self.scope {

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::NetNs;
+use super::{Direction, Filter, NetNs, Site};
 use crate::base::{Instant, MacAddr, Place};
+use crate::wire::Packet;
 
 /// Index of a namespace in its topology.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,7 +69,8 @@ pub struct Topology {
     namespaces: Vec<NetNs>,
     segments: Vec<Segment>,
     by_place: BTreeMap<Arc<Place>, NsId>,
-    unfinished: BTreeMap<NsId, Unfinished>,
+    unfinished: BTreeMap<NsId, Vec<Unfinished>>,
+    filters: Vec<Filter>,
     /// When somebody reads the tables.
     pub now: Instant,
 }
@@ -82,22 +84,22 @@ impl Topology {
         id
     }
 
-    /// Leaves `work` on a machine until somebody needs it.
+    /// Leaves `work` on a machine until somebody needs it, behind what is left there already.
     pub fn defer(&mut self, id: NsId, work: Unfinished) {
-        self.unfinished.insert(id, work);
+        self.unfinished.entry(id).or_default().push(work);
     }
 
     /// Makes sure that a machine is finished: whoever reads its tables or hands it an IP packet calls this first.
     pub fn finish(&mut self, id: NsId) {
-        if let Some(Unfinished(work)) = self.unfinished.remove(&id) {
+        for Unfinished(work) in self.unfinished.remove(&id).unwrap_or_default() {
             work(self);
         }
     }
 
     /// Finishes every machine.
     pub fn finish_all(&mut self) {
-        while let Some((_, Unfinished(work))) = self.unfinished.pop_first() {
-            work(self);
+        while let Some((id, _)) = self.unfinished.first_key_value() {
+            self.finish(*id);
         }
     }
 
@@ -105,6 +107,38 @@ impl Topology {
     pub fn add_segment(&mut self) -> SegmentId {
         self.segments.push(Segment::default());
         SegmentId(self.segments.len() - 1)
+    }
+
+    /// Adds a filter to the fabric.
+    pub fn add_filter(&mut self, filter: Filter) {
+        self.filters.push(filter);
+    }
+
+    /// Where a filter of the fabric drops `frame`, which `from` sends to some of `ports`: at the segment's router. `None`
+    /// if the fabric lets it through.
+    pub fn filtered(&mut self, segment: SegmentId, from: At, ports: &[At], frame: &Packet) -> Option<At> {
+        if self.filters.is_empty() {
+            return None;
+        }
+        let dst = frame.ethernet()?.dst;
+        let to = ports.iter().find(|port| self.ns(port.ns).interface(port.index).mac == dst).copied();
+        let idx = self.filters.iter().position(|filter| {
+            let is_there = match (filter.site, filter.direction) {
+                (Site::Everywhere, _) => true,
+                (Site::Segment(there), _) => there == segment,
+                (Site::Machine(ns), direction) => {
+                    let is_out = from.ns == ns && direction != Some(Direction::In);
+                    is_out || to.is_some_and(|to| to.ns == ns) && direction != Some(Direction::Out)
+                }
+            };
+            is_there && filter.left != Some(0) && filter.matches.matches(frame)
+        })?;
+        if let Some(left) = &mut self.filters[idx].left {
+            *left -= 1;
+        }
+        let ports = &self.segments[segment.0].ports;
+        let is_router = |at: &&At| matches!(*self.ns(at.ns).place, Place::Router(_));
+        ports.iter().find(is_router).or(ports.first()).copied()
     }
 
     /// The namespace of `place`.

@@ -4,9 +4,11 @@
 //! there in the order of the real priorities and returns the verdict together with the steps of the trace. Nothing here
 //! knows a device or a route: whoever calls it does.
 
+mod asked;
 mod conntrack;
 mod ipset;
 mod nat;
+pub mod nft;
 mod recent;
 mod view;
 mod xtables;
@@ -15,7 +17,7 @@ use std::sync::Arc;
 
 use crate::base::{Dice, Writer};
 use crate::trace::{Choice, Decision, DropReason, Hook, HookFunction, Stage, Step, Tracked};
-use crate::wire::Packet;
+use crate::wire::{End, Packet};
 
 pub use conntrack::{ConnId, Connection, Conntrack, CtInfo, CtLookup, CtState, CtView, Direction, TcpState, Tuple};
 pub use ipset::{IpSet, IpSets, Part, SetType};
@@ -26,12 +28,16 @@ pub use xtables::{
     TableName, TableVerdict, Target, Walk,
 };
 
+use asked::Asked;
+use nft::priority::{CONNTRACK, DSTNAT, FILTER, MANGLE, RAW, SRCNAT};
 use xtables::{Chance, Changes, walk};
 
 /// What netfilter keeps on one machine.
 #[derive(Clone, Debug)]
 pub struct Netfilter {
     tables: [Arc<Table>; 4],
+    /// Tables of nftables.
+    pub nft: nft::Ruleset,
     /// Sets that rules ask.
     pub sets: IpSets,
     /// Connections.
@@ -44,6 +50,7 @@ impl Default for Netfilter {
     fn default() -> Self {
         Self {
             tables: TableName::ALL.map(|name| Arc::new(Table::new(name))),
+            nft: nft::Ruleset::default(),
             sets: IpSets::default(),
             conntrack: Conntrack::default(),
             recent: RecentLists::default(),
@@ -106,17 +113,15 @@ impl Netfilter {
         }
     }
 
-    /// Sends a packet through everything that is registered on a hook, in the order of `enum nf_ip_hook_priorities`.
+    /// Sends a packet through everything that is registered on a hook, in the order of the priorities.
     pub fn run(&mut self, mut passing: Passing<'_>, view: &HookView, dice: &mut Dice) -> HookResult {
         let mut result = HookResult { verdict: HookVerdict::Accept, steps: Vec::new(), choice: None };
-        for function in functions(view.hook) {
-            match function {
-                HookFunction::Raw => self.rules(TableName::Raw, &mut passing, view, dice, &mut result),
-                HookFunction::Mangle => self.rules(TableName::Mangle, &mut passing, view, dice, &mut result),
-                HookFunction::Filter => self.rules(TableName::Filter, &mut passing, view, dice, &mut result),
-                HookFunction::Conntrack => self.track(&mut passing, view, &mut result),
-                HookFunction::Nat => self.nat(&mut passing, view, dice, &mut result),
-                HookFunction::Confirm => self.confirm(&passing, view, &mut result),
+        for called in self.called(&passing, view.hook) {
+            match called {
+                Called::Function(HookFunction::Conntrack) => self.track(&mut passing, view, &mut result),
+                Called::Function(HookFunction::Nat) => self.nat(&mut passing, view, dice, &mut result),
+                Called::Function(HookFunction::Confirm) => self.confirm(&passing, view, &mut result),
+                Called::Function(_) | Called::Chain(_) => self.rules(called, &mut passing, view, dice, &mut result),
             }
             if result.verdict != HookVerdict::Accept {
                 break;
@@ -125,56 +130,72 @@ impl Netfilter {
         result
     }
 
-    /// Raw, mangle and filter.
+    /// What is registered on a hook, by priority. Of the same priority a chain of nftables comes first: it is taken for
+    /// one that was registered later (net/netfilter/core.c nf_hook_entries_grow).
+    fn called(&self, passing: &Passing<'_>, hook: Hook) -> Vec<Called> {
+        merged(functions(hook), self.chains(passing, hook, false))
+    }
+
+    fn chains(&self, passing: &Passing<'_>, hook: Hook, nat: bool) -> Vec<nft::Hooked> {
+        let ip = if self.nft.is_empty() { None } else { passing.packet.ip_header() };
+        ip.map(|ip| self.nft.hooked(hook, ip.src, nat)).unwrap_or_default()
+    }
+
+    /// Raw, mangle and filter, and the chains of nftables that translate nothing.
     fn rules(
         &mut self,
-        name: TableName,
+        called: Called,
         passing: &mut Passing<'_>,
         view: &HookView,
         dice: &mut Dice,
         result: &mut HookResult,
     ) {
-        if !self.table(name).says_something_at(view.hook) {
-            return;
-        }
-        let Some((verdict, changes, walk)) = self.walk(name, passing, view, dice) else { return };
-        self.apply(changes, passing);
-        result.verdict = match verdict {
+        let Some(asked) = self.ask(called, passing, view, dice) else { return };
+        result.verdict = match asked.verdict {
             TableVerdict::Drop => HookVerdict::Drop,
             TableVerdict::Reject(with) => HookVerdict::Reject(with),
             // A table that was validated translates in nat alone.
             _ => HookVerdict::Accept,
         };
         let decision = match result.verdict {
-            HookVerdict::Accept => {
-                Decision::RulesPassed { table: name.as_str(), n_tried: walk.n_tried(), mark: changes.mark }
-            }
+            HookVerdict::Accept => asked.passed(),
             HookVerdict::Drop | HookVerdict::Reject(_) => Decision::Drop(DropReason::NetfilterDrop),
         };
-        let stage = Stage::Netfilter(view.hook, function_of(name));
-        result.steps.push(Step::new(stage, decision, passing.packet).consulted(walk));
+        result.steps.push(asked.step(view.hook, decision, passing.packet));
     }
 
-    fn walk(
-        &mut self,
-        name: TableName,
-        passing: &Passing<'_>,
-        view: &HookView,
-        dice: &mut Dice,
-    ) -> Option<(TableVerdict, Changes, Walk)> {
+    /// Walks the rules of a table or a chain, and does to the packet what they do to it. `None` if there are none.
+    fn ask(&mut self, called: Called, passing: &mut Passing<'_>, view: &HookView, dice: &mut Dice) -> Option<Asked> {
         let flow = Flow::new(passing.packet, *passing.mark, self.conntrack.view(*passing.ct))?;
-        let table = self.tables[Self::idx(name)].clone();
-        // Models get_random_u32() & 0x7FFFFFFF of xt_statistic.
-        let mut draw = || dice.word() >> 1;
-        let mut chance = Chance {
-            draw: &mut draw,
-            counters: &mut self.counters,
-            recent: &mut self.recent,
-            sets: &self.sets,
-            row: 0,
-            rolls: Vec::new(),
+        let (changes, asked) = match called {
+            Called::Function(function) => {
+                let name = table_of(function)?;
+                if !self.table(name).says_something_at(view.hook) {
+                    return None;
+                }
+                let table = self.tables[Self::idx(name)].clone();
+                // Models get_random_u32() & 0x7FFFFFFF of xt_statistic.
+                let mut draw = || dice.word() >> 1;
+                let mut chance = Chance {
+                    draw: &mut draw,
+                    counters: &mut self.counters,
+                    recent: &mut self.recent,
+                    sets: &self.sets,
+                    row: 0,
+                    rolls: Vec::new(),
+                };
+                let (verdict, changes, walk) = walk(&table, view, flow, &mut chance);
+                (changes, Asked::xtables(function, verdict, changes, walk))
+            }
+            Called::Chain(hooked) => {
+                let (table, memory) = self.nft.enter(hooked.table);
+                let mut chance = nft::Chance { dice, memory, row: 0, rolls: Vec::new() };
+                let (verdict, changes, walk) = nft::walk(&table, hooked.chain, view, flow, &mut chance);
+                (changes, Asked::nft(verdict, changes, walk))
+            }
         };
-        Some(walk(&table, view, flow, &mut chance))
+        self.apply(changes, passing);
+        Some(asked)
     }
 
     fn apply(&mut self, changes: Changes, passing: &mut Passing<'_>) {
@@ -223,64 +244,55 @@ impl Netfilter {
         result.steps.push(step);
     }
 
-    /// Asks table nat about a new connection, and translates the packet. Models nf_nat_inet_fn.
+    /// Asks table nat and the nat chains about a new connection, and translates the packet. Models nf_nat_inet_fn: each
+    /// is asked until one has chosen.
     fn nat(&mut self, passing: &mut Passing<'_>, view: &HookView, dice: &mut Dice, result: &mut HookResult) {
         let (CtState::Tracked { id, info, .. }, Some(end)) = (*passing.ct, nat::end_of(view.hook)) else { return };
-        let stage = Stage::Netfilter(view.hook, HookFunction::Nat);
-        let mut asked = None;
+        let mut last: Option<Asked> = None;
         if info == CtInfo::New && !nat::is_decided(&self.conntrack, id, end) {
-            let Some((verdict, changes, walk)) = self.walk(TableName::Nat, passing, view, dice) else { return };
-            self.apply(changes, passing);
+            let priority = if end == End::Destination { DSTNAT } else { SRCNAT };
+            let mut verdict = TableVerdict::Accept;
+            for called in merged(&[(priority, HookFunction::Nat)], self.chains(passing, view.hook, true)) {
+                let Some(asked) = self.ask(called, passing, view, dice) else { continue };
+                verdict = asked.verdict;
+                if let Some(earlier) = last.replace(asked).filter(|earlier| earlier.n_tried > 0) {
+                    result.steps.push(earlier.step(view.hook, earlier.passed(), passing.packet));
+                }
+                if verdict != TableVerdict::Accept {
+                    break;
+                }
+            }
             let dropped =
                 verdict == TableVerdict::Drop || !nat::decide(&mut self.conntrack, id, end, verdict, view, dice);
-            if dropped {
+            if let Some(asked) = last.as_ref().filter(|_| dropped) {
                 result.verdict = HookVerdict::Drop;
                 let decision = Decision::Drop(DropReason::NetfilterDrop);
-                result.steps.push(Step::new(stage, decision, passing.packet).consulted(walk));
+                result.steps.push(asked.step(view.hook, decision, passing.packet));
                 return;
             }
-            if matches!(verdict, TableVerdict::Dnat(_)) {
-                result.choice = Some(self.choice(id, &walk));
+            if let (TableVerdict::Dnat(_), Some(asked)) = (verdict, &last) {
+                let connection = self.conntrack.get(id);
+                result.choice = Some(asked.choice(connection.original.dst, connection.reply.src));
             }
-            asked = Some((walk, changes.mark));
         }
         let before = passing.packet.clone();
         let translated = nat::translate(passing.packet, &self.conntrack, *passing.ct, view.hook);
-        let decision = match (&translated, &asked) {
+        let decision = match (&translated, &last) {
             (Some(nat::Translated { end, from, to }), _) => {
-                let (rule, says) = asked.as_ref().map_or((None, None), |(walk, _)| {
-                    let says = walk.matched_rules().filter_map(comment).last();
-                    (walk.deciding_place(), says)
-                });
+                let (rule, says) =
+                    last.as_ref().map_or((None, None), |asked| (asked.place.clone(), asked.says.clone()));
                 Decision::Translate { end: *end, from: *from, to: *to, rule, says }
             }
-            (None, Some((walk, mark))) if !walk.is_empty() => {
-                Decision::RulesPassed { table: "nat", n_tried: walk.n_tried(), mark: *mark }
-            }
+            (None, Some(asked)) if asked.n_tried > 0 => asked.passed(),
             _ => return,
         };
-        let mut step = Step::new(stage, decision, passing.packet).from(&before);
-        step = match asked {
-            Some((walk, _)) => step.consulted(walk),
+        let step = match last {
+            Some(asked) => asked.step(view.hook, decision, passing.packet),
             // Later packets go by the connection's entry alone.
-            None => step.consulted(self.conntrack.consulted(Some(id), view.now)),
+            None => Step::new(Stage::Netfilter(view.hook, HookFunction::Nat), decision, passing.packet)
+                .consulted(self.conntrack.consulted(Some(id), view.now)),
         };
-        result.steps.push(step);
-    }
-
-    fn choice(&self, id: ConnId, walk: &Walk) -> Choice {
-        let connection = self.conntrack.get(id);
-        let original = connection.original.dst;
-        let endpoint = |range: &NatRange| {
-            let ip = range.addresses.map_or(original.0, |(first, _)| first);
-            (ip, range.ports.map_or(original.1, |(first, _)| first))
-        };
-        let marks = |rule: &Rule| rule.writer == Writer::KubeProxy && matches!(rule.target, Target::Mark { .. });
-        Choice {
-            destinations: walk.destinations().iter().map(|(range, share)| (endpoint(range), *share)).collect(),
-            chosen: connection.reply.src,
-            masqueraded: walk.matched_rules().any(marks),
-        }
+        result.steps.push(step.from(&before));
     }
 
     /// Models nf_confirm: the first packet of a connection has got through.
@@ -313,31 +325,41 @@ impl Netfilter {
     }
 }
 
-fn comment(rule: &Rule) -> Option<Arc<str>> {
-    rule.matches.iter().find_map(|one| match one {
-        Match::Comment(text) => Some(text.clone()),
-        _ => None,
-    })
+/// What a hook calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Called {
+    Function(HookFunction),
+    Chain(nft::Hooked),
 }
 
-fn function_of(name: TableName) -> HookFunction {
-    match name {
-        TableName::Raw => HookFunction::Raw,
-        TableName::Mangle => HookFunction::Mangle,
-        TableName::Nat => HookFunction::Nat,
-        TableName::Filter => HookFunction::Filter,
+/// Both lists as one, by priority.
+fn merged(functions: &[(i32, HookFunction)], chains: Vec<nft::Hooked>) -> Vec<Called> {
+    let mut called: Vec<(i32, Called)> = chains.into_iter().map(|it| (it.priority, Called::Chain(it))).collect();
+    called.extend(functions.iter().map(|(priority, function)| (*priority, Called::Function(*function))));
+    called.sort_by_key(|(priority, _)| *priority);
+    called.into_iter().map(|(_, called)| called).collect()
+}
+
+fn table_of(function: HookFunction) -> Option<TableName> {
+    match function {
+        HookFunction::Raw => Some(TableName::Raw),
+        HookFunction::Mangle => Some(TableName::Mangle),
+        HookFunction::Nat => Some(TableName::Nat),
+        HookFunction::Filter => Some(TableName::Filter),
+        HookFunction::Conntrack | HookFunction::Confirm | HookFunction::Nft => None,
     }
 }
 
-/// What is registered on a hook, by priority (uapi `linux/netfilter_ipv4.h`): raw -300, conntrack -200, mangle -150,
-/// destination NAT -100, filter 0, source NAT 100, confirmation last.
-fn functions(hook: Hook) -> &'static [HookFunction] {
+/// What is registered on a hook from the beginning, with its priority (uapi `linux/netfilter_ipv4.h`).
+fn functions(hook: Hook) -> &'static [(i32, HookFunction)] {
     use HookFunction as F;
     match hook {
-        Hook::Prerouting => &[F::Raw, F::Conntrack, F::Mangle, F::Nat],
-        Hook::Input => &[F::Mangle, F::Filter, F::Nat, F::Confirm],
-        Hook::Forward => &[F::Mangle, F::Filter],
-        Hook::Output => &[F::Raw, F::Conntrack, F::Mangle, F::Nat, F::Filter],
-        Hook::Postrouting => &[F::Mangle, F::Nat, F::Confirm],
+        Hook::Prerouting => &[(RAW, F::Raw), (CONNTRACK, F::Conntrack), (MANGLE, F::Mangle), (DSTNAT, F::Nat)],
+        Hook::Input => &[(MANGLE, F::Mangle), (FILTER, F::Filter), (SRCNAT, F::Nat), (i32::MAX, F::Confirm)],
+        Hook::Forward => &[(MANGLE, F::Mangle), (FILTER, F::Filter)],
+        Hook::Output => {
+            &[(RAW, F::Raw), (CONNTRACK, F::Conntrack), (MANGLE, F::Mangle), (DSTNAT, F::Nat), (FILTER, F::Filter)]
+        }
+        Hook::Postrouting => &[(MANGLE, F::Mangle), (SRCNAT, F::Nat), (i32::MAX, F::Confirm)],
     }
 }

@@ -98,6 +98,10 @@ impl Simulator<'_> {
             }
         }
         self.send_segments(key, segments);
+        // A reset ends it at once, and a SYN that comes after it begins another one.
+        if progress == Progress::Reset {
+            self.close(key);
+        }
     }
 
     /// An ICMP error about a segment reached its socket. Returns whether it ends the connection.
@@ -109,7 +113,11 @@ impl Simulator<'_> {
         let Some((Some(ip), Some(Transport::Tcp(tcp)))) =
             quoted.as_ref().map(|quoted| (quoted.ip_header(), quoted.transport()))
         else {
-            return true;
+            // Models __udp4_lib_err: a datagram socket is told of fatal errors only, unless it has asked for all of them
+            // (IP_RECVERR), as ping has.
+            let is_udp = matches!(quoted.and_then(|quoted| quoted.transport()), Some(Transport::Udp(_)));
+            let is_soft = matches!(error, IcmpError::NetUnreach | IcmpError::HostUnreach | IcmpError::ExcTtl);
+            return !(is_udp && is_soft);
         };
         let key = (ns, (ip.src, tcp.sport), (ip.dst, tcp.dport));
         let Some(connection) = self.connections.get_mut(&key) else { return false };

@@ -52,12 +52,14 @@ pub enum HookFunction {
     Filter,
     /// Connection tracking again: the connection is in the table from here on.
     Confirm,
+    /// A base chain of nftables.
+    Nft,
 }
 
 impl HookFunction {
     /// The part of a step's id.
     fn slug(self, hook: Hook) -> &'static str {
-        const SLUGS: [[&str; 5]; 6] = [
+        const SLUGS: [[&str; 5]; 7] = [
             ["raw-prerouting", "raw-input", "raw-forward", "raw-output", "raw-postrouting"],
             [
                 "conntrack-prerouting",
@@ -70,6 +72,7 @@ impl HookFunction {
             ["nat-prerouting", "nat-input", "nat-forward", "nat-output", "nat-postrouting"],
             ["filter-prerouting", "filter-input", "filter-forward", "filter-output", "filter-postrouting"],
             ["confirm-prerouting", "confirm-input", "confirm-forward", "confirm-output", "confirm-postrouting"],
+            ["nft-prerouting", "nft-input", "nft-forward", "nft-output", "nft-postrouting"],
         ];
         SLUGS[self as usize][hook as usize]
     }
@@ -114,6 +117,8 @@ pub enum Stage {
     TunnelRx,
     /// A bridge decides.
     Bridge,
+    /// A bridged packet has another destination than it came with: where does its frame go?
+    BridgeRoute,
     /// ARP is answered or learned from.
     Arp,
     /// Pieces of a packet are put together.
@@ -141,6 +146,7 @@ impl Stage {
             Self::Rx => "rx",
             Self::TunnelRx => "tunnel-rx",
             Self::Bridge => "bridge",
+            Self::BridgeRoute => "bridge-route",
             Self::Arp => "arp",
             Self::Defrag => "defrag",
             Self::Encap => "encap",
@@ -253,8 +259,8 @@ pub enum Decision {
     Track(Tracked),
     /// The rules of a table let the packet through.
     RulesPassed {
-        /// The table.
-        table: &'static str,
+        /// The table; of nftables family, table and base chain.
+        table: Arc<str>,
         /// How many of them were tried.
         n_tried: usize,
         /// The packet's mark, if a rule has set it.
@@ -314,6 +320,20 @@ pub enum Decision {
     Receive,
     /// A bridge chose where a frame goes.
     Bridge(BridgeTarget),
+    /// A hook has changed a bridged packet's destination, and so its frame needs another link address.
+    Readdress {
+        /// The station on the same bridge that it is for now; `None` if the machine itself must route it.
+        next_hop: Option<IpAddr>,
+        /// The new link address; `None` if the bridge device must ask for it, or is not sure of it.
+        mac: Option<MacAddr>,
+    },
+    /// The bridge device hands such a frame back to the bridge, as if it had just come in.
+    BridgeResume {
+        /// By this port.
+        port: Arc<str>,
+        /// From this link address.
+        mac: MacAddr,
+    },
     /// An ARP request was for this machine: it answers.
     ArpAnswer {
         /// The address asked for.

@@ -120,6 +120,24 @@ fn words(trace: &Trace, hop: &Hop, step: &Step, at: &str, dev: &str) -> Words {
             "An Ethernet header lives for one segment only; the next one gets a new header.".into(),
         ),
         Decision::Bridge(target) => bridges(step, target, dev),
+        Decision::Readdress { next_hop: Some(next_hop), mac } => (
+            format!("{next_hop} is on the same bridge: the packet stays bridged."),
+            match mac {
+                Some(mac) => format!("The packet's destination has been translated, so br_netfilter looks up a route. It leads back out of {dev}, and the neighbour table has {mac}: only the frame's destination changes."),
+                None => format!("The packet's destination has been translated, so br_netfilter looks up a route. It leads back out of {dev}, but the neighbour's entry is not confirmed: {dev} sends the frame itself first."),
+            },
+            "It is not routed: the TTL stays, and the frame keeps the client's link address as its source.".into(),
+        ),
+        Decision::Readdress { next_hop: None, .. } => (
+            "The packet is not for this bridge: up to the node.".into(),
+            format!("The packet's destination has been translated, so br_netfilter looks up a route. It does not lead back out of {dev}, so the frame is readdressed to {dev} itself."),
+            "From there the node routes it like any other packet that was sent to its gateway.".into(),
+        ),
+        Decision::BridgeResume { port, mac } => (
+            format!("Back into the bridge, as if it had come in by {port}."),
+            format!("{dev} was only asked for the link address. br_netfilter puts {mac} back as the source, and the bridge forwards the frame as the bridged one that it is."),
+            format!("That is why a capture on {dev} shows this packet twice."),
+        ),
         Decision::ArpAnswer { ip, mac } => (
             format!("{at} answers: {ip} is at {mac}."),
             format!("The question was for an address of {at}. Whoever asks is noted in the neighbour table on the way, so {at} need not ask back."),
@@ -190,6 +208,7 @@ fn command(hop: &Hop, step: &Step, dev: &str) -> Option<String> {
         (Stage::Arp, Decision::ArpProxy { .. }) => format!("sysctl net.ipv4.conf.{dev}.proxy_arp"),
         (Stage::Neigh | Stage::Arp, _) => format!("ip neigh show dev {dev}"),
         (Stage::Bridge, _) => format!("bridge fdb show dev {dev}"),
+        (Stage::BridgeRoute, _) => format!("ip route get {}", target(step)?),
         (Stage::Defrag, _) => "nstat -az IpReasmOKs IpReasmReqds".to_owned(),
         (Stage::Encap | Stage::Decap, _) if !step.consulted.is_empty() => format!("bridge fdb show dev {dev}"),
         (Stage::Encap | Stage::Decap, _) => format!("ip -d link show {dev}"),

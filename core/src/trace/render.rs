@@ -2,9 +2,10 @@
 //! rearranged.
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
 
 use super::{Consulted, Decision, Hop, Step, Trace, Why, explain};
-use crate::wire::{LayerChange, diff, one_line};
+use crate::wire::{End, LayerChange, diff, one_line};
 
 /// How much is said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,6 +60,16 @@ fn minimal(trace: &Trace, out: &mut String) -> std::fmt::Result {
             }
             Decision::Encapsulate { envelope, remote } => writeln!(out, "  {at} encap {envelope} to {remote}")?,
             Decision::Decapsulate { envelope, remote } => writeln!(out, "  {at} decap {envelope} from {remote}")?,
+            Decision::Translate { end, from, to, rule, .. } => {
+                let show = |(ip, port): (IpAddr, u16)| if port == 0 { ip.to_string() } else { format!("{ip}:{port}") };
+                let (from, to) = (show(*from), show(*to));
+                match (end, rule) {
+                    (End::Destination, Some((chain, _))) => writeln!(out, "  {at} dnat {from} to {to} by {chain}")?,
+                    (End::Source, Some((chain, _))) => writeln!(out, "  {at} snat {from} to {to} by {chain}")?,
+                    (End::Destination, None) => writeln!(out, "  {at} destination {from} is {to} again")?,
+                    (End::Source, None) => writeln!(out, "  {at} source {from} is {to} again")?,
+                }
+            }
             Decision::Deliver { to } => writeln!(out, "  {at} deliver {to}")?,
             Decision::Refuse(reason) => writeln!(out, "  {at} refuse {}", reason.name())?,
             Decision::Fragment { n_fragments, .. } if step.before.is_some() => {
@@ -125,14 +136,13 @@ fn full_step(trace: &Trace, hop: &Hop, step: &Step, out: &mut String) -> std::fm
     Ok(())
 }
 
-/// Rows that missed are shown next to the one that matched; long tables are cut.
+/// Rows that missed are shown next to those that matched; long tables are cut.
 fn full_table(table: &dyn Consulted, out: &mut String) -> std::fmt::Result {
     const MAX_ROWS: usize = 24;
     writeln!(out, "    $ {}", table.command())?;
-    for idx in 0..table.n_rows() {
-        if idx >= MAX_ROWS && table.matched() != Some(idx) {
-            continue;
-        }
+    let n_first = table.n_rows().min(MAX_ROWS);
+    let further = table.all_matched().into_iter().filter(|idx| *idx >= n_first);
+    for idx in (0..n_first).chain(further) {
         let row = table.row(idx);
         let (mark, why) = match row.why {
             Why::Matched(why) => ('>', why),

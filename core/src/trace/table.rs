@@ -19,8 +19,8 @@ pub trait Consulted: fmt::Debug + Send + Sync {
     /// The row that decided.
     fn matched(&self) -> Option<usize>;
 
-    /// Every row that matched on the way, the one that decided last: a packet may pass several rules of one table.
-    fn hits(&self) -> Vec<usize> {
+    /// Every row that matched on the way to the one that decided, in order: of chains that lead to each other several do.
+    fn all_matched(&self) -> Vec<usize> {
         self.matched().into_iter().collect()
     }
 

@@ -8,8 +8,8 @@ use std::ops::Range;
 use etherparse::checksum::Sum16BitWords;
 
 use super::{
-    ETHERNET_HEADER_LEN, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, GENEVE_HEADER_LEN, Link, Packet,
-    VXLAN_HEADER_LEN, VxlanHeader, udp_tunnel::UdpTunnel,
+    BgpMessage, ETHERNET_HEADER_LEN, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, GENEVE_HEADER_LEN, Link, Packet,
+    VXLAN_HEADER_LEN, VxlanHeader, bgp, udp_tunnel::UdpTunnel,
 };
 use crate::base::MacAddr;
 
@@ -41,7 +41,7 @@ pub enum Role {
 pub struct Layer {
     /// What it is for.
     pub role: Role,
-    /// Its protocol: `ETH`, `ARP`, `IP`, `UDP`, `VXLAN`, `GENEVE`, `TCP`, `ICMP`, `HTTP` or `DATA`.
+    /// Its protocol: `ETH`, `ARP`, `IP`, `UDP`, `VXLAN`, `GENEVE`, `TCP`, `ICMP`, `HTTP`, `BGP` or `DATA`.
     pub name: &'static str,
     /// The bytes it occupies in the packet.
     pub range: Range<usize>,
@@ -335,7 +335,15 @@ impl<'a> Reader<'a> {
         self.push(Role::Payload, "QUOTE", end - start, f);
     }
 
-    fn payload(&mut self, start: usize, end: usize) {
+    fn payload(&mut self, mut start: usize, end: usize) {
+        while let Some((message, len)) = BgpMessage::from_slice(&self.bytes[start.min(end)..end]) {
+            let mut f = Fields { bytes: self.bytes, start, fields: Vec::new() };
+            for (name, range, value) in bgp::fields(&message, &self.bytes[start..start + len]) {
+                f.add(name, range, value);
+            }
+            self.push(Role::Payload, "BGP", len, f);
+            start += len;
+        }
         if start >= end {
             return;
         }

@@ -3,6 +3,7 @@
 //! A [`Packet`] is a byte vector that Wireshark would accept. Views read from it, rewrites repair checksums in it,
 //! [`dissect`] names its fields with their byte ranges, [`diff`] compares two packets field by field.
 
+mod bgp;
 mod build;
 mod diff;
 mod dissect;
@@ -16,6 +17,7 @@ mod tests;
 mod udp_tunnel;
 mod vxlan;
 
+pub use bgp::{BGP_HEADER_LEN, BGP_PORT, BgpMessage, BgpUpdate};
 pub use build::{
     ArpOp, ArpSpec, IcmpError, IpSpec, TcpFlags, TcpOptions, TcpSpec, arp, fragment, icmp_echo, icmp_error, ipip, tcp,
     udp, udp_without_checksum,

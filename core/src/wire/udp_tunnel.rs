@@ -1,6 +1,6 @@
 //! Which tunnel's header stands in a UDP datagram, judging by its port as every capture tool does.
 
-use super::{GeneveHeader, VXLAN_HEADER_LEN, VxlanHeader};
+use super::{GeneveHeader, Packet, Transport, VXLAN_HEADER_LEN, VxlanHeader};
 
 /// UDP ports behind which a VXLAN header is expected: IANA's and Linux's.
 const VXLAN_PORTS: [u16; 2] = [4789, 8472];
@@ -28,6 +28,27 @@ impl UdpTunnel {
         match self {
             Self::Vxlan(_) => VXLAN_HEADER_LEN,
             Self::Geneve(geneve) => geneve.header_len(),
+        }
+    }
+}
+
+/// IP in IP's protocol number.
+const IPIP: u8 = 4;
+/// Bytes of a UDP header.
+const UDP_HEADER_LEN: usize = 8;
+
+impl Packet {
+    /// What is inside, if the packet is a tunnel's envelope.
+    #[must_use]
+    pub fn tunnelled(&self) -> Option<Self> {
+        match self.transport()? {
+            Transport::Udp(udp) => {
+                let body = self.ip_payload().get(UDP_HEADER_LEN..)?;
+                let header = UdpTunnel::read(udp.dport, body)?;
+                Some(Self::frame(body.get(header.header_len()..)?.to_vec()))
+            }
+            Transport::Other(IPIP) => Some(Self::ip(self.ip_payload().to_vec())),
+            _ => None,
         }
     }
 }

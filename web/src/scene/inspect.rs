@@ -400,7 +400,7 @@ pub fn packet_where(view: &StepView) -> String {
         Stage::Tx => format!("{outer}leaving by {device}"),
         Stage::Rx => format!("{outer}in by {device}"),
         Stage::TunnelRx => format!("out of {device}"),
-        Stage::Bridge => "on the bridge".to_owned(),
+        Stage::Bridge | Stage::BridgeRoute => "on the bridge".to_owned(),
         Stage::Arp => "as ARP reads it".to_owned(),
         Stage::Defrag => "put together".to_owned(),
         Stage::Encap => format!("inside {device}"),

@@ -62,7 +62,7 @@ impl Station {
             Stage::App | Stage::Deliver => Self::Host(side),
             Stage::Netfilter(hook, _) => Self::Hook(side, hook),
             Stage::Route | Stage::Forward => Self::Route(side),
-            Stage::Bridge => Self::Bridge(side),
+            Stage::Bridge | Stage::BridgeRoute => Self::Bridge(side),
             Stage::Encap | Stage::Decap | Stage::TunnelRx => Self::Overlay(side),
             Stage::Output | Stage::Defrag | Stage::Neigh | Stage::Tx | Stage::Rx | Stage::Arp => {
                 let devices = cast.machine(side).map_or(&[][..], |machine| &machine.node.devices);

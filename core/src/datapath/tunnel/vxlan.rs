@@ -5,35 +5,49 @@
 
 use super::{Datagram, Opened, send};
 use crate::datapath::{Ctx, Next};
-use crate::net::{At, FdbTarget, Skb, Topology, TunnelKey, Vxlan};
-use crate::trace::{Decision, DropReason, Envelope, Stage, Step};
+use crate::net::{At, Skb, Topology, TunnelKey, Vxlan};
+use crate::trace::{Decision, DropReason, Envelope, JourneyId, Stage, Step};
 use crate::wire::{Packet, VXLAN_HEADER_LEN, VxlanHeader};
 
 pub(super) fn encap(topo: &mut Topology, at: At, vxlan: &Vxlan, skb: &Skb, ctx: &mut Ctx<'_>) -> Next {
     let dev = topo.ns(at.ns).interface(at.index).dev.clone();
     let Some(ethernet) = skb.packet.ethernet() else { return Next::Done };
-    let (key, lookup) = if vxlan.external {
-        let Some(key) = skb.tunnel_key else {
-            return ctx.drop(topo, at.ns, skb, Stage::Encap, &dev, DropReason::TunnelTxinfo);
+    if vxlan.external {
+        return match skb.tunnel_key {
+            Some(key) => send(topo, at, skb, datagram(vxlan, key), None, ctx),
+            None => ctx.drop(topo, at.ns, skb, Stage::Encap, &dev, DropReason::TunnelTxinfo),
         };
-        (key, None)
-    } else {
-        let lookup = vxlan.fdb.lookup(ethernet.dst);
-        let Some(FdbTarget::Remote(remote)) = lookup.target() else {
-            let reason = DropReason::VxlanNoRemote;
-            let step = Step::new(Stage::Encap, Decision::Drop(reason), &skb.packet).on(&dev.name).consulted(lookup);
-            return ctx.drop_with(topo, at.ns, skb, step.ends(), reason);
-        };
-        (TunnelKey { remote: *remote, vni: vxlan.vni, zero_checksum: false }, Some(lookup))
-    };
-    let datagram = Datagram {
+    }
+    let (lookup, remotes) = vxlan.fdb.remotes(ethernet.dst);
+    if remotes.is_empty() {
+        let reason = DropReason::VxlanNoRemote;
+        let step = Step::new(Stage::Encap, Decision::Drop(reason), &skb.packet).on(&dev.name).consulted(lookup);
+        return ctx.drop_with(topo, at.ns, skb, step.ends(), reason);
+    }
+    // What is for everybody goes to each of them in an envelope of its own.
+    let mut nexts: Vec<Next> = Vec::new();
+    for (i, remote) in remotes.into_iter().enumerate() {
+        let key = TunnelKey { remote, vni: vxlan.vni, zero_checksum: false };
+        let copy = if i == 0 { skb.clone() } else { Skb { journey: copied(skb, ctx), ..skb.clone() } };
+        nexts.push(send(topo, at, &copy, datagram(vxlan, key), Some(lookup.clone()), ctx));
+    }
+    Next::Many(nexts)
+}
+
+/// A copy is a packet of its own: it takes another way.
+fn copied(skb: &Skb, ctx: &mut Ctx<'_>) -> JourneyId {
+    let original = ctx.recorder.journey_of(skb.journey).clone();
+    ctx.recorder.journey(original.flow, &format!("{}-copy", original.name))
+}
+
+fn datagram(vxlan: &Vxlan, key: TunnelKey) -> Datagram {
+    Datagram {
         envelope: Envelope::Vxlan { vni: key.vni },
         key,
         local: vxlan.local,
         port: vxlan.port,
         header: VxlanHeader { vni: key.vni }.to_bytes().to_vec(),
-    };
-    send(topo, at, skb, datagram, lookup, ctx)
+    }
 }
 
 /// Takes the frame out of a datagram's `body`.

@@ -52,8 +52,11 @@ pub(super) fn program_node(ns: &mut NetNs, node: &NodeNet, cluster: &ClusterNet,
             };
             ns.main.extend(peers().map(via));
         }
+        _ if cluster.bgp.find(&node.place).is_some() => cluster.bgp.install(ns, Protocol::Bird, Writer::Cni),
+        // Every node has a session with every other (nodeToNodeMesh), unless it has lost them all.
+        _ if cluster.has_no_session(node) => {}
         _ => {
-            for peer in peers() {
+            for peer in peers().filter(|peer| !cluster.has_no_session(peer)) {
                 // BIRD resolves the next hop through what the kernel has: a node of another subnet is behind a gateway.
                 let gateway = ns.main.lookup(peer.address, 0).route().and_then(|way| way.gateway);
                 let via = gateway.unwrap_or(peer.address);

@@ -2,6 +2,7 @@
 //!
 //! [`program_node`] and [`add_pod`] are the one place that knows which plugin does it.
 
+pub mod bgp;
 mod calico;
 mod flannel;
 pub mod rules;
@@ -72,6 +73,18 @@ impl CniMode {
             Self::CiliumGeneve => "cilium/geneve",
             Self::CiliumNative => "cilium/native",
         }
+    }
+
+    /// Whether its nodes announce their pods by BGP to the routers of their racks.
+    #[must_use]
+    pub fn speaks_bgp(self) -> bool {
+        matches!(self.name(), "calico/bgp" | "cilium/native")
+    }
+
+    /// Whether its nodes write the routes that they learn by BGP into their tables. Cilium only announces.
+    #[must_use]
+    pub fn installs_bgp_routes(self) -> bool {
+        self.name() == "calico/bgp"
     }
 
     /// MTU of a pod's device on a node with this NIC MTU, in bytes.
@@ -146,6 +159,17 @@ pub struct ClusterNet {
     pub pod_cidr: IpNet,
     /// All nodes, in file order.
     pub nodes: Vec<NodeNet>,
+    /// The sessions of nodes in racks, and what they have told them; no speakers without racks.
+    pub bgp: Arc<bgp::Bgp>,
+    /// Nodes that have lost their BGP sessions.
+    pub bgp_down: Vec<String>,
+}
+
+impl ClusterNet {
+    /// Whether a node has lost its BGP sessions.
+    fn has_no_session(&self, node: &NodeNet) -> bool {
+        self.bgp_down.iter().any(|name| name == node.place.short())
+    }
 }
 
 /// `0.0.0.0/0`.

@@ -2,6 +2,7 @@
 //!
 //! What is wrong is dropped after the problem is noted, so that nothing behind the parser meets it.
 
+mod fabric;
 mod nodes;
 mod pods;
 mod services;
@@ -10,6 +11,7 @@ mod unique;
 
 use crate::lab::nearest::nearest;
 
+pub(super) use fabric::{fabric, rack_addresses, racks};
 pub(super) use nodes::{addresses, networks};
 pub(super) use pods::pods;
 pub(super) use services::services;

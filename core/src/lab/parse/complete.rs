@@ -29,7 +29,9 @@ pub(super) fn complete(mut draft: Draft<'_>, mut spec: LabSpec, spec_fields: &Fi
 
     let unsure = unsure(&draft.nodes);
     let mut objects = Objects { nodes: objects_of(draft.nodes), ..Objects::default() };
-    let taken: BTreeSet<IpAddr> = crate::base::set_of(spec.hosts.iter().map(|host| host.address.addr()));
+    check::racks(&mut spec, &mut objects.nodes, spec_fields);
+    let hosts = spec.hosts.iter().map(|host| host.address.addr());
+    let taken: BTreeSet<IpAddr> = crate::base::set_of(hosts.chain(check::rack_addresses(&spec)));
     report(controllers::node_addresses(&mut objects.nodes, &taken), problems);
     report(controllers::pod_cidrs(&mut objects.nodes, spec.pod_cidr), problems);
     objects.nodes.retain(|node| !node.addresses.is_empty() && node.pod_cidr.is_some());

@@ -2,6 +2,7 @@
 
 mod cni;
 mod dns;
+mod fabric;
 mod hosts;
 mod kube_proxy;
 mod sysctl;
@@ -21,7 +22,7 @@ pub(super) fn name(document: Fields<'_>) -> Option<&str> {
 
 /// `spec` with its defaults. Fields that are wrong have their defaults too.
 pub(super) fn lab_spec(name: Option<&str>, spec: &Fields<'_>) -> LabSpec {
-    spec.only("spec", &["cni", "podCIDR", "serviceCIDR", "underlay", "kubeProxy", "hosts", "dns", "sysctl"]);
+    spec.only("spec", &["cni", "podCIDR", "serviceCIDR", "underlay", "kubeProxy", "hosts", "fabric", "dns", "sysctl"]);
     let default = LabSpec::default();
     let cni_fields = spec.mapping("cni");
     let cni = cni::mode(&cni_fields).unwrap_or_default();
@@ -36,6 +37,7 @@ pub(super) fn lab_spec(name: Option<&str>, spec: &Fields<'_>) -> LabSpec {
         mtu: underlay::mtu(&underlay, cni).unwrap_or(default.mtu),
         node_mtus: underlay::node_mtus(&underlay, cni),
         hosts: hosts::hosts(spec),
+        fabric: fabric::fabric(&spec.mapping("fabric")),
         kube_proxy: kube_proxy::kube_proxy(&spec.mapping("kubeProxy"), pod_cidr),
         dns: spec.get("dns").map(|_| dns::dns(&spec.mapping("dns"))),
         sysctls: sysctl::sysctls(&spec.mapping("sysctl")),

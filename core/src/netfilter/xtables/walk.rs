@@ -331,10 +331,10 @@ impl Consulted for Walk {
         }
     }
 
-    fn hits(&self) -> Vec<usize> {
-        let of_rules = self.visits.iter().filter(|visit| visit.matched);
-        let of_rules = of_rules.map(|visit| visit.first_row + (visit.end - visit.first) - 1);
-        of_rules.chain(self.policy.map(|_| self.n_tried())).collect()
+    fn all_matched(&self) -> Vec<usize> {
+        let visits = self.visits.iter().filter(|visit| visit.matched);
+        let rules = visits.map(|visit| visit.first_row + visit.end - visit.first - 1);
+        rules.chain(self.policy.map(|_| self.n_tried())).collect()
     }
 
     fn stretches(&self) -> Vec<Stretch> {

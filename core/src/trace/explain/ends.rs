@@ -196,6 +196,10 @@ pub(super) fn drops(reason: DropReason, step: &Step, at: &str, dev: &str) -> Wor
                 _ => "No socket waits for it.".to_owned(),
             },
         ),
+        DropReason::FabricMtu if step.stage == Stage::Tx => (
+            format!("The bridge's port {dev} takes no frame of that size."),
+            "The frame is larger than the port's MTU. A bridge does not cut and tells nobody.".to_owned(),
+        ),
         DropReason::FabricMtu => (
             format!("{at}'s {dev} takes no frame of that size."),
             "The frame is larger than the receiving NIC's MTU allows. It is thrown away before any capture on this machine sees it, and nobody is told.".to_owned(),

@@ -41,6 +41,13 @@ pub(super) fn passes(step: &Step, table: &str, n_tried: usize, mark: Option<u32>
     let hook = hook_of(step).map_or("", Hook::name);
     let rules = if n_tried == 1 { "1 rule was".to_owned() } else { format!("{n_tried} rules were") };
     let marked = mark.map(|mark| format!(" The packet's mark is {mark:#x} now.")).unwrap_or_default();
+    if matches!(step.stage, Stage::Netfilter(_, HookFunction::Nft)) {
+        return (
+            format!("nft {table}: passed."),
+            format!("{rules} tried, and none of them stopped it.{marked}"),
+            "Chains of nftables are hooked by whoever makes them. To accept a packet passes one of them; every other chain on this hook may still stop it.".into(),
+        );
+    }
     let why = match (table, hook) {
         ("nat", "POSTROUTING") => "Only what was marked for it, or leaves the cluster, is masqueraded here.",
         ("nat", _) => "No service has this address and port, so the destination stays what it is.",
@@ -103,6 +110,7 @@ pub(super) fn confirms(at: &str) -> Words {
 pub(super) fn command(hook: Hook, function: HookFunction) -> String {
     let table = match function {
         HookFunction::Conntrack | HookFunction::Confirm => return "conntrack -L".to_owned(),
+        HookFunction::Nft => return "nft list ruleset".to_owned(),
         HookFunction::Raw => "raw",
         HookFunction::Mangle => "mangle",
         HookFunction::Nat => "nat",

@@ -65,11 +65,6 @@ pub(super) fn transmits(hop: &Hop, step: &Step, at: &str, dev: &str) -> Words {
             format!("{dev} is one end of a veth pair: whatever goes in here comes out of the pod's eth0."),
             "The other end of the cable is in another network namespace, and that is the pod's border.".into(),
         ),
-        _ if step.before != step.after => (
-            "The frame has its sender's link address again.".into(),
-            format!("{at} had to ask for the neighbour itself, so the frame was to leave by {dev} with {dev}'s address. br_netfilter noted who had sent it, and puts that back."),
-            "To both pods it looks as if the bridge had only passed it on.".into(),
-        ),
         _ => (
             format!("The frame leaves {at} by {dev}."),
             "It is on the wire of the fabric now. Switches on the way read its Ethernet addresses, routers its outer IP addresses.".into(),

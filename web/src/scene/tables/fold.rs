@@ -33,8 +33,9 @@ impl Rows<'_> {
         let row = self.table.row(idx);
         let full = row.text.trim();
         // Where the chain stands above, it need not stand in every row.
-        let start = chain.map(|chain| format!("-A {chain} ")).unwrap_or_default();
-        let text = full.strip_prefix(&start).unwrap_or(full);
+        let is_rule = full.starts_with("-A ") || full.starts_with("add rule ");
+        let after = |chain: &str| Some(full.split_once(&format!(" {chain} "))?.1);
+        let text = chain.filter(|_| is_rule).and_then(after).unwrap_or(full);
         RowView {
             n,
             words: if is_hit { words(text) } else { plain(text) },
@@ -49,7 +50,7 @@ impl Rows<'_> {
 /// The lines of a table, and whether it has chains. Rows of `opened` are shown whatever they are.
 pub(super) fn fold(rows: &Rows<'_>, opened: Option<Range<usize>>) -> (Vec<Fold>, bool) {
     let n_rows = rows.table.n_rows;
-    let hits = if rows.is_asked { rows.table.hits() } else { Vec::new() };
+    let hits = if rows.is_asked { rows.table.all_matched() } else { Vec::new() };
     let stretches = rows.table.stretches();
     let opened = opened.unwrap_or(0..0);
     let mut folds = Vec::new();

@@ -28,7 +28,7 @@ impl Consulted for Chains {
         self.hits.last().copied()
     }
 
-    fn hits(&self) -> Vec<usize> {
+    fn all_matched(&self) -> Vec<usize> {
         self.hits.clone()
     }
 

@@ -10,6 +10,7 @@ use crate::lab::LabSpec;
 use crate::lab::parse::documents::Stated;
 use crate::lab::parse::fields::Fields;
 
+use super::fabric::machines;
 use super::hint;
 
 /// Widest network that is still taken to be one cluster's.
@@ -110,8 +111,9 @@ pub(in crate::lab::parse) fn places(spec: &mut LabSpec, objects: &Objects, field
     let pods = sandboxed.map(|pod| Place::pod(&pod.meta.namespace, &pod.meta.name));
     let upstream = spec.dns.as_ref().and_then(|dns| dns.upstream.as_ref()).map(|_| Place::Host("upstream".to_owned()));
     let hosts = spec.hosts.iter().map(|host| Place::Host(host.name.clone())).chain(upstream);
-    let fabric = [Place::Router("fabric".to_owned())];
+    let fabric = machines(spec, &objects.nodes);
     let known: Vec<String> = nodes.chain(pods).chain(hosts).chain(fabric).map(|place| place.to_string()).collect();
+    super::fabric(spec, &objects.nodes, &known, fields);
     let sysctl = fields.mapping("sysctl");
     for (key, span, _) in sysctl.entries() {
         let Ok(place) = key.parse::<Place>().map(|place| place.to_string()) else { continue };

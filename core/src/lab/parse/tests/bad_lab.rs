@@ -1,7 +1,7 @@
 //! The Lab document and `--set`: what is ours must be known.
 
 use super::{NODE, Source, check_beside_node, parse};
-use crate::lab::{CniMode, LabSpec};
+use crate::lab::{CniMode, LabSpec, RackSpec};
 
 /// Checks what is said of a Lab document whose `spec` is `spec`, which begins at 3:7.
 fn check_spec(spec: &str, expected: &[&str]) {
@@ -49,12 +49,12 @@ fn an_unknown_cni_names_the_known_and_the_nearest() {
 
 #[test]
 fn an_unknown_field_names_the_known_and_the_nearest() {
-    let known = "expected one of cni, podCIDR, serviceCIDR, underlay, kubeProxy, hosts, dns, sysctl";
+    let known = "expected one of cni, podCIDR, serviceCIDR, underlay, kubeProxy, hosts, fabric, dns, sysctl";
     check_spec(
         "{podCIRD: x}",
         &[&format!("3:8: error: spec: found unknown field \"podCIRD\", {known}; the nearest is `podCIDR`")],
     );
-    check_spec("{fabric: {}}", &[&format!("3:8: error: spec: found unknown field \"fabric\", {known}")]);
+    check_spec("{wires: {}}", &[&format!("3:8: error: spec: found unknown field \"wires\", {known}")]);
     let mtu = "3:19: error: underlay: found unknown field \"mtus\", expected one of mtu, nodes; the nearest is `mtu`";
     check_spec("{underlay: {mtus: 9000}}", &[mtu]);
     let document = "apiVersion: kubehop.dev/v1\nkind: Lab\nspecs: {}\n";
@@ -164,6 +164,13 @@ fn every_field_of_the_lab_is_read() {
   kubeProxy: { mode: nftables, clusterCIDR: null, masqueradeAll: true, localhostNodePorts: false, nodePortAddresses: [172.18.0.0/24] }
   hosts:
   - { name: laptop, address: 203.0.113.2/24 }
+  fabric:
+    racks: [{ name: r1, asn: 65010, nodes: [node-a], subnet: 172.18.7.0/24 }, { name: r2 }]
+    filters:
+    - { at: router/r1, direction: in, protocol: udp, port: 8472, action: drop, count: 2, inside: true }
+    - { at: node/node-a, protocol: tcp, flags: syn }
+    - { at: 172.18.7.0/24, icmpType: fragmentation-needed }
+    bgp: { down: [node-a] }
   dns:
     corefile: |
       .:53 { }
@@ -181,6 +188,15 @@ fn every_field_of_the_lab_is_read() {
     assert_eq!((spec.mtu, spec.node_mtus["node-a"]), (9000, 1400));
     assert_eq!((spec.kube_proxy.cluster_cidr, spec.kube_proxy.masquerade_all), (None, true));
     assert_eq!(spec.kube_proxy.node_port_addresses.len(), 1);
+    let rack = |rack: &RackSpec| format!("{} {} {:?} {:?}", rack.name, rack.asn, rack.nodes, rack.subnet);
+    assert_eq!(
+        spec.fabric.racks.iter().map(rack).collect::<Vec<_>>(),
+        ["r1 65010 [\"node-a\"] Some(172.18.7.0/24)", "r2 65002 [] Some(172.18.0.0/24)"]
+    );
+    let counts: Vec<Option<u32>> = spec.fabric.filters.iter().map(|filter| filter.count).collect();
+    assert_eq!(counts, [Some(2), None, None]);
+    assert_eq!(spec.fabric.filters[2].matches.icmp, Some((3, Some(4))));
+    assert_eq!(spec.fabric.bgp_down, ["node-a"]);
     let dns = spec.dns.expect("a dns section");
     assert_eq!(
         (dns.corefile.as_deref(), dns.upstream.map(|upstream| upstream.records.len())),

@@ -1,0 +1,151 @@
+//! Every fault breaks something that a run sees.
+
+use super::{fault_notes, faults};
+use crate::lab::{Lab, Run, Source, parse, trace};
+use crate::trace::validate;
+
+const TWO_NODES: &str = include_str!("../../../../examples/two-nodes.yaml");
+
+fn lab(set: &str) -> Lab {
+    let set: Vec<(String, String)> =
+        set.split_whitespace().filter_map(|pair| pair.split_once('=')).map(|(a, b)| (a.into(), b.into())).collect();
+    let parsed = parse(&[Source { name: "lab.yaml", text: TWO_NODES.as_bytes() }], &set);
+    assert_eq!(parsed.problems, []);
+    parsed.lab
+}
+
+/// How a run from pod/client ends with `fault`, and without.
+fn outcomes(fault: &str, set: &str, to: &str, size: usize) -> (String, String) {
+    let lab = lab(set);
+    let end = |faults: Vec<String>| {
+        let trace = trace(&lab, &Run { size, faults, ..Run::new("pod/client", to) }).expect("a run");
+        validate(&trace).expect("a trace has its shape");
+        trace.disposition.to_string()
+    };
+    (end(vec![fault.to_owned()]), end(Vec::new()))
+}
+
+#[test]
+fn a_run_ends_as_its_fault_lets_it() {
+    let far = "ping://10.244.1.2";
+    let cases = [
+        ("cni-mtu", "", far, 1472, "rejected at node/node-a: ICMP_FRAG_NEEDED"),
+        ("small-nic", "", far, 1422, "dropped at node/node-b: FABRIC_MTU"),
+        ("icmp-filtered", "cni.mode=host-gw", far, 100, "dropped at router/fabric: FABRIC_FILTERED"),
+        ("tunnel-port-blocked", "", far, 100, "dropped at router/fabric: FABRIC_FILTERED"),
+        ("route-missing", "", far, 100, "dropped at router/fabric: IP_INNOROUTES"),
+        ("route-missing", "cni.mode=host-gw", far, 100, "dropped at router/fabric: IP_INNOROUTES"),
+        ("bgp-session-down", "cni.plugin=calico cni.mode=bgp", far, 100, "dropped at router/fabric: IP_INNOROUTES"),
+        (
+            "tunnel-port-blocked",
+            "cni.plugin=calico cni.mode=ipip",
+            far,
+            100,
+            "dropped at router/fabric: FABRIC_FILTERED",
+        ),
+        (
+            "tunnel-port-blocked",
+            "cni.plugin=calico cni.mode=vxlan",
+            far,
+            100,
+            "dropped at router/fabric: FABRIC_FILTERED",
+        ),
+        ("cni-mtu", "cni.plugin=calico cni.mode=vxlan", far, 1472, "rejected at node/node-a: ICMP_FRAG_NEEDED"),
+        ("route-missing", "cni.plugin=calico cni.mode=bgp", far, 100, "dropped at router/fabric: IP_INNOROUTES"),
+        (
+            "duplicate-pod-ip",
+            "cni.plugin=calico cni.mode=bgp",
+            "tcp://10.244.1.2:8080",
+            100,
+            "rejected at pod/default/duplicate: NO_SOCKET",
+        ),
+        ("ip-forward-off", "", far, 100, "dropped at node/node-a: IP_INADDRERRORS"),
+        // Who does not forward answers no ARP for others either.
+        (
+            "ip-forward-off",
+            "cni.plugin=calico cni.mode=bgp",
+            far,
+            100,
+            "rejected at pod/default/client: ICMP_HOST_UNREACH",
+        ),
+        ("rp-filter-strict", "", far, 100, "dropped at node/node-b: IP_RPFILTER"),
+        ("rp-filter-strict", "cni.plugin=calico cni.mode=vxlan", far, 100, "dropped at node/node-b: IP_RPFILTER"),
+        ("veth-down", "", far, 100, "rejected at node/node-b: ICMP_HOST_UNREACH"),
+        ("ipam-exhausted", "", far, 100, "rejected at node/node-b: ICMP_HOST_UNREACH"),
+        ("duplicate-pod-ip", "", "tcp://10.244.1.2:8080", 100, "rejected at pod/default/duplicate: NO_SOCKET"),
+        ("duplicate-pod-ip", "", "tcp://10.244.0.3:8080", 100, "rejected at pod/default/duplicate: NO_SOCKET"),
+    ];
+    for (fault, set, to, size, expected) in cases {
+        let (broken, healthy) = outcomes(fault, set, to, size);
+        assert_eq!(broken, expected, "{fault} {set}");
+        assert!(healthy.starts_with("delivered at "), "{fault} {set}: {healthy}");
+    }
+}
+
+/// A service whose one endpoint is the pod that calls it, and one whose endpoint is its neighbour.
+const SERVICES: &str = "
+---
+apiVersion: v1
+kind: Service
+metadata: {name: own}
+spec: {clusterIP: 10.96.0.50, selector: {app: own}, ports: [{port: 80, targetPort: 8080}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: near}
+spec: {clusterIP: 10.96.0.51, selector: {app: near}, ports: [{port: 80, targetPort: 8080}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: own, labels: {app: own}}
+spec: {nodeName: node-a, containers: [{name: own, ports: [{containerPort: 8080}]}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: near, labels: {app: near}}
+spec: {nodeName: node-a, containers: [{name: near, ports: [{containerPort: 8080}]}]}
+";
+
+#[test]
+fn a_service_breaks_where_netfilter_or_the_bridge_does_not_help_it() {
+    let text = format!("{TWO_NODES}{SERVICES}");
+    let parsed = parse(&[Source { name: "lab.yaml", text: text.as_bytes() }], &[]);
+    assert_eq!(parsed.problems, []);
+    let end = |to: &str, fault: &str| {
+        let faults: Vec<String> = fault.split_whitespace().map(str::to_owned).collect();
+        let trace = trace(&parsed.lab, &Run { faults, ..Run::new("pod/own", to) }).expect("a run");
+        trace.disposition.to_string()
+    };
+    let cases = [
+        ("tcp://10.96.0.50:80", "hairpin-off", "delivered at pod/default/own", "dropped at node/node-a: NOT_SPECIFIED"),
+        (
+            "tcp://10.96.0.51:80",
+            "bridge-nf-call-off",
+            "delivered at pod/default/near",
+            "dropped at pod/default/own: NO_SOCKET",
+        ),
+    ];
+    for (to, fault, healthy, broken) in cases {
+        assert_eq!((end(to, ""), end(to, fault)), (healthy.to_owned(), broken.to_owned()), "{fault}");
+    }
+}
+
+#[test]
+fn every_fault_has_something_to_break_or_says_that_it_has_not() {
+    let ids: Vec<String> = faults().iter().map(|fault| fault.id.to_owned()).collect();
+    let idle = |set: &str| -> Vec<String> {
+        let notes = fault_notes(&lab(set), &ids).expect("faults that exist");
+        notes.iter().filter_map(|note| note.strip_suffix(": has nothing to break here")).map(str::to_owned).collect()
+    };
+    assert_eq!(idle("cni.mode=vxlan"), ["bgp-session-down"]);
+    assert_eq!(idle("cni.mode=host-gw"), ["cni-mtu", "tunnel-port-blocked", "bgp-session-down"]);
+}
+
+#[test]
+fn faults_add_up() {
+    let lab = lab("");
+    let ids: Vec<String> = faults().iter().map(|fault| fault.id.to_owned()).collect();
+    let run = Run { faults: ids, ..Run::new("pod/client", "ping://10.244.1.2") };
+    let trace = trace(&lab, &run).expect("a run");
+    assert_eq!(trace.disposition.to_string(), "dropped at node/node-a: IP_INADDRERRORS");
+}

@@ -1,0 +1,99 @@
+//! What rules said of a packet, whichever tables they stand in.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::xtables::Changes;
+use super::{Match, NatRange, Rule, TableVerdict, Target, Walk, nft};
+use crate::base::Writer;
+use crate::trace::{Choice, Consulted, Decision, Hook, HookFunction, Stage, Step};
+use crate::wire::Packet;
+
+/// One walk through rules, and what the trace wants to know of it.
+#[derive(Debug)]
+pub(super) struct Asked {
+    function: HookFunction,
+    /// The table; of nftables the base chain with it.
+    table: Arc<str>,
+    pub verdict: TableVerdict,
+    mark: Option<u32>,
+    pub n_tried: usize,
+    /// Chain and number of the rule that decided.
+    pub place: Option<(Arc<str>, usize)>,
+    /// What the rules on the way say of themselves, last.
+    pub says: Option<Arc<str>>,
+    /// Whether kube-proxy marked the packet for masquerade.
+    masqueraded: bool,
+    /// Of a translated destination all that it could have been.
+    destinations: Vec<(NatRange, f64)>,
+    walk: Arc<dyn Consulted>,
+}
+
+impl Asked {
+    pub(super) fn xtables(function: HookFunction, verdict: TableVerdict, changes: Changes, walk: Walk) -> Self {
+        let comment = |rule: &Rule| {
+            rule.matches.iter().find_map(|one| match one {
+                Match::Comment(text) => Some(text.clone()),
+                _ => None,
+            })
+        };
+        let marks = |rule: &Rule| rule.writer == Writer::KubeProxy && matches!(rule.target, Target::Mark { .. });
+        let masqueraded = walk.matched_rules().any(marks);
+        Self {
+            function,
+            table: walk.table_name().as_str().into(),
+            verdict,
+            mark: changes.mark,
+            n_tried: walk.n_tried(),
+            place: walk.deciding_place(),
+            says: walk.matched_rules().filter_map(comment).last(),
+            masqueraded,
+            destinations: if matches!(verdict, TableVerdict::Dnat(_)) { walk.destinations() } else { Vec::new() },
+            walk: Arc::new(walk),
+        }
+    }
+
+    pub(super) fn nft(verdict: TableVerdict, changes: Changes, walk: nft::Walk) -> Self {
+        let marks = |rule: &nft::Rule| {
+            let sets_mark = rule.statements.iter().any(|it| matches!(it, nft::Statement::SetMark(_)));
+            rule.writer == Writer::KubeProxy && sets_mark
+        };
+        let masqueraded = walk.matched_rules().any(marks);
+        Self {
+            function: HookFunction::Nft,
+            table: walk.title().into(),
+            verdict,
+            mark: changes.mark,
+            n_tried: walk.n_tried(),
+            place: walk.deciding_place(),
+            says: walk.matched_rules().filter_map(|rule| rule.comment.clone()).last(),
+            masqueraded,
+            destinations: if matches!(verdict, TableVerdict::Dnat(_)) { walk.destinations() } else { Vec::new() },
+            walk: Arc::new(walk),
+        }
+    }
+
+    /// That the rules let the packet through.
+    pub(super) fn passed(&self) -> Decision {
+        Decision::RulesPassed { table: self.table.clone(), n_tried: self.n_tried, mark: self.mark }
+    }
+
+    pub(super) fn step(&self, hook: Hook, decision: Decision, packet: &Packet) -> Step {
+        let mut step = Step::new(Stage::Netfilter(hook, self.function), decision, packet);
+        step.consulted.push(self.walk.clone());
+        step
+    }
+
+    /// The endpoint chosen for a connection to `original`, and those that could have been.
+    pub(super) fn choice(&self, original: (IpAddr, u16), chosen: (IpAddr, u16)) -> Choice {
+        let endpoint = |range: &NatRange| {
+            let ip = range.addresses.map_or(original.0, |(first, _)| first);
+            (ip, range.ports.map_or(original.1, |(first, _)| first))
+        };
+        Choice {
+            destinations: self.destinations.iter().map(|(range, share)| (endpoint(range), *share)).collect(),
+            chosen,
+            masqueraded: self.masqueraded,
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! A packet's way through one base chain and what it leads to, and the record of it.
+//!
+//! Models net/netfilter/nf_tables_core.c nft_do_chain. The record keeps ranges of rules and what was drawn, not rules: why
+//! each of them missed is found out again when somebody reads the row.
+
+use std::sync::Arc;
+
+use super::eval::{Carried, Chance, End, Outcome, Roll, Rolls, describe_match, eval};
+use super::validate::MAX_JUMPS;
+use super::{Key, Rule, Statement, Table, Verdict};
+use crate::base::Writer;
+use crate::netfilter::xtables::Changes;
+use crate::netfilter::{Flow, HookView, NatRange, Policy, TableVerdict};
+use crate::trace::{Consulted, Row, Stretch, Why};
+
+/// Rules of one chain that were tried one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Visit {
+    chain: usize,
+    /// The first rule tried and the one after the last.
+    first: usize,
+    end: usize,
+    /// Whether the last of them matched; all others missed.
+    matched: bool,
+    /// The packet as it came to each of them: one that changes it without matching is the last.
+    flow: Flow,
+    /// Which row of the walk the first of them is.
+    first_row: usize,
+}
+
+/// A walk, as it was: what the trace shows.
+#[derive(Clone, Debug)]
+pub struct Walk {
+    table: Arc<Table>,
+    base: usize,
+    view: HookView,
+    flow: Flow,
+    visits: Vec<Visit>,
+    /// What was drawn and looked up, each with its row.
+    rolls: Vec<(usize, Roll)>,
+    /// The policy that decided, if no rule did.
+    policy: Option<Policy>,
+}
+
+/// Sends a packet through the base chain `base`.
+pub(in crate::netfilter) fn walk(
+    table: &Arc<Table>,
+    base: usize,
+    view: &HookView,
+    flow: Flow,
+    chance: &mut Chance<'_>,
+) -> (TableVerdict, Changes, Walk) {
+    let mut visits = Vec::new();
+    let mut policy = None;
+    let mut carried = Carried { flow, changes: Changes::default() };
+    let mut returns: Vec<(usize, usize)> = Vec::new();
+    let (mut chain, mut at) = (base, 0);
+    let verdict = loop {
+        let rules = table.chains()[chain].rules();
+        let mut visit =
+            Visit { chain, first: at, end: rules.len(), matched: false, flow: carried.flow, first_row: chance.row };
+        let mut end = End::Verdict(&Verdict::Return, None);
+        for (idx, rule) in rules.iter().enumerate().skip(at) {
+            let outcome = eval(table, rule, &mut carried, view, &mut Rolls::Live(chance));
+            chance.row += 1;
+            if let Outcome::Matched(found) = outcome {
+                (visit.end, visit.matched, end) = (idx + 1, true, found);
+                break;
+            }
+            if carried.flow != visit.flow {
+                (visit.end, end) = (idx + 1, End::Verdict(&Verdict::Continue, None));
+                break;
+            }
+        }
+        if visit.end > visit.first {
+            visits.push(visit);
+        }
+        at = visit.end;
+        match end {
+            End::Stop(verdict) => break verdict,
+            End::Verdict(Verdict::Accept, _) => break TableVerdict::Accept,
+            End::Verdict(Verdict::Drop, _) => break TableVerdict::Drop,
+            End::Verdict(Verdict::Continue, _) => {}
+            End::Verdict(verdict @ (Verdict::Jump(name) | Verdict::Goto(name)), _) => {
+                // A ruleset that was validated leads to what is there, and not too deep.
+                let Some(next) = table.chain_idx(name).filter(|_| returns.len() < MAX_JUMPS) else {
+                    break TableVerdict::Drop;
+                };
+                if matches!(verdict, Verdict::Jump(_)) {
+                    returns.push((chain, at));
+                }
+                (chain, at) = (next, 0);
+            }
+            End::Verdict(Verdict::Return, _) => match returns.pop() {
+                Some(back) => (chain, at) = back,
+                None => {
+                    policy = table.chains()[base].base().map(|base| base.policy);
+                    break if policy == Some(Policy::Drop) { TableVerdict::Drop } else { TableVerdict::Accept };
+                }
+            },
+        }
+    };
+    let rolls = std::mem::take(&mut chance.rolls);
+    let record = Walk { table: table.clone(), base, view: view.clone(), flow, visits, rolls, policy };
+    (verdict, carried.changes, record)
+}
+
+impl Walk {
+    /// Family and name of the table, and the base chain.
+    #[must_use]
+    pub fn title(&self) -> String {
+        format!("{} {}", self.table.title(), self.table.chains()[self.base].name)
+    }
+
+    /// The chain of the rule that ended the walk, and the rule's number in it, from 1.
+    #[must_use]
+    pub fn deciding_place(&self) -> Option<(Arc<str>, usize)> {
+        let visit = self.visits.last().filter(|visit| visit.matched && self.policy.is_none())?;
+        Some((self.table.chains()[visit.chain].name.clone(), visit.end))
+    }
+
+    /// The rules that matched, in order.
+    pub fn matched_rules(&self) -> impl Iterator<Item = &Rule> {
+        let matched = self.visits.iter().filter(|visit| visit.matched);
+        matched.map(|visit| &self.table.chains()[visit.chain].rules()[visit.end - 1])
+    }
+
+    /// Number of rules that were tried.
+    #[must_use]
+    pub fn n_tried(&self) -> usize {
+        self.visits.iter().map(|visit| visit.end - visit.first).sum()
+    }
+
+    /// What the walk of this packet could have come to had `numgen` drawn otherwise: every destination that a rule
+    /// translates it to, with its probability. A packet is taken for one that no rule has put on a list.
+    #[must_use]
+    pub fn destinations(&self) -> Vec<(NatRange, f64)> {
+        struct Open {
+            chain: usize,
+            at: usize,
+            carried: Carried,
+            share: f64,
+            returns: Vec<(usize, usize)>,
+        }
+        let mut found: Vec<(NatRange, f64)> = Vec::new();
+        let start = Carried { flow: self.flow, changes: Changes::default() };
+        let mut open = vec![Open { chain: self.base, at: 0, carried: start, share: 1.0, returns: Vec::new() }];
+        let mut budget = 100_000_usize;
+        while let Some(Open { chain, at, carried, share, mut returns }) = open.pop() {
+            let rules = self.table.chains()[chain].rules();
+            let Some(rule) = rules.get(at).filter(|_| budget > 0) else {
+                if let Some((chain, at)) = returns.pop().filter(|_| budget > 0) {
+                    open.push(Open { chain, at, carried, share, returns });
+                }
+                continue;
+            };
+            budget -= 1;
+            // The last number is taken first: futures are found in the order of the numbers.
+            let n_draws = draws(rule);
+            for number in (0..n_draws).rev() {
+                let (mut carried, mut returns) = (carried, returns.clone());
+                let drawn = [(0, Roll::Number(number))];
+                let mut rolls = Rolls::Replay(&drawn[..usize::from(n_draws > 1)]);
+                let outcome = eval(&self.table, rule, &mut carried, &self.view, &mut rolls);
+                // A rule that ended before it drew has one future.
+                let was_drawn = n_draws > 1 && matches!(rolls, Rolls::Replay([]));
+                if n_draws > 1 && !was_drawn && number > 0 {
+                    continue;
+                }
+                let share = if was_drawn { share / f64::from(n_draws) } else { share };
+                let (chain, at) = match outcome {
+                    Outcome::Missed(_) | Outcome::Matched(End::Verdict(Verdict::Continue, _)) => (chain, at + 1),
+                    Outcome::Matched(End::Stop(TableVerdict::Dnat(range))) => {
+                        match found.iter_mut().find(|(known, _)| *known == range) {
+                            Some((_, known)) => *known += share,
+                            None => found.push((range, share)),
+                        }
+                        continue;
+                    }
+                    Outcome::Matched(End::Verdict(verdict @ (Verdict::Jump(name) | Verdict::Goto(name)), _)) => {
+                        let Some(next) = self.table.chain_idx(name) else { continue };
+                        if matches!(verdict, Verdict::Jump(_)) {
+                            returns.push((chain, at + 1));
+                        }
+                        (next, 0)
+                    }
+                    Outcome::Matched(End::Verdict(Verdict::Return, _)) => (chain, rules.len()),
+                    Outcome::Matched(End::Stop(_) | End::Verdict(Verdict::Accept | Verdict::Drop, _)) => continue,
+                };
+                open.push(Open { chain, at, carried, share, returns });
+            }
+        }
+        found
+    }
+
+    /// Which visit holds row `idx`, and which of the chain's rules it is.
+    fn locate(&self, idx: usize) -> Option<(&Visit, usize)> {
+        let after = self.visits.partition_point(|visit| visit.first_row <= idx);
+        let visit = self.visits.get(after.checked_sub(1)?)?;
+        let rule = visit.first + (idx - visit.first_row);
+        (rule < visit.end).then_some((visit, rule))
+    }
+
+    fn why(&self, row: usize, flow: Flow, rule: &Rule) -> Why {
+        let mut carried = Carried { flow, changes: Changes::default() };
+        let rolls = &self.rolls[self.rolls.partition_point(|(of, _)| *of < row)..];
+        match eval(&self.table, rule, &mut carried, &self.view, &mut Rolls::Replay(rolls)) {
+            Outcome::Missed(miss) => Why::Missed(miss.describe()),
+            Outcome::Matched(end) => Why::Matched(describe_match(rule, &end, &flow, &self.view)),
+        }
+    }
+}
+
+/// How many numbers a rule may draw; of a rule without `numgen` there is one future.
+fn draws(rule: &Rule) -> u32 {
+    let of = |statement: &Statement| match statement {
+        Statement::Vmap { key: Key::Numgen(numgen), .. } => Some(numgen.modulus.max(1)),
+        _ => None,
+    };
+    rule.statements.iter().find_map(of).unwrap_or(1)
+}
+
+impl Consulted for Walk {
+    fn command(&self) -> String {
+        format!("nft list table {}", self.table.title())
+    }
+
+    fn n_rows(&self) -> usize {
+        self.n_tried() + usize::from(self.policy.is_some())
+    }
+
+    fn matched(&self) -> Option<usize> {
+        match self.policy {
+            Some(_) => Some(self.n_tried()),
+            None => self.n_tried().checked_sub(1).filter(|_| self.visits.last().is_some_and(|visit| visit.matched)),
+        }
+    }
+
+    fn all_matched(&self) -> Vec<usize> {
+        let visits = self.visits.iter().filter(|visit| visit.matched);
+        let rules = visits.map(|visit| visit.first_row + visit.end - visit.first - 1);
+        rules.chain(self.policy.map(|_| self.n_tried())).collect()
+    }
+
+    fn stretches(&self) -> Vec<Stretch> {
+        let stretch = |chain: usize, first_row, first| Stretch {
+            chain: self.table.chains()[chain].name.clone(),
+            first_row,
+            first_number: first + 1,
+        };
+        let of_rules = self.visits.iter().map(|visit| stretch(visit.chain, visit.first_row, visit.first));
+        let n_rules = self.table.chains()[self.base].rules().len();
+        of_rules.chain(self.policy.map(|_| stretch(self.base, self.n_tried(), n_rules))).collect()
+    }
+
+    fn row(&self, idx: usize) -> Row {
+        let Some((visit, rule_idx)) = self.locate(idx) else {
+            let chain = &self.table.chains()[self.base];
+            let head = chain.base().map(|base| base.to_string()).unwrap_or_default();
+            return Row {
+                text: format!("add chain {} {} {{ {head} }}", self.table.title(), chain.name),
+                writer: chain.rules().first().map_or(Writer::Admin, |rule| rule.writer),
+                why: Why::Matched("the end of the chain".to_owned()),
+            };
+        };
+        let chain = &self.table.chains()[visit.chain];
+        let rule = &chain.rules()[rule_idx];
+        let text = format!("add rule {} {} {}", self.table.title(), chain.name, rule.print(self.table.family));
+        Row { text, writer: rule.writer, why: self.why(idx, visit.flow, rule) }
+    }
+}

@@ -1,0 +1,43 @@
+//! What a long table costs in memory while a packet goes through it.
+
+use std::alloc::System;
+
+use kubehop_core::api::{Source, parse};
+use kubehop_core::base::{Place, Writer};
+use kubehop_core::lab;
+use kubehop_core::netfilter::{Match, Rule, TableName, Target};
+use kubehop_core::sim::{self, Exchange, Talk};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+const TWO_NODES: &[u8] = include_bytes!("../examples/two-nodes.yaml");
+
+/// Bytes that a ping across nodes leaves allocated, with this many rules on its way that all miss.
+fn kept_by_a_ping(n_rules: u16) -> usize {
+    let lab = parse(&[Source { name: "two-nodes.yaml", text: TWO_NODES }], &[]).lab;
+    let mut topo = lab::build(&lab, 1);
+    let (client, _) = lab::resolve(&lab, &mut topo, "pod/client", "--from").expect("the example has a client");
+    for name in ["node-a", "node-b"] {
+        let node = topo.find(&Place::Node(name.to_owned())).expect("the example has this node");
+        let filter = topo.ns_mut(node).netfilter.table_mut(TableName::Filter);
+        for port in 1..=n_rules {
+            filter.append("FORWARD", Rule::new(Writer::Admin, Target::Drop).protocol(17).and(Match::dport(port)));
+        }
+    }
+    let talk = Talk::Ping { size: 56, df: false };
+    let exchange = Exchange { client, program: "ping".into(), dst: [10, 244, 1, 2].into(), talk, ttl: None, seed: 1 };
+    let region = Region::new(ALLOCATOR);
+    let (trace, topo) = sim::run_to_end(topo, &exchange);
+    let change = region.change();
+    assert_eq!(trace.disposition.kind(), "delivered");
+    drop((trace, topo));
+    change.bytes_allocated.saturating_sub(change.bytes_deallocated)
+}
+
+#[test]
+fn ten_thousand_rules_that_miss_add_less_than_a_megabyte_to_a_trace() {
+    let (short, long) = (kept_by_a_ping(1), kept_by_a_ping(10_000));
+    assert!(long < short + (1 << 20), "{short} bytes with one rule, {long} with ten thousand");
+}
