@@ -220,7 +220,8 @@ fn bridge(machine: &Cast, side: Side, marks: &Marks) -> Html {
     let Some(bridge) = machine.bridge() else {
         // The words stand above the track that passes here.
         let why = machine.no_bridge();
-        let words = label(at.middle().x, 157.0, "dim mid", &fit(why, at.w - 72.0, SANS));
+        let short = why.split(':').next().unwrap_or(why);
+        let words = label(at.middle().x, 157.0, "dim mid", &fit(short, at.w - 8.0, SANS));
         return group("st unused", "ahead", why, vec![rect("bx", at, 6.0), words]);
     };
     let address = bridge.addresses.first().map_or("", String::as_str);

@@ -107,10 +107,10 @@ fn main(state: &State, act: &Act) -> Html {
     html! {
         <>
             if let Some(target) = Target::parse(&run.to) { { way(state, &target, act) } }
-            { menu("pick", "CNI plugin", &plugins, plugin, act, take_plugin) }
+            { menu("pick plugin", "CNI plugin", &plugins, plugin, act, take_plugin) }
             <div class="seg" role="group" aria-label="CNI mode">{ for modes }</div>
             { number("Request size", "Size", &state.scenario.size.to_string(), act, bytes("Request size", Choice::Size)) }
-            <label class="fld"><span>{ "NIC MTU" }</span>{ menu("pick", "NIC MTU", &mtus, &walk.mtu.to_string(), act, take_mtu) }</label>
+            <label class="fld"><span>{ "MTU" }</span>{ menu("pick", "NIC MTU", &mtus, &walk.mtu.to_string(), act, take_mtu) }</label>
         </>
     }
 }

@@ -235,7 +235,7 @@ fn cause(view: &StepView, decision: &Decision, role: Role, field: &str) -> Cause
         return match rule {
             Some((chain, number)) => {
                 let kind = view.tables.first().map_or(Kind::Rules, |table| Kind::of(&table.command));
-                (format!("{chain} rule {number}"), Some(kind))
+                (format!("{} rule {number}", short_chain(chain)), Some(kind))
             }
             None => ("conntrack entry".to_owned(), Some(Kind::Conntrack)),
         };
@@ -251,7 +251,7 @@ fn cause(view: &StepView, decision: &Decision, role: Role, field: &str) -> Cause
         (Role::Link | Role::InnerLink, _) => format!("dev {device}"),
         (Role::OuterIp, "dst") => match row_of(Kind::Fdb) {
             Some(found) => return found,
-            None => "fdb".to_owned(),
+            None => "by the route".to_owned(),
         },
         (Role::OuterIp, "src") => format!("local of {device}"),
         (Role::OuterUdp, "ports") => "inner flow hash".to_owned(),
@@ -268,6 +268,14 @@ fn cause(view: &StepView, decision: &Decision, role: Role, field: &str) -> Cause
         (Role::Arp, _) => "by the kernel".to_owned(),
         _ => String::new(),
     })
+}
+
+/// The name of a chain without the hash at its end.
+fn short_chain(chain: &str) -> String {
+    match chain.rsplit_once('-') {
+        Some((start, hash)) if hash.len() == 16 => format!("{start}-…"),
+        _ => chain.to_owned(),
+    }
 }
 
 /// Why a header went.
