@@ -16,42 +16,49 @@ pub(crate) struct Case {
 }
 
 /// What wires the pods, and whether the fabric carries their addresses as they are.
-const MODES: [(&str, &str, bool); 5] = [
+const MODES: [(&str, &str, bool); 8] = [
     ("flannel", "vxlan", false),
     ("flannel", "host-gw", true),
     ("calico", "vxlan", false),
     ("calico", "ipip", false),
     ("calico", "bgp", true),
+    ("cilium", "vxlan", false),
+    ("cilium", "geneve", false),
+    ("cilium", "native", true),
 ];
 
 /// Two to four nodes in one or several subnets, pods on all of them, any mode, any pair of talkers, any size.
 pub(crate) fn case() -> impl Strategy<Value = Case> {
-    let shape = (2_usize..5, any::<bool>(), 0..MODES.len(), prop_oneof![Just(1500_usize), Just(9000), Just(1400)]);
+    let mtus = prop_oneof![Just(1500_usize), Just(9000), Just(1400)];
+    let shape = (2_usize..5, any::<bool>(), 0..MODES.len(), any::<bool>(), mtus);
     let talk = (0_usize..5, 0_usize..4, 0_usize..8, 0_usize..4, 0_usize..3000, 0_usize..3000, any::<u64>());
-    (shape, talk).prop_map(|((n_nodes, routed, mode, mtu), (from, server, port, scheme, size, reply_size, seed))| {
-        let server = server % n_nodes;
-        let client_node = from % n_nodes;
-        let from = if from == 4 { format!("node/node-{client_node}") } else { format!("pod/client-{client_node}") };
-        // Port 8080 listens; the others are closed.
-        let port = if port < 6 { 8080 } else { 9090 };
-        let address = format!("10.244.{server}.2");
-        let to = match scheme {
-            0 => format!("ping://{address}"),
-            1 => format!("udp://{address}:{port}"),
-            2 => format!("tcp://{address}:{port}"),
-            _ => format!("http://{address}:{port}/a"),
-        };
-        let run = Run { size, reply_size, seed: seed % 1000, ..Run::new(&from, &to) };
-        let has_route = !(MODES[mode].2 && routed && client_node != server);
-        let listens = scheme == 0 || port == 8080;
-        Case { yaml: yaml(n_nodes, routed, mode, mtu), run, reachable: has_route && listens }
-    })
+    (shape, talk).prop_map(
+        |((n_nodes, routed, mode, has_proxy, mtu), (from, server, port, scheme, size, reply_size, seed))| {
+            let server = server % n_nodes;
+            let client_node = from % n_nodes;
+            let from = if from == 4 { format!("node/node-{client_node}") } else { format!("pod/client-{client_node}") };
+            // Port 8080 listens; the others are closed.
+            let port = if port < 6 { 8080 } else { 9090 };
+            let address = format!("10.244.{server}.2");
+            let to = match scheme {
+                0 => format!("ping://{address}"),
+                1 => format!("udp://{address}:{port}"),
+                2 => format!("tcp://{address}:{port}"),
+                _ => format!("http://{address}:{port}/a"),
+            };
+            let run = Run { size, reply_size, seed: seed % 1000, ..Run::new(&from, &to) };
+            let has_route = !(MODES[mode].2 && routed && client_node != server);
+            let listens = scheme == 0 || port == 8080;
+            Case { yaml: yaml(n_nodes, routed, mode, has_proxy, mtu), run, reachable: has_route && listens }
+        },
+    )
 }
 
-fn yaml(n_nodes: usize, routed: bool, mode: usize, mtu: usize) -> String {
+fn yaml(n_nodes: usize, routed: bool, mode: usize, has_proxy: bool, mtu: usize) -> String {
     let (plugin, mode, _) = MODES[mode];
+    let proxy = if has_proxy { "iptables" } else { "none" };
     let mut text = format!(
-        "apiVersion: kubehop.dev/v1\nkind: Lab\nmetadata: {{ name: law }}\nspec:\n  cni: {{ plugin: {plugin}, mode: {mode} }}\n  underlay: {{ mtu: {mtu} }}\n"
+        "apiVersion: kubehop.dev/v1\nkind: Lab\nmetadata: {{ name: law }}\nspec:\n  cni: {{ plugin: {plugin}, mode: {mode} }}\n  kubeProxy: {{ mode: {proxy} }}\n  underlay: {{ mtu: {mtu} }}\n"
     );
     for n in 0..n_nodes {
         let subnet = if routed { 18 + n } else { 18 };

@@ -3,7 +3,9 @@
 //! Models net/core/dev.c __netif_receive_skb_core, and what refuses a frame before it: drivers/net/veth.c by
 //! is_skb_forwardable. Not modelled: VLANs, generic receive offload.
 
-use super::{Ctx, Next};
+use std::ops::ControlFlow;
+
+use super::{Ctx, Next, bpf};
 use crate::base::MacAddr;
 use crate::net::{At, InterfaceKind, Skb, Topology};
 use crate::trace::{Decision, DropReason, Stage, Step};
@@ -24,13 +26,18 @@ pub(crate) fn link_rx(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>) 
         return ctx.drop(topo, at.ns, &skb, Stage::Rx, &dev, DropReason::FabricMtu);
     }
     ctx.capture(topo, at, &skb);
+    let (skb, is_host) = match bpf::ingress(topo, at, skb, ctx) {
+        ControlFlow::Continue(passed) => (passed.skb, passed.is_host),
+        ControlFlow::Break(next) => return next,
+    };
+    let interface = topo.ns(at.ns).interface(at.index);
     if interface.master.is_some() {
         return Next::BridgeRx(at, skb);
     }
     // A frame for another station reaches this device only because a bridge or switch flooded it: it is captured, and
     // the kernel forgets it (PACKET_OTHERHOST).
     let (ethertype, is_for_us) = match skb.packet.ethernet() {
-        Some(ethernet) => (ethernet.ethertype, [interface.mac, MacAddr::BROADCAST].contains(&ethernet.dst)),
+        Some(ethernet) => (ethernet.ethertype, is_host || [interface.mac, MacAddr::BROADCAST].contains(&ethernet.dst)),
         // What comes out of IP in IP has no link header.
         None => (ETHERTYPE_IPV4, true),
     };

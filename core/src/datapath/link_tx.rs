@@ -3,9 +3,10 @@
 //! Models net/core/dev.c __dev_queue_xmit and the devices' own ndo_start_xmit. Not modelled: queueing disciplines,
 //! segmentation offload.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
-use super::{Ctx, Effect, Next, bridge};
+use super::{Ctx, Effect, Next, bpf, bridge};
 use crate::net::{At, InterfaceKind, Skb, Topology};
 use crate::trace::{Decision, DropReason, Stage, Step};
 
@@ -15,6 +16,10 @@ const VETH_DELAY: Duration = Duration::from_micros(5);
 const WIRE_DELAY: Duration = Duration::from_micros(25);
 
 pub(crate) fn link_tx(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>) -> Next {
+    let skb = match bpf::egress(topo, at, skb, ctx) {
+        ControlFlow::Continue(skb) => skb,
+        ControlFlow::Break(next) => return next,
+    };
     let interface = topo.ns(at.ns).interface(at.index);
     // The queue of a device without link is noop_qdisc, which drops everything.
     if !topo.ns(at.ns).has_carrier(at.index) {

@@ -36,6 +36,11 @@ pub(crate) fn resolve(topo: &mut Topology, ns_id: NsId, skb: Skb, route: &OutRou
         return forward(topo, at, Skb { tunnel_key, ..skb }, packet, Decision::NeighbourNone, None, ctx);
     }
     let own_mac = interface.mac;
+    if interface.noarp {
+        // Models arp_constructor: the entry is there at once, with the device's own address.
+        let frame = skb.packet.with_ethernet(own_mac, own_mac, ETHERTYPE_IPV4);
+        return forward(topo, at, skb, frame, Decision::NeighbourKnown { next_hop, mac: own_mac }, None, ctx);
+    }
     let lookup = ns.neighbours.lookup(next_hop, &route.dev);
     if let Some(mac) = lookup.mac() {
         if ns.neighbours.used(next_hop, &route.dev, ctx.now) {

@@ -11,7 +11,7 @@ use super::fabric::{Fabric, set_sysctls};
 use super::spec::KubeProxyMode;
 use crate::base::Place;
 use crate::k8s::cni::bgp::Bgp;
-use crate::k8s::cni::{self, ClusterNet, NodeNet};
+use crate::k8s::cni::{self, CiliumNet, ClusterNet, NodeNet};
 use crate::k8s::kube_proxy::{self, ProxyConfig, ServicePort};
 use crate::k8s::kubelet;
 use crate::k8s::objects::{Node, Pod};
@@ -60,6 +60,10 @@ pub(super) fn prepare_with_bgp(lab: &Lab, seed: u64) -> (Topology, Arc<Bgp>) {
         nodes: node_nets,
         bgp: bgp.clone(),
         bgp_down: lab.spec.fabric.bgp_down.clone(),
+        cilium: lab.spec.cni.is_cilium().then(|| {
+            let is_replaced = lab.spec.kube_proxy.mode == KubeProxyMode::None;
+            CiliumNet::new(&lab.objects, is_replaced)
+        }),
     });
     let services: Arc<Vec<ServicePort>> = match lab.spec.kube_proxy.mode {
         KubeProxyMode::None => Arc::default(),
@@ -90,7 +94,7 @@ pub(super) fn prepare_with_bgp(lab: &Lab, seed: u64) -> (Topology, Arc<Bgp>) {
         topo.defer(
             id,
             Unfinished::new(move |topo| {
-                cni::program_node(topo.ns_mut(id), &net, &cluster, &nic);
+                cni::program_node(topo, id, &net, &cluster, &nic);
                 for pod in &pods {
                     kubelet::run_pod(topo, id, &net, &cluster, pod, seed);
                 }
@@ -104,6 +108,7 @@ pub(super) fn prepare_with_bgp(lab: &Lab, seed: u64) -> (Topology, Arc<Bgp>) {
                     let own: Vec<IpAddr> = ns.addresses().collect();
                     kube_proxy::iptables::program(&mut ns.netfilter, proxy, &own, &services);
                 }
+                cni::program_rules(topo.ns_mut(id), &net, &cluster);
             }),
         );
     }

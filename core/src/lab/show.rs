@@ -1,5 +1,6 @@
 //! Commands typed at a place, answered in the real tools' formats (iproute2 6.1).
 
+mod cilium;
 mod route;
 
 use thiserror::Error;
@@ -34,7 +35,7 @@ pub enum ShowError {
 }
 
 /// What can be typed.
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "ip addr",
     "ip link",
     "ip route",
@@ -48,6 +49,7 @@ const COMMANDS: [&str; 13] = [
     "ipset save",
     "nft list ruleset",
     "conntrack -L",
+    "cilium bpf endpoint|ipcache|lb|nat list, cilium bpf ct list global",
 ];
 
 /// A line of an answer, or several that belong together, with whoever wrote the row that it shows.
@@ -152,6 +154,9 @@ fn lines(topo: &Topology, at: NsId, now: Instant, command: &[&str]) -> Result<Ve
             let rows = ns.netfilter.conntrack.rows(now);
             rows.map(|row| (row.print(now), Some(Writer::Kernel))).collect()
         }
+        ["cilium" | "cilium-dbg", "bpf", ref rest @ ..] => {
+            cilium::bpf(ns, rest).ok_or_else(|| ShowError::NoSuchCommand { found: words.join(" ") })?
+        }
         _ => return Err(ShowError::NoSuchCommand { found: words.join(" ") }),
     })
 }
@@ -159,6 +164,7 @@ fn lines(topo: &Topology, at: NsId, now: Instant, command: &[&str]) -> Result<Ve
 fn flags(interface: &Interface, has_carrier: bool) -> &'static str {
     match interface.kind {
         InterfaceKind::Loopback => "LOOPBACK,UP,LOWER_UP",
+        _ if has_carrier && interface.noarp => "BROADCAST,MULTICAST,NOARP,UP,LOWER_UP",
         InterfaceKind::Ipip(_) => "NOARP,UP,LOWER_UP",
         _ if has_carrier => "BROADCAST,MULTICAST,UP,LOWER_UP",
         _ if interface.up => "NO-CARRIER,BROADCAST,MULTICAST,UP",
@@ -169,6 +175,10 @@ fn flags(interface: &Interface, has_carrier: bool) -> &'static str {
 /// Models iproute2 ip/ipaddress.c print_linkinfo.
 fn ip_link(interface: &Interface, ns: &NetNs, topo: &Topology) -> Line {
     let peer = match interface.kind {
+        // Both ends here: the other is called by its name.
+        InterfaceKind::Veth { peer } if topo.ns(peer.ns).place == ns.place => {
+            format!("@{}", ns.interface(peer.index).name())
+        }
         InterfaceKind::Veth { peer } => format!("@if{}", peer.index),
         InterfaceKind::Ipip(_) => "@NONE".to_owned(),
         _ => String::new(),
@@ -193,6 +203,7 @@ fn ip_link(interface: &Interface, ns: &NetNs, topo: &Topology) -> Line {
         _ => "qlen 1000",
     };
     let netns = match interface.kind {
+        InterfaceKind::Veth { peer } if topo.ns(peer.ns).place == ns.place => String::new(),
         InterfaceKind::Veth { peer } => format!(" link-netns {}", topo.ns(peer.ns).place.to_string().replace('/', "-")),
         _ => String::new(),
     };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::{At, Fdb, SegmentId};
+use super::{At, BpfProgram, Fdb, SegmentId};
 use crate::base::{MacAddr, Writer};
 
 /// A device by index and name: what rows of tables refer to.
@@ -38,6 +38,10 @@ pub struct Interface {
     pub master: Option<DevRef>,
     /// Whether its bridge may send a frame back out of it.
     pub hairpin: bool,
+    /// It asks nobody for link addresses (`NOARP`): what is sent by it is for its own.
+    pub noarp: bool,
+    /// The eBPF program that sees what passes it.
+    pub bpf: Option<BpfProgram>,
     /// Who made it.
     pub writer: Writer,
 }

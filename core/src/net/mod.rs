@@ -3,6 +3,7 @@
 //! Tables only: rows are written here by the control plane and by the kernel's own learning, and read by
 //! [`crate::datapath`]. No packet moves in this layer.
 
+mod bpf;
 mod defrag;
 mod exception;
 mod facts;
@@ -20,6 +21,10 @@ mod socket;
 mod sysctl;
 mod topology;
 
+pub use bpf::{
+    Bpf, BpfLookup, BpfMap, BpfProgram, BpfRow, BpfTuple, CtDirection, CtRow, EndpointKind, EndpointRow, IpcacheRow,
+    LbFlags, LbKey, LbRow, LbScope, LbType, LbValue, SnatRow, identity,
+};
 pub use defrag::{Defrag, cut};
 pub use exception::{Exceptions, RouteException};
 pub use facts::KernelFacts;

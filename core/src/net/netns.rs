@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use super::fib::Tables;
 use super::{
-    Defrag, DevRef, Exceptions, Fdb, FdbEntry, FdbTarget, IfAddress, Interface, InterfaceKind, NeighbourTable,
+    Bpf, Defrag, DevRef, Exceptions, Fdb, FdbEntry, FdbTarget, IfAddress, Interface, InterfaceKind, NeighbourTable,
     Protocol, Route, RouteKind, RouteTable, Rules, Scope, Sockets, Sysctls, TableId,
 };
 use crate::base::{Dice, MacAddr, Place, Writer};
@@ -40,6 +40,8 @@ pub struct NetNs {
     pub has_netfilter: bool,
     /// Its tables, sets and connections.
     pub netfilter: Netfilter,
+    /// Cilium's programs and their maps, on nodes that have them.
+    pub bpf: Option<Arc<Bpf>>,
     /// What this kernel draws at random.
     pub dice: Dice,
 }
@@ -63,6 +65,7 @@ impl NetNs {
             sysctls: Sysctls::default(),
             has_netfilter: false,
             netfilter: Netfilter::default(),
+            bpf: None,
             dice,
         };
         let lo = ns.add_interface("lo", 65536, Writer::Kernel, |_| InterfaceKind::Loopback);
@@ -95,6 +98,8 @@ impl NetNs {
             addresses: Vec::new(),
             master: None,
             hairpin: false,
+            noarp: false,
+            bpf: None,
             writer,
         });
         dev

@@ -1,5 +1,6 @@
 //! Sockets: who listens, who is connected.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -12,6 +13,16 @@ pub enum TransportProtocol {
     Udp,
     /// ICMP echo, by identifier: what `ping` opens.
     Icmp,
+}
+
+impl fmt::Display for TransportProtocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tcp => "TCP",
+            Self::Udp => "UDP",
+            Self::Icmp => "ICMP",
+        })
+    }
 }
 
 /// Who gets what arrives at a socket.

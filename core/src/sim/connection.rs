@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::queue::Event;
 use super::{Simulator, Talk};
 use crate::app::{Cause, Progress, Role, Segment, TcpEndpoint, TcpPlan};
-use crate::base::Instant;
+use crate::base::{Instant, Place};
 use crate::datapath::{self, Next, Sender};
 use crate::net::{NsId, Skb, SocketLookup, SocketOwner, TransportProtocol};
 use crate::trace::RejectReason;
@@ -75,8 +75,7 @@ impl Simulator<'_> {
     }
 
     /// A segment reached a socket.
-    pub(super) fn receive_segment(&mut self, key: ConnectionKey, tcp: Tcp, socket: SocketLookup) {
-        let (ns, _, (peer, _)) = key;
+    pub(super) fn receive_segment(&mut self, key: ConnectionKey, tcp: Tcp, socket: SocketLookup, from: &Place) {
         if let SocketLookup::Listening(program) = socket {
             self.accept(key, program);
         }
@@ -89,11 +88,8 @@ impl Simulator<'_> {
                 self.patience.until = self.now + PATIENCE;
             }
             match progress {
-                Progress::Reset => {
-                    let at = self.owner_of(peer).unwrap_or_else(|| (*self.topo.ns(ns).place).clone());
-                    self.outcome.rejected = Some((RejectReason::NoSocket, at));
-                }
-                Progress::Satisfied | Progress::Closed => self.complete(peer),
+                Progress::Reset => self.outcome.rejected = Some((RejectReason::NoSocket, from.clone())),
+                Progress::Satisfied | Progress::Closed => self.complete(from.clone()),
                 Progress::Opening | Progress::Open => {}
             }
         }

@@ -9,6 +9,7 @@ mod exchange;
 #[cfg(test)]
 mod hand_built;
 mod queue;
+mod socket;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -48,13 +49,19 @@ pub fn run_losing(
     exchange: &Exchange,
     loses: &mut dyn FnMut(At, &Packet) -> bool,
 ) -> (Trace, Topology) {
+    let mut topo = topo;
+    let mut recorder = Recorder::default();
+    let exchange = match socket::connected(&mut topo, exchange, &mut recorder) {
+        Ok(exchange) => exchange,
+        Err((reason, at)) => return (recorder.finish(Disposition::Rejected { reason, at }), topo),
+    };
     let mut sim = Simulator {
         topo,
-        exchange,
+        exchange: &exchange,
         dice: Dice::new(exchange.seed, "client"),
         queue: Queue::default(),
         now: Instant::START,
-        recorder: Recorder::default(),
+        recorder,
         connections: BTreeMap::new(),
         patience: Patience::default(),
         outcome: Outcome::default(),
@@ -285,9 +292,11 @@ impl Simulator<'_> {
 
     fn deliver(&mut self, ns: NsId, socket: SocketLookup, skb: &Skb) {
         let (Some(ip), Some(transport)) = (skb.packet.ip_header(), skb.packet.transport()) else { return };
+        // Addresses may have been translated on the way; who made the packet is certain.
+        let from = self.recorder.birthplace(skb.journey).unwrap_or_else(|| self.topo.ns(ns).place.clone());
         match (transport, socket) {
-            (Transport::Icmp(Icmp::EchoReply { .. }), _) => self.complete(ip.src),
-            (Transport::Udp(_), SocketLookup::Connected(SocketOwner::Client, _)) => self.complete(ip.src),
+            (Transport::Icmp(Icmp::EchoReply { .. }), _) => self.complete((*from).clone()),
+            (Transport::Udp(_), SocketLookup::Connected(SocketOwner::Client, _)) => self.complete((*from).clone()),
             (Transport::Udp(udp), SocketLookup::Listening(program)) => {
                 let Talk::Udp { reply_size, .. } = self.exchange.talk else { return };
                 let (IpAddr::V4(src), IpAddr::V4(dst)) = (ip.dst, ip.src) else { return };
@@ -300,33 +309,18 @@ impl Simulator<'_> {
                 if !self.receive_error(ns, error, skb) || owner == SocketOwner::Server {
                     return;
                 }
-                let at = self.owner_of(ip.src).unwrap_or_else(|| (*self.topo.ns(ns).place).clone());
-                self.outcome.rejected = Some((error.into(), at));
+                self.outcome.rejected = Some((error.into(), (*from).clone()));
             }
             (Transport::Tcp(tcp), socket) => {
-                self.receive_segment((ns, (ip.dst, tcp.dport), (ip.src, tcp.sport)), tcp, socket);
+                self.receive_segment((ns, (ip.dst, tcp.dport), (ip.src, tcp.sport)), tcp, socket, &from);
             }
             _ => {}
         }
     }
 
-    fn complete(&mut self, server: IpAddr) {
+    fn complete(&mut self, server: Place) {
         self.outcome.completed = true;
-        self.outcome.server = self.owner_of(server);
-    }
-
-    /// The place that answers for an address. The client's own, if it has it: 127.0.0.1 is everybody's. For the address
-    /// of a service it is the endpoint that was chosen: answers come in the service's name.
-    fn owner_of(&self, ip: IpAddr) -> Option<Place> {
-        let ip = match self.recorder.choice() {
-            Some(choice) if ip == self.exchange.dst => choice.chosen.0,
-            _ => ip,
-        };
-        let client = self.topo.ns(self.exchange.client);
-        if client.is_local(ip) {
-            return Some((*client.place).clone());
-        }
-        self.topo.namespaces().find(|ns| ns.is_local(ip)).map(|ns| (*ns.place).clone())
+        self.outcome.server = Some(server);
     }
 
     fn disposition(&self) -> Disposition {

@@ -78,6 +78,38 @@ impl HookFunction {
     }
 }
 
+/// A point that an eBPF program of Cilium's is attached to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum BpfHook {
+    /// The host end of a pod's cable, what the pod sends: `cil_from_container`.
+    FromContainer,
+    /// `cilium_host`, what the node's own stack sends to pods: `cil_from_host`.
+    FromHost,
+    /// The tunnel device, what came out of an envelope: `cil_from_overlay`.
+    FromOverlay,
+    /// The NIC, what comes in: `cil_from_netdev`.
+    FromNetdev,
+    /// The NIC, what goes out: `cil_to_netdev`.
+    ToNetdev,
+    /// A socket that connects, before there is a packet: `cil_sock4_connect`.
+    SockConnect,
+}
+
+impl BpfHook {
+    /// The program's name in the kernel, as `bpftool prog` shows it.
+    #[must_use]
+    pub fn program(self) -> &'static str {
+        match self {
+            Self::FromContainer => "cil_from_container",
+            Self::FromHost => "cil_from_host",
+            Self::FromOverlay => "cil_from_overlay",
+            Self::FromNetdev => "cil_from_netdev",
+            Self::ToNetdev => "cil_to_netdev",
+            Self::SockConnect => "cil_sock4_connect",
+        }
+    }
+}
+
 /// What connection tracking made of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tracked {
@@ -129,6 +161,8 @@ pub enum Stage {
     Decap,
     /// The packet reaches its socket.
     Deliver,
+    /// An eBPF program runs.
+    Bpf(BpfHook),
 }
 
 impl Stage {
@@ -152,6 +186,12 @@ impl Stage {
             Self::Encap => "encap",
             Self::Decap => "decap",
             Self::Deliver => "deliver",
+            Self::Bpf(BpfHook::FromContainer) => "bpf-from-container",
+            Self::Bpf(BpfHook::FromHost) => "bpf-from-host",
+            Self::Bpf(BpfHook::FromOverlay) => "bpf-from-overlay",
+            Self::Bpf(BpfHook::FromNetdev) => "bpf-from-netdev",
+            Self::Bpf(BpfHook::ToNetdev) => "bpf-to-netdev",
+            Self::Bpf(BpfHook::SockConnect) => "sock-connect",
         }
     }
 }
@@ -396,6 +436,15 @@ pub enum Decision {
     Reassemble {
         /// Number of pieces.
         n_fragments: usize,
+    },
+    /// An eBPF program left the packet to the kernel.
+    BpfPass,
+    /// An eBPF program sent the packet to a device.
+    BpfRedirect {
+        /// The device.
+        to: Arc<str>,
+        /// Whether the hooks of this machine's netfilter were bypassed.
+        bypassed: bool,
     },
     /// The packet ended here, and its sender is told why.
     Complain(DropReason, IcmpError),

@@ -1,5 +1,6 @@
 //! The only prose: what a step did, why one cares, and the command that shows it on a real machine.
 
+mod bpf;
 mod ends;
 mod netfilter;
 mod way;
@@ -61,6 +62,11 @@ fn words(trace: &Trace, hop: &Hop, step: &Step, at: &str, dev: &str) -> Words {
         },
         Decision::Track(tracked) => netfilter::tracks(*tracked, step, at),
         Decision::RulesPassed { table, n_tried, mark } => netfilter::passes(step, table, *n_tried, *mark),
+        Decision::BpfPass => bpf::passes(step, at, dev),
+        Decision::BpfRedirect { to, bypassed } => bpf::redirects(step, to, *bypassed, at),
+        decision @ Decision::Translate { .. } if matches!(step.stage, Stage::Bpf(_)) => {
+            bpf::translates(step, decision, at)
+        }
         decision @ Decision::Translate { .. } => netfilter::translates(step, decision, at),
         Decision::Confirm => netfilter::confirms(at),
         Decision::DecrementTtl { from } => (
@@ -120,6 +126,9 @@ fn words(trace: &Trace, hop: &Hop, step: &Step, at: &str, dev: &str) -> Words {
             "An Ethernet header lives for one segment only; the next one gets a new header.".into(),
         ),
         Decision::Bridge(target) => bridges(step, target, dev),
+        Decision::ArpAnswer { ip, mac } if matches!(step.stage, Stage::Bpf(_)) => {
+            bpf::answers_arp(&ip.to_string(), &mac.to_string(), dev)
+        }
         Decision::Readdress { next_hop: Some(next_hop), mac } => (
             format!("{next_hop} is on the same bridge: the packet stays bridged."),
             match mac {
@@ -162,6 +171,7 @@ fn words(trace: &Trace, hop: &Hop, step: &Step, at: &str, dev: &str) -> Words {
         ),
         Decision::Deliver { .. } if !step.wrote.is_empty() => learns(step, at),
         Decision::Deliver { to } => delivers(trace, hop, to, at),
+        Decision::Refuse(reason) if matches!(step.stage, Stage::Bpf(_)) => bpf::refuses(*reason),
         Decision::Refuse(reason) => refuses(*reason, step),
         Decision::Fragment { n_fragments, len } => (
             format!("Too large for {dev}: cut into {n_fragments} pieces."),
@@ -217,6 +227,7 @@ fn command(hop: &Hop, step: &Step, dev: &str) -> Option<String> {
         (Stage::Tx | Stage::Rx | Stage::TunnelRx, _) => format!("tcpdump -ni {dev}"),
         (Stage::Netfilter(hook, function), _) => netfilter::command(*hook, *function),
         (Stage::Forward, _) => "sysctl net.ipv4.ip_forward".to_owned(),
+        (Stage::Bpf(_), _) => bpf::command(step),
         (Stage::App | Stage::Deliver, _) => "ss -tunlp".to_owned(),
     };
     Some(match &*hop.at {

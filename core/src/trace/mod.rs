@@ -18,7 +18,7 @@ use std::sync::Arc;
 use crate::base::{Instant, Place};
 use crate::wire::{CapturedFrame, LinkType, Packet};
 
-pub use decision::{BridgeTarget, Decision, Envelope, Hook, HookFunction, NextHop, Stage, Tracked};
+pub use decision::{BpfHook, BridgeTarget, Decision, Envelope, Hook, HookFunction, NextHop, Stage, Tracked};
 pub use explain::{Explanation, explain};
 pub use reason::{Disposition, DropReason, RejectReason};
 pub use recorder::Recorder;
@@ -108,7 +108,8 @@ pub struct Step {
 impl Step {
     /// The last part of the step's id.
     fn slug(&self) -> Slug {
-        let has_outer = matches!(self.stage, Stage::Route | Stage::Netfilter(..) | Stage::Output | Stage::Neigh);
+        let has_outer =
+            matches!(self.stage, Stage::Route | Stage::Netfilter(..) | Stage::Output | Stage::Neigh | Stage::Bpf(_));
         let resumed = self.stage == Stage::Neigh && matches!(self.decision, Decision::NeighbourResume { .. });
         Slug { stage: self.stage, outer: self.outer && has_outer, resumed }
     }

@@ -105,6 +105,18 @@ pub enum DropReason {
     IpLocalnet,
     /// The device takes no such packet.
     NoTxTarget,
+    /// eBPF: the service has no backend (`DROP_NO_SERVICE`).
+    BpfNoService,
+    /// eBPF: nobody in the cluster has this address (`DROP_UNROUTABLE`).
+    BpfUnroutable,
+    /// eBPF: the TTL ran out; nobody is told (`DROP_TTL_EXCEEDED`).
+    BpfTtlExceeded,
+    /// eBPF: the sender is none that the service is for (`DROP_NOT_IN_SRC_RANGE`).
+    BpfNotInSrcRange,
+    /// eBPF: a clusterIP asked from outside (`DROP_IS_CLUSTER_IP`).
+    BpfIsClusterIp,
+    /// eBPF: no route (`DROP_NO_FIB`).
+    BpfNoFib,
     /// A tunnel in external mode was handed a packet that does not say where it goes.
     TunnelTxinfo,
 }
@@ -203,6 +215,12 @@ impl DropReason {
             Self::IpInvalidDest => "IP_INVALID_DEST",
             Self::IpLocalnet => "IP_LOCALNET",
             Self::NoTxTarget => "NO_TX_TARGET",
+            Self::BpfNoService => "BPF_NO_SERVICE",
+            Self::BpfUnroutable => "BPF_UNROUTABLE",
+            Self::BpfTtlExceeded => "BPF_TTL_EXCEEDED",
+            Self::BpfNotInSrcRange => "BPF_NOT_IN_SRC_RANGE",
+            Self::BpfIsClusterIp => "BPF_IS_CLUSTER_IP",
+            Self::BpfNoFib => "BPF_NO_FIB",
             Self::TunnelTxinfo => "TUNNEL_TXINFO",
         }
     }

@@ -121,6 +121,12 @@ impl Recorder {
         &self.journeys[id.0]
     }
 
+    /// Where a packet was made.
+    #[must_use]
+    pub fn birthplace(&self, journey: JourneyId) -> Option<Arc<Place>> {
+        self.hops.iter().find(|hop| hop.journey == journey).map(|hop| hop.at.clone())
+    }
+
     /// Number of steps so far.
     #[must_use]
     pub fn n_steps(&self) -> usize {
@@ -146,12 +152,6 @@ impl Recorder {
                 self.hops.push(Hop { at: at.clone(), journey, steps });
             }
         }
-    }
-
-    /// How the client's connection was translated, if it was.
-    #[must_use]
-    pub fn choice(&self) -> Option<&Choice> {
-        self.choice.as_ref()
     }
 
     /// Notes how a connection was translated. The first translation of a run is the target's.

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use super::{Consulted, Decision, Hop, Step, Trace, Why, explain};
+use super::{BpfHook, Consulted, Decision, Hop, Stage, Step, Trace, Why, explain};
 use crate::wire::{End, LayerChange, diff, one_line};
 
 /// How much is said.
@@ -58,12 +58,17 @@ fn minimal(trace: &Trace, out: &mut String) -> std::fmt::Result {
             Decision::DecrementTtl { from } => {
                 writeln!(out, "  {at} forward ttl {from} to {}", from.saturating_sub(1))?;
             }
+            Decision::BpfRedirect { to, .. } => writeln!(out, "  {at} ebpf redirect to {to}")?,
             Decision::Encapsulate { envelope, remote } => writeln!(out, "  {at} encap {envelope} to {remote}")?,
             Decision::Decapsulate { envelope, remote } => writeln!(out, "  {at} decap {envelope} from {remote}")?,
             Decision::Translate { end, from, to, rule, .. } => {
                 let show = |(ip, port): (IpAddr, u16)| if port == 0 { ip.to_string() } else { format!("{ip}:{port}") };
                 let (from, to) = (show(*from), show(*to));
+                let hook = if let Stage::Bpf(hook) = step.stage { Some(hook) } else { None };
                 match (end, rule) {
+                    _ if hook == Some(BpfHook::SockConnect) => writeln!(out, "connect: {at} {from} becomes {to}")?,
+                    (End::Destination, _) if hook.is_some() => writeln!(out, "  {at} ebpf destination {from} to {to}")?,
+                    (End::Source, _) if hook.is_some() => writeln!(out, "  {at} ebpf source {from} to {to}")?,
                     (End::Destination, Some((chain, _))) => writeln!(out, "  {at} dnat {from} to {to} by {chain}")?,
                     (End::Source, Some((chain, _))) => writeln!(out, "  {at} snat {from} to {to} by {chain}")?,
                     (End::Destination, None) => writeln!(out, "  {at} destination {from} is {to} again")?,

@@ -91,7 +91,7 @@ fn main(state: &State, act: &Act) -> Html {
     let take_mtu: Take = Rc::new(|value| value.parse().map_or(Action::Dismiss, |mtu| choose(Choice::Mtu(mtu))));
     let mtus = plain(MTUS.iter().map(ToString::to_string));
     let cni = walk.scene.cni;
-    let runs = || CniMode::ALL.iter().filter(|(_, _, mode)| mode.runs());
+    let runs = || CniMode::ALL.iter();
     let plugin = runs().find(|(_, _, mode)| *mode == cni).map_or("", |(plugin, _, _)| *plugin);
     let modes = runs()
         .filter(|(of, _, _)| *of == plugin)

@@ -147,6 +147,10 @@ pub mod lane {
     pub const FORWARD_OUT: f64 = 188.0;
     /// From the route up to the bridge: through the gap between FORWARD and OUTPUT.
     pub const GAP: f64 = 208.0;
+    /// Past all hooks, down: through the gap between OUTPUT and POSTROUTING.
+    pub const PAST_DOWN: f64 = 276.0;
+    /// Past all hooks, up: through the gap between PREROUTING and INPUT.
+    pub const PAST_UP: f64 = 72.0;
     /// From OUTPUT back down to the route.
     pub const REROUTE: f64 = 230.0;
     /// From OUTPUT over to a device.

@@ -414,6 +414,7 @@ pub fn packet_where(view: &StepView) -> String {
         Stage::Encap => format!("inside {device}"),
         Stage::Decap => format!("unwrapped by {device}"),
         Stage::Deliver => "at the socket".to_owned(),
+        Stage::Bpf(hook) => format!("{outer}after {}", hook.program()),
     }
 }
 

@@ -90,7 +90,7 @@ fn tracked_name(tracked: Tracked) -> &'static str {
 #[must_use]
 pub fn stage_name(stage: Stage) -> String {
     let Stage::Netfilter(hook, function) = stage else {
-        return stage.slug().trim_start_matches("ip-").to_owned();
+        return stage.slug().trim_start_matches("ip-").trim_start_matches("bpf-").to_owned();
     };
     let what = match function {
         HookFunction::Conntrack => "track",

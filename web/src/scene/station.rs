@@ -64,7 +64,7 @@ impl Station {
             Stage::Route | Stage::Forward => Self::Route(side),
             Stage::Bridge | Stage::BridgeRoute => Self::Bridge(side),
             Stage::Encap | Stage::Decap | Stage::TunnelRx => Self::Overlay(side),
-            Stage::Output | Stage::Defrag | Stage::Neigh | Stage::Tx | Stage::Rx | Stage::Arp => {
+            Stage::Output | Stage::Defrag | Stage::Neigh | Stage::Tx | Stage::Rx | Stage::Arp | Stage::Bpf(_) => {
                 let devices = cast.machine(side).map_or(&[][..], |machine| &machine.node.devices);
                 let device = devices.iter().find(|device| Some(device.name.as_str()) == step.device.as_deref());
                 match device.map(|device| &device.kind) {

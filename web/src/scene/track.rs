@@ -83,6 +83,9 @@ fn corners(cast: &Cast, from: Station, to: Station) -> Vec<Point> {
         (Route(side), Overlay(_)) => {
             line(side, &[(272.0, 270.0), (lane::POST_TUNNEL, 270.0), (lane::POST_TUNNEL, 322.0)])
         }
+        // Past the hooks: an eBPF program hands it from device to device.
+        (Bridge(side), Overlay(_)) => line(side, &[(lane::PAST_DOWN, BRIDGE_TRACK_Y), (lane::PAST_DOWN, 322.0)]),
+        (Overlay(side), Bridge(_)) => line(side, &[(lane::PAST_UP, 322.0), (lane::PAST_UP, BRIDGE_TRACK_Y)]),
         // Routed again because OUTPUT has given it another destination.
         (Route(side), Station::Hook(_, Postrouting)) => {
             let (out, post) = (lane::OUTPUT_OUT, lane::POST_IN);
@@ -229,7 +232,7 @@ mod tests {
             ("host/laptop", "ping://172.18.0.3"),
         ];
         let mut missing = BTreeSet::new();
-        for (_, _, mode) in CniMode::ALL.into_iter().filter(|(_, _, mode)| mode.runs()) {
+        for (_, _, mode) in CniMode::ALL {
             for (from, to) in runs {
                 for seed in [1, 2] {
                     let scenario = Scenario {

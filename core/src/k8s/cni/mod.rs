@@ -4,6 +4,7 @@
 
 pub mod bgp;
 mod calico;
+mod cilium;
 mod flannel;
 pub mod rules;
 mod vtep;
@@ -18,6 +19,7 @@ use crate::base::{Place, Writer};
 use crate::net::{At, DevRef, InterfaceKind, NetNs, NsId, Route, Topology};
 
 pub use calico::host_end_name as cali_name;
+pub use cilium::{CiliumNet, lxc_name};
 
 /// The CNI plugin and its mode: pairs that exist, no others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,10 +56,10 @@ impl CniMode {
         ("cilium", "native", Self::CiliumNative),
     ];
 
-    /// Whether this version runs it.
+    /// Whether it is one of Cilium's.
     #[must_use]
-    pub fn runs(self) -> bool {
-        !matches!(self, Self::CiliumVxlan | Self::CiliumGeneve | Self::CiliumNative)
+    pub fn is_cilium(self) -> bool {
+        matches!(self, Self::CiliumVxlan | Self::CiliumGeneve | Self::CiliumNative)
     }
 
     /// `plugin/mode`, as in the page's address.
@@ -111,14 +113,22 @@ impl CniMode {
 }
 
 /// What the plugin's daemon writes on one node.
-pub fn program_node(ns: &mut NetNs, node: &NodeNet, cluster: &ClusterNet, nic: &DevRef) {
+pub fn program_node(topo: &mut Topology, id: NsId, node: &NodeNet, cluster: &ClusterNet, nic: &DevRef) {
     match cluster.mode {
-        CniMode::FlannelVxlan | CniMode::FlannelHostGw => flannel::program_node(ns, node, cluster, nic),
+        CniMode::FlannelVxlan | CniMode::FlannelHostGw => flannel::program_node(topo.ns_mut(id), node, cluster, nic),
         CniMode::CalicoVxlan | CniMode::CalicoIpip | CniMode::CalicoBgp => {
-            calico::program_node(ns, node, cluster, nic);
+            calico::program_node(topo.ns_mut(id), node, cluster, nic);
         }
-        // The parser refuses them.
-        CniMode::CiliumVxlan | CniMode::CiliumGeneve | CniMode::CiliumNative => {}
+        CniMode::CiliumVxlan | CniMode::CiliumGeneve | CniMode::CiliumNative => {
+            cilium::program_node(topo, id, node, cluster, nic);
+        }
+    }
+}
+
+/// What the plugin's daemon keeps in front of the rules of others, once these are there.
+pub fn program_rules(ns: &mut NetNs, node: &NodeNet, cluster: &ClusterNet) {
+    if cluster.mode.is_cilium() {
+        cilium::program_rules(ns, node, cluster);
     }
 }
 
@@ -129,7 +139,9 @@ pub fn add_pod(topo: &mut Topology, node_ns: NsId, pod_ns: NsId, ip: IpAddr, nod
         CniMode::CalicoVxlan | CniMode::CalicoIpip | CniMode::CalicoBgp => {
             calico::add_pod(topo, node_ns, pod_ns, ip, node, cluster.mode);
         }
-        CniMode::CiliumVxlan | CniMode::CiliumGeneve | CniMode::CiliumNative => {}
+        CniMode::CiliumVxlan | CniMode::CiliumGeneve | CniMode::CiliumNative => {
+            cilium::add_pod(topo, node_ns, pod_ns, ip, node, cluster);
+        }
     }
 }
 
@@ -159,6 +171,8 @@ pub struct ClusterNet {
     pub pod_cidr: IpNet,
     /// All nodes, in file order.
     pub nodes: Vec<NodeNet>,
+    /// What Cilium's agents know, if it is Cilium.
+    pub cilium: Option<CiliumNet>,
     /// The sessions of nodes in racks, and what they have told them; no speakers without racks.
     pub bgp: Arc<bgp::Bgp>,
     /// Nodes that have lost their BGP sessions.

@@ -237,6 +237,15 @@ pub(super) fn drops(reason: DropReason, step: &Step, at: &str, dev: &str) -> Wor
             format!("{dev} has nowhere to send it."),
             "The device has no such port or peer that is up.".to_owned(),
         ),
+        DropReason::BpfNoService
+        | DropReason::BpfUnroutable
+        | DropReason::BpfTtlExceeded
+        | DropReason::BpfNotInSrcRange
+        | DropReason::BpfIsClusterIp
+        | DropReason::BpfNoFib => {
+            let (headline, what) = super::bpf::drops(reason);
+            return (headline, what, format!("The kernel has no name for it; Cilium's is {}.", name.replace("BPF_", "DROP_")));
+        }
         DropReason::QdiscDrop => (
             format!("{dev} has no link."),
             "The other end of the cable is down, or no port of the bridge is up: the device's queue drops everything. Its routes are still there, marked linkdown.".to_owned(),

@@ -33,8 +33,8 @@ fn an_unknown_cni_names_the_known_and_the_nearest() {
             "3:20: error: mode: found string \"ipip\", expected one of flannel's modes vxlan, host-gw",
         ),
         (
-            "{cni: {plugin: cilium, mode: geneve}}",
-            "3:22: error: cni: found cilium/geneve, which this version does not run; expected one of flannel/vxlan, flannel/host-gw, calico/vxlan, calico/ipip, calico/bgp",
+            "{cni: {plugin: cilium, mode: genev}}",
+            "3:36: error: mode: found string \"genev\", expected one of cilium's modes vxlan, geneve, native; the nearest is geneve",
         ),
         ("{cni: {plugin: 5}}", "3:22: error: plugin: found number 5, expected one of flannel, calico, cilium"),
         (

@@ -1,0 +1,205 @@
+//! eBPF maps: the tables of Cilium's programs, on one node.
+//!
+//! The programs read them in [`crate::datapath`]; Cilium's agent writes what it knows of the cluster, the programs write
+//! connections. Rows print as `cilium bpf … list` prints them. IPv4 only.
+
+mod conntrack;
+mod endpoint;
+mod ipcache;
+mod lb;
+mod nat;
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::DevRef;
+use crate::base::Writer;
+use crate::trace::{Consulted, Row, Why, Written};
+
+pub use conntrack::{BpfTuple, CtDirection, CtRow};
+pub use endpoint::{EndpointKind, EndpointRow};
+pub use ipcache::{IpcacheRow, identity};
+pub use lb::{LbFlags, LbKey, LbRow, LbScope, LbType, LbValue};
+pub use nat::SnatRow;
+
+/// A program of Cilium's, attached to a device. What it does on the way in and on the way out belongs together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BpfProgram {
+    /// `bpf_lxc.c`, on the host end of a pod's cable.
+    Lxc {
+        /// The pod's address.
+        ip: IpAddr,
+        /// The pod's security identity.
+        identity: u32,
+    },
+    /// `bpf_overlay.c`, on the tunnel device.
+    Overlay,
+    /// `bpf_host.c` on `cilium_host`: what the node's own stack sends to pods.
+    Host,
+    /// `bpf_host.c` on the NIC.
+    Netdev,
+}
+
+/// What Cilium has loaded on one node: how the programs are compiled, and their maps.
+#[derive(Clone, Debug)]
+pub struct Bpf {
+    /// The tunnel device (`TUNNEL_MODE`, `ENCAP_IFINDEX`).
+    pub encap: Option<DevRef>,
+    /// `kube-proxy-replacement`: services are translated by programs, at sockets and at the NIC. Without it each pod has
+    /// a route of its own (`endpoint-routes`), so that every packet passes the stack, where kube-proxy's rules are.
+    pub kube_proxy_replacement: bool,
+    /// `IPV4_DIRECT_ROUTING`: the node's address.
+    pub node_ip: IpAddr,
+    /// `IPV4_GATEWAY`: the address of `cilium_host`.
+    pub gateway: IpAddr,
+    /// `cilium_host`.
+    pub host: DevRef,
+    /// `cilium_lxc`: what is on this node.
+    pub endpoints: BpfMap<EndpointRow>,
+    /// `cilium_ipcache`: who is who in the cluster, and behind which tunnel.
+    pub ipcache: BpfMap<IpcacheRow>,
+    /// `cilium_lb4_services_v2` with `cilium_lb4_backends_v3`: services and their backends.
+    pub lb: BpfMap<LbRow>,
+    /// `cilium_ct4_global`: connections.
+    pub ct: BpfMap<CtRow>,
+    /// `cilium_snat_v4_external`: sources that were replaced.
+    pub nat: BpfMap<SnatRow>,
+}
+
+impl Bpf {
+    /// Programs with empty maps.
+    #[must_use]
+    pub fn new(node_ip: IpAddr, gateway: IpAddr, host: DevRef) -> Self {
+        Self {
+            encap: None,
+            kube_proxy_replacement: false,
+            node_ip,
+            gateway,
+            host,
+            endpoints: BpfMap::default(),
+            ipcache: BpfMap::default(),
+            lb: BpfMap::default(),
+            ct: BpfMap::default(),
+            nat: BpfMap::default(),
+        }
+    }
+}
+
+/// A row of a map: key and value.
+pub trait BpfRow: Clone + fmt::Debug + fmt::Display + Send + Sync + 'static {
+    /// The key.
+    type Key: Copy + fmt::Debug + fmt::Display + Ord + Send + Sync;
+    /// The command that lists the map.
+    const COMMAND: &'static str;
+    /// The heading that the command prints; empty if it prints none.
+    const HEADING: (&'static str, &'static str);
+
+    /// This row's key.
+    fn key(&self) -> Self::Key;
+}
+
+/// A map, its rows by key.
+#[derive(Clone, Debug)]
+pub struct BpfMap<R> {
+    rows: Arc<Vec<R>>,
+}
+
+impl<R> Default for BpfMap<R> {
+    fn default() -> Self {
+        Self { rows: Arc::default() }
+    }
+}
+
+impl<R: BpfRow> BpfMap<R> {
+    /// The rows, by key.
+    #[must_use]
+    pub fn rows(&self) -> &[R] {
+        &self.rows
+    }
+
+    /// Writes a row, in place of one with the same key.
+    pub fn update(&mut self, row: R) -> Written {
+        let written = Written { command: R::COMMAND.to_owned(), text: row.to_string(), writer: Writer::Cni };
+        let rows = Arc::make_mut(&mut self.rows);
+        match rows.binary_search_by_key(&row.key(), R::key) {
+            Ok(idx) => rows[idx] = row,
+            Err(idx) => rows.insert(idx, row),
+        }
+        written
+    }
+
+    /// Writes many rows. Of two with the same key the first stays.
+    pub fn extend(&mut self, more: impl IntoIterator<Item = R>) {
+        let rows = Arc::make_mut(&mut self.rows);
+        rows.extend(more);
+        rows.sort_by_key(R::key);
+        rows.dedup_by_key(|row| row.key());
+    }
+
+    /// The row with this key.
+    #[must_use]
+    pub fn lookup(&self, key: R::Key) -> BpfLookup<R> {
+        self.looked_up(key, self.rows.binary_search_by_key(&key, R::key).ok())
+    }
+
+    fn looked_up(&self, key: R::Key, matched: Option<usize>) -> BpfLookup<R> {
+        BpfLookup { rows: self.rows.clone(), key, matched }
+    }
+
+    /// The map as its command prints it.
+    #[must_use]
+    pub fn list(&self) -> Vec<String> {
+        let (first, second) = R::HEADING;
+        let heading = (!first.is_empty()).then(|| (first.to_owned(), second.to_owned()));
+        let rows = self.rows.iter().map(|row| {
+            let text = row.to_string();
+            match text.split_once("   ") {
+                Some((key, value)) => (key.to_owned(), value.trim_start().to_owned()),
+                None => (text, String::new()),
+            }
+        });
+        let cells: Vec<(String, String)> = heading.into_iter().chain(rows).collect();
+        let width = cells.iter().filter(|cell| !cell.1.is_empty()).map(|cell| cell.0.len()).max().unwrap_or(0);
+        cells.into_iter().map(|(key, value)| format!("{key:<width$}   {value}").trim_end().to_owned()).collect()
+    }
+}
+
+/// A lookup in one map, as it was then.
+#[derive(Clone, Debug)]
+pub struct BpfLookup<R: BpfRow> {
+    rows: Arc<Vec<R>>,
+    key: R::Key,
+    matched: Option<usize>,
+}
+
+impl<R: BpfRow> BpfLookup<R> {
+    /// The row, if there is one.
+    #[must_use]
+    pub fn row(&self) -> Option<&R> {
+        self.matched.map(|idx| &self.rows[idx])
+    }
+}
+
+impl<R: BpfRow> Consulted for BpfLookup<R> {
+    fn command(&self) -> String {
+        R::COMMAND.to_owned()
+    }
+
+    fn n_rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn matched(&self) -> Option<usize> {
+        self.matched
+    }
+
+    fn row(&self, idx: usize) -> Row {
+        let row = &self.rows[idx];
+        let why = match self.matched == Some(idx) {
+            true => Why::Matched(format!("holds {}", self.key)),
+            false => Why::Missed(format!("another key than {}", self.key)),
+        };
+        Row { text: row.to_string(), writer: Writer::Cni, why }
+    }
+}
