@@ -54,11 +54,11 @@ fn layer(row: &LayerRow, act: &Act) -> Html {
 }
 
 fn field(row: &FieldRow, act: &Act) -> Html {
-    let cause = match row.table {
+    let cause = match &row.table {
         _ if row.is_bad => bit("why", "bad checksum"),
-        Some(kind) => {
-            let title = format!("{} changed by {}: show the table", row.name, row.cause);
-            word_button("why", &title, on(act, Action::ShowTable(kind)), &row.cause)
+        Some((kind, by)) => {
+            let title = format!("{} changed by {by}: show the table", row.name);
+            word_button("why", &title, on(act, Action::ShowTable(*kind)), &row.cause)
         }
         None => bit("why", &row.cause),
     };

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use kubehop_core::api::{Decision, Layer, LayerChange, Link, Role, Stage, StepView, dissect};
+use kubehop_core::api::{Decision, End, Layer, LayerChange, Link, Role, Stage, StepView, dissect};
 
 use super::note::packet_title;
 use super::tables::Kind;
@@ -54,8 +54,8 @@ pub struct FieldRow {
     pub is_bad: bool,
     /// Who or what made the change.
     pub cause: String,
-    /// The table where that stands.
-    pub table: Option<Kind>,
+    /// The table where that stands, and the row's name in full.
+    pub table: Option<(Kind, String)>,
 }
 
 /// Twenty bytes, as they were and as they are.
@@ -213,7 +213,7 @@ fn added(view: &StepView, decision: &Decision, layer: &Layer, all: bool) -> Vec<
 }
 
 /// Who or what gave a field its value, and the table where that stands.
-type Cause = (String, Option<Kind>);
+type Cause = (String, Option<(Kind, String)>);
 
 impl FieldRow {
     fn because(self, (cause, table): Cause) -> Self {
@@ -226,18 +226,20 @@ fn cause(view: &StepView, decision: &Decision, role: Role, field: &str) -> Cause
     let device = view.device.as_deref().unwrap_or("eth0");
     let row_of = |kind: Kind| {
         let table = view.tables.iter().find(|table| Kind::of(&table.command) == kind)?;
-        Some((format!("{}, row {}", kind.name(), table.matched? + 1), Some(kind)))
+        let row = format!("{}, row {}", kind.name(), table.matched? + 1);
+        Some((row.clone(), Some((kind, row))))
     };
     let alone = |text: String| (text, None);
-    if let (Decision::Translate { rule, .. }, Role::Ip | Role::Transport) = (decision, role)
+    if let (Decision::Translate { end, rule, .. }, Role::Ip | Role::Transport) = (decision, role)
         && field != "checksum"
     {
         return match rule {
             Some((chain, number)) => {
                 let kind = view.tables.first().map_or(Kind::Rules, |table| Kind::of(&table.command));
-                (format!("{} rule {number}", short_chain(chain)), Some(kind))
+                let name = if *end == End::Source { "SNAT" } else { "DNAT" };
+                (format!("{name}, rule {number}"), Some((kind, format!("{} {chain} rule {number}", kind.name()))))
             }
-            None => ("conntrack entry".to_owned(), Some(Kind::Conntrack)),
+            None => ("conntrack".to_owned(), Some((Kind::Conntrack, "its connection's entry".to_owned()))),
         };
     }
     alone(match (role, field) {
@@ -268,14 +270,6 @@ fn cause(view: &StepView, decision: &Decision, role: Role, field: &str) -> Cause
         (Role::Arp, _) => "by the kernel".to_owned(),
         _ => String::new(),
     })
-}
-
-/// The name of a chain without the hash at its end.
-fn short_chain(chain: &str) -> String {
-    match chain.rsplit_once('-') {
-        Some((start, hash)) if hash.len() == 16 => format!("{start}-…"),
-        _ => chain.to_owned(),
-    }
 }
 
 /// Why a header went.

@@ -95,7 +95,11 @@ impl Picture {
         }
         let (lines, fabric) = lines(cast, reel, trace, steps, cursor);
         let mut loops: Vec<(Station, Mark)> = Vec::new();
-        for idx in steps.iter().filter(|idx| reel.step(trace, **idx).1.device.as_deref() == Some("lo")) {
+        let loops_back = |idx: &&usize| {
+            reel.step(trace, **idx).1.device.as_deref() == Some("lo")
+                && matches!(reel.station(**idx), Station::Pod(..) | Station::Host(_))
+        };
+        for idx in steps.iter().filter(loops_back) {
             let mark = if *idx <= cursor { Mark::Done } else { Mark::Ahead };
             if loops.iter().all(|(other, _)| *other != reel.station(*idx)) {
                 loops.push((reel.station(*idx), mark));

@@ -22,6 +22,7 @@ pub(super) fn track(cast: &Cast, from: Station, to: Station, arrived: Option<Poi
     // Along the bridge from where the packet came in to where it goes out.
     if let (Station::Bridge(_), Some(arrived), Some(first)) = (from, arrived, points.first())
         && arrived.y == BRIDGE_TRACK_Y
+        && first.y == BRIDGE_TRACK_Y
         && arrived != *first
     {
         points.insert(0, arrived);
