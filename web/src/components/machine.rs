@@ -273,7 +273,7 @@ fn overlay(machine: &Cast, side: Side, marks: &Marks) -> Html {
         return absent(at, why.split(':').next().unwrap_or(why), why);
     };
     let vni = match device.kind {
-        DeviceKind::Vxlan { vni, .. } | DeviceKind::Geneve { vni, .. } => format!("vni {vni}"),
+        DeviceKind::Vxlan { vni, .. } | DeviceKind::Geneve { vni, .. } if vni > 0 => format!("vni {vni}"),
         _ => String::new(),
     };
     device_box(at, side, device, &vni, marks.overlay)
@@ -290,7 +290,7 @@ fn device_box(at: Rect, side: Side, device: &DeviceView, detail: &str, mark: Mar
     let y = at.middle().y + 4.5;
     let shapes = vec![
         rect("bx", at, 7.0),
-        label(side.x() + LABEL_X, y, "nm", &fit(&device.name, 74.0, BOLD)),
+        label(side.x() + LABEL_X, y, "nm", &fit(&device.name, if detail.is_empty() { 150.0 } else { 74.0 }, BOLD)),
         label(side.x() + 156.0, y, "m dim", &fit(detail, 94.0, MONO)),
         label(side.x() + 311.0, y, "m end", &format!("mtu {}", device.mtu)),
     ];

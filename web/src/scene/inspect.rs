@@ -253,6 +253,8 @@ fn cause(view: &StepView, decision: &Decision, role: Role, field: &str) -> Cause
         (Role::Link | Role::InnerLink, _) => format!("dev {device}"),
         (Role::OuterIp, "dst") => match row_of(Kind::Fdb) {
             Some(found) => return found,
+            // A tunnel without a table of remotes is told with each packet.
+            None if view.changes.iter().any(|change| change.layer().role == Role::Tunnel) => "by a program".to_owned(),
             None => "by the route".to_owned(),
         },
         (Role::OuterIp, "src") => format!("local of {device}"),

@@ -16,7 +16,7 @@ pub struct Word {
 pub fn brief(reason: &str) -> String {
     match reason.rsplit_once(' ') {
         Some(("does not cover", last)) if last.parse::<IpAddr>().is_ok() => "does not cover it".to_owned(),
-        _ => reason.trim_end_matches(" that comes here").to_owned(),
+        _ => reason.trim_end_matches(" that comes here").trim_end_matches(", in one of its two directions").to_owned(),
     }
 }
 
