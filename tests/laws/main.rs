@@ -3,15 +3,46 @@
 mod labs;
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
-use kubehop_core::api::{self, LayerChange, Link, Packet, Place, Role, Stage, Trace, dissect};
-use kubehop_core::wire::{IpSpec, ipip, udp};
+use kubehop_core::api::{self, Decision, Hop, LayerChange, Link, Packet, Place, Role, Stage, Step, Trace, dissect};
+use kubehop_core::wire::{IpSpec, Transport, ipip, udp};
 use labs::{Case, case, lab_of};
 use proptest::prelude::*;
 
 fn trace_of(case: &Case) -> Trace {
     let lab = lab_of(case);
     api::trace(&lab, &case.run).expect("the client and the target exist")
+}
+
+type Endpoint = (IpAddr, u16);
+type Tuple = (Endpoint, Endpoint);
+
+fn inverse((src, dst): Tuple) -> Tuple {
+    (dst, src)
+}
+
+/// Source and destination of a TCP segment or a UDP datagram that is no later piece.
+fn tuple(packet: &Packet) -> Option<Tuple> {
+    let ip = packet.ip_header()?;
+    let (sport, dport) = match packet.transport()? {
+        Transport::Tcp(tcp) => (tcp.sport, tcp.dport),
+        Transport::Udp(udp) => (udp.sport, udp.dport),
+        _ => return None,
+    };
+    Some(((ip.src, sport), (ip.dst, dport)))
+}
+
+/// What each machine made of each packet that it translated: as it came, as it left.
+fn translations(trace: &Trace) -> BTreeSet<(String, Tuple, Tuple)> {
+    let translates = |step: &&Step| matches!(step.decision, Decision::Translate { .. });
+    let of_hop = |hop: &Hop| {
+        let mut steps = hop.steps.iter().filter(translates);
+        let first = steps.next()?;
+        let last = steps.next_back().unwrap_or(first);
+        Some((hop.at.to_string(), tuple(first.before.as_ref()?)?, tuple(last.after.as_ref()?)?))
+    };
+    trace.hops.iter().filter_map(of_hop).collect()
 }
 
 proptest! {
@@ -92,6 +123,7 @@ proptest! {
 
     #[test]
     fn pods_reach_pods_without_translation_and_see_the_address_that_others_see(case in case()) {
+        prop_assume!(case.direct);
         let trace = trace_of(&case);
         let (mut sent, mut delivered) = (BTreeSet::new(), BTreeSet::new());
         for (hop, step) in trace.steps().filter(|(hop, _)| trace.journey(hop.journey).flow != "arp") {
@@ -104,6 +136,37 @@ proptest! {
             };
         }
         prop_assert!(delivered.is_subset(&sent), "sent {sent:?}, delivered {delivered:?}");
+    }
+
+    #[test]
+    fn a_replys_translation_is_the_inverse_of_its_requests(case in case()) {
+        let trace = trace_of(&case);
+        let translated = translations(&trace);
+        for (at, asked, passed) in &translated {
+            let is_answer = |(place, came, _): &&(String, Tuple, Tuple)| place == at && *came == inverse(*passed);
+            let answers: Vec<_> = translated.iter().filter(is_answer).collect();
+            for (_, _, left) in &answers {
+                prop_assert_eq!(*left, inverse(*asked), "at {}", at);
+            }
+            if case.reachable {
+                prop_assert!(!answers.is_empty(), "{} never undoes {:?} to {:?}", at, asked, passed);
+            }
+        }
+    }
+
+    #[test]
+    fn a_client_hears_from_whom_it_asked(case in case()) {
+        let trace = trace_of(&case);
+        let at = |stage: Stage| trace.steps().filter(move |(_, step)| step.stage == stage && !step.outer);
+        let mut born = at(Stage::App);
+        let Some((hop, asked)) = born.find_map(|(hop, step)| Some((hop, tuple(step.packet()?)?))) else {
+            return Ok(());
+        };
+        for (_, step) in at(Stage::Deliver).filter(|(other, _)| other.at == hop.at) {
+            if let Some(heard) = step.packet().and_then(tuple).filter(|heard| heard.1 == asked.0) {
+                prop_assert_eq!(heard, inverse(asked), "{}", step.id);
+            }
+        }
     }
 
     #[test]

@@ -103,7 +103,7 @@ pub fn show_broken(
 /// # Errors
 /// If the command does not exist.
 pub fn answer(topo: &Topology, at: NsId, command: &[&str]) -> Result<String, ShowError> {
-    let lines = lines(topo, at, Instant::START, command)?;
+    let lines = lines(topo, at, topo.now, command)?;
     Ok(lines.into_iter().map(|line| print(line, false)).collect())
 }
 
