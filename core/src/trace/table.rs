@@ -1,6 +1,7 @@
 //! Tables as the trace sees them: a snapshot that can be asked, and the reason of a miss only when asked for.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::base::Writer;
 
@@ -23,8 +24,24 @@ pub trait Consulted: fmt::Debug + Send + Sync {
         self.matched().into_iter().collect()
     }
 
+    /// Where the table has chains: the stretches of rows that are of one chain, in order.
+    fn stretches(&self) -> Vec<Stretch> {
+        Vec::new()
+    }
+
     /// One row, in the real tool's syntax, and why it did or did not match. `idx` is below [`Consulted::n_rows`].
     fn row(&self, idx: usize) -> Row;
+}
+
+/// Rows of one chain that were tried one after the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    /// The chain.
+    pub chain: Arc<str>,
+    /// Its first row, among all rows.
+    pub first_row: usize,
+    /// The number of that row in the chain, from 1.
+    pub first_number: usize,
 }
 
 /// One row of a table that was read.
