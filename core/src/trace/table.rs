@@ -9,7 +9,7 @@ use crate::base::Writer;
 ///
 /// Implementors keep a cheap snapshot and the key of the lookup; rows and reasons are made when somebody reads them, so
 /// that ten thousand misses cost nothing while the packet moves.
-pub trait Consulted: fmt::Debug + Send + Sync {
+pub trait Consulted: Send + Sync {
     /// The command that shows this table on a real machine: `ip route show table main`.
     fn command(&self) -> String;
 
@@ -42,6 +42,13 @@ pub struct Stretch {
     pub first_row: usize,
     /// The number of that row in the chain, from 1.
     pub first_number: usize,
+}
+
+/// A table by its command alone: what it holds would be printed by nobody, but every page would carry the words for it.
+impl fmt::Debug for dyn Consulted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.command())
+    }
 }
 
 /// One row of a table that was read.
