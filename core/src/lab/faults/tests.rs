@@ -52,6 +52,10 @@ fn a_run_ends_as_its_fault_lets_it() {
         ),
         ("cni-mtu", "cni.plugin=calico cni.mode=vxlan", far, 1472, "rejected at node/node-a: ICMP_FRAG_NEEDED"),
         ("route-missing", "cni.plugin=calico cni.mode=bgp", far, 100, "dropped at router/fabric: IP_INNOROUTES"),
+        ("route-missing", "cni.plugin=cilium cni.mode=vxlan", far, 100, "X"),
+        ("route-missing", "cni.plugin=cilium cni.mode=native", far, 100, "X"),
+        ("cni-mtu", "cni.plugin=cilium cni.mode=vxlan", far, 1472, "X"),
+        ("cni-mtu", "cni.plugin=cilium cni.mode=geneve kubeProxy.mode=none", far, 1472, "X"),
         (
             "duplicate-pod-ip",
             "cni.plugin=calico cni.mode=bgp",
