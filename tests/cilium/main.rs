@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use kubehop_core::api::{self, Decision, Lab, Run, Source, Stage, Trace};
+use kubehop_core::api::{self, BpfHook, Decision, Lab, Run, Source, Stage, Trace};
 
 const MODES: [&str; 3] = ["vxlan", "geneve", "native"];
 const PROXIES: [&str; 2] = ["none", "iptables"];
@@ -263,7 +263,10 @@ fn the_first_piece_leaves_its_ports_for_the_others() {
     let lines: Vec<Vec<&str>> = list.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(lines[0].join(" "), "ID PROTO SOURCE ADDRESS:PORT DEST ADDRESS:PORT");
     // Once as the client sent it, once as the backend gets it: each program asks by the addresses that it sees.
-    let destinations: Vec<&str> = lines[1..].iter().map(|line| line[3]).collect();
+    // Envelopes that are too large for the NIC are pieces as well.
+    let all = lines[1..].iter().map(|line| line[3]);
+    let mut destinations: Vec<&str> = all.filter(|dst| !dst.ends_with(":8472")).collect();
+    destinations.sort_unstable_by(|a, b| b.cmp(a));
     assert_eq!(destinations, ["172.18.0.2:30053", "10.244.1.2:53"], "{list}");
 }
 
@@ -277,7 +280,8 @@ fn an_error_about_a_node_port_finds_no_client() {
             assert_eq!(trace.disposition.kind(), "dropped", "{mode} {seed}: {}", trace.disposition);
         }
     }
-    assert_eq!(outcome(&trace("vxlan", "iptables", "host/laptop", "udp://172.18.0.2:30099")).split(':').next(), None);
+    let translated = trace("vxlan", "iptables", "host/laptop", "udp://172.18.0.2:30099");
+    assert_eq!(translated.disposition.kind(), "rejected", "netfilter translates it: {}", translated.disposition);
 }
 
 #[test]
@@ -285,13 +289,13 @@ fn an_application_hears_from_the_service_that_it_asked() {
     let last = |proxy: &str, to: &str| {
         let trace = trace("vxlan", proxy, "pod/client", to);
         let (_, step) = trace.steps().last().expect("a step");
-        (step.stage.name().to_owned(), step.decision.clone())
+        (step.stage, step.decision.clone())
     };
-    let (name, decision) = last("none", "udp://10.96.0.26:53");
-    assert_eq!(name, "sock-recvmsg");
+    let (stage, decision) = last("none", "udp://10.96.0.26:53");
+    assert_eq!(stage, Stage::Bpf(BpfHook::SockRecvmsg));
     let Decision::Translate { from, to, .. } = decision else { panic!("{decision:?}") };
     assert_eq!((from, to), ((IpAddr::from([10, 244, 1, 2]), 53), (IpAddr::from([10, 96, 0, 26]), 53)));
     for (proxy, to) in [("none", "udp://10.244.1.2:53"), ("iptables", "udp://10.96.0.26:53")] {
-        assert_ne!(last(proxy, to).0, "sock-recvmsg", "{proxy} {to}");
+        assert_ne!(last(proxy, to).0, Stage::Bpf(BpfHook::SockRecvmsg), "{proxy} {to}");
     }
 }

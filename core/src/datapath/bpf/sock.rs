@@ -11,8 +11,8 @@ use std::sync::Arc;
 use super::nodeport::choice;
 use crate::datapath::Ctx;
 use crate::net::{
-    Bpf, BpfLookup, InterfaceKind, LbKey, LbRow, LbType, NsId, ReverseSkKey, ReverseSkRow, Topology,
-    TransportProtocol, identity,
+    Bpf, BpfLookup, InterfaceKind, LbKey, LbRow, LbType, NsId, ReverseSkKey, ReverseSkRow, Topology, TransportProtocol,
+    identity,
 };
 use crate::trace::{BpfHook, Decision, JourneyId, RejectReason, Stage, Step};
 use crate::wire::End;
