@@ -32,7 +32,7 @@ use crate::net::{At, DevRef, NsId, Skb, SocketLookup, Topology};
 use crate::trace::{Decision, DropReason, Recorder, Stage, Step};
 use crate::wire::IcmpError;
 
-pub(crate) use bpf::{SockVerdict, connect};
+pub(crate) use bpf::{SockVerdict, connect, recvmsg};
 pub(crate) use neighbour::{DELAY_PROBE_TIME, RETRANS_TIME, ask_again, delay_over};
 pub(crate) use route::{Decided, OutRoute, Routed, lookup as route_lookup, refusal, route_output};
 pub(crate) use source::is_refused as source_refused;

@@ -49,7 +49,7 @@ const COMMANDS: [&str; 14] = [
     "ipset save",
     "nft list ruleset",
     "conntrack -L",
-    "cilium bpf endpoint|ipcache|lb|nat list, cilium bpf ct list global",
+    "cilium bpf endpoint|ipcache|lb|nat|frag list, cilium bpf ct list global",
 ];
 
 /// A line of an answer, or several that belong together, with whoever wrote the row that it shows.
