@@ -61,7 +61,8 @@ fn frames_of_every_tunnel_and_of_tunnels_in_tunnels_are_read_to_the_bottom() {
     bad[30] ^= 1;
     // Class, type, length in words, and the words.
     let options = [0x01, 0x4b, 0x01, 0x01, 10, 0, 0, 1];
-    let wraps: [(&str, &dyn Fn(&[u8]) -> Vec<u8>); 6] = [
+    type Wrap<'a> = &'a dyn Fn(&[u8]) -> Vec<u8>;
+    let wraps: [(&str, Wrap<'_>); 6] = [
         ("IP in IP", &|inner| in_ip(inner)),
         ("Geneve", &|inner| in_geneve(inner, &[])),
         ("Geneve with options", &|inner| in_geneve(inner, &options)),

@@ -51,7 +51,8 @@ kubehop: walks a packet through a Kubernetes cluster, as Linux would
 
 REF     pod/NS/NAME, pod/NAME, pod/NS/NAME/CONTAINER, node/NAME, host/NAME, router/NAME
 TARGET  tcp://HOST:PORT, udp://HOST:PORT, http://HOST[:PORT][/PATH], ping://HOST,
-        bgp://HOST (a node's session with the router of its rack)
+        bgp://HOST (a node's session with the router of its rack is established),
+        bgp://HOST?withdraw, bgp://HOST?shutdown (the node withdraws its pods, or ends the session)
 
 trace options
   --size N            bytes of the request (default 100)

@@ -116,6 +116,7 @@ fn status_of(error: &RunError) -> u8 {
         RunError::From(_)
         | RunError::NotATarget { .. }
         | RunError::Port { .. }
+        | RunError::BgpEvent { .. }
         | RunError::NoSuchFault { .. }
         | RunError::TooLarge { .. } => USAGE_ERROR,
     }

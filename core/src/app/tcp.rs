@@ -93,6 +93,8 @@ enum State {
 pub struct TcpEndpoint {
     plan: TcpPlan,
     state: State,
+    /// Whether the client leaves the connection open when everything is said.
+    stays_open: bool,
     /// When the SYN or SYN/ACK was last sent, and how often nobody answered it.
     syn_sent: Option<Instant>,
     n_syn_timeouts: u32,
@@ -123,6 +125,7 @@ impl TcpEndpoint {
     pub fn new(plan: TcpPlan) -> Self {
         Self {
             state: if plan.role == Role::Client { State::SynSent } else { State::SynReceived },
+            stays_open: false,
             syn_sent: None,
             n_syn_timeouts: 0,
             path_mtu: plan.mtu,
@@ -152,6 +155,28 @@ impl TcpEndpoint {
     pub fn open(&mut self, now: Instant) -> Segment {
         self.syn_sent = Some(now);
         self.syn(Cause::Program, now)
+    }
+
+    /// Everything may be said one day, and the connection stays.
+    pub fn stay_open(&mut self) {
+        self.stays_open = true;
+    }
+
+    /// The handshake with `peer` was long ago.
+    pub fn stand(&mut self, peer: &Self, now: Instant) {
+        self.state = State::Established;
+        self.received.next = peer.plan.iss.wrapping_add(1);
+        self.acknowledged_to = self.received.next;
+        self.ts_recent = peer.timestamp(now);
+        self.segment_len = self.segment_len.min(peer.segment_len);
+    }
+
+    /// Says what there is to say on a connection that stands.
+    #[must_use]
+    pub fn speak(&mut self, now: Instant) -> Vec<Segment> {
+        let mut out = self.send_data(now);
+        out.extend(self.finish_if_done(now));
+        out
     }
 
     /// How far it is.
@@ -324,6 +349,7 @@ impl TcpEndpoint {
     /// The client closes once it has asked and heard everything.
     fn finish_if_done(&mut self, now: Instant) -> Option<Segment> {
         let done = self.plan.role == Role::Client
+            && !self.stays_open
             && self.state == State::Established
             && self.n_sent == self.plan.message.len()
             && self.has_heard_all();

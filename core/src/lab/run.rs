@@ -69,7 +69,7 @@ pub enum RunError {
     },
     /// The target is no target.
     #[error(
-        "--to: {found:?} is not a target; expected tcp://HOST:PORT, udp://HOST:PORT, http://HOST[:PORT][/PATH], ping://HOST or bgp://HOST"
+        "--to: {found:?} is not a target; expected tcp://HOST:PORT, udp://HOST:PORT, http://HOST[:PORT][/PATH], ping://HOST or bgp://HOST[?withdraw|?shutdown]"
     )]
     NotATarget {
         /// What stood there.
@@ -99,7 +99,7 @@ pub enum RunError {
     },
     /// Two machines that have no BGP session.
     #[error("--to: {from} has no BGP session with {found}; {}", match &**.peers {
-        "" => "only nodes in racks have one, under calico/bgp and cilium/native".to_owned(),
+        "" => "only nodes in racks have one, under calico/bgp and cilium/native, unless fabric.bgp.down names them".to_owned(),
         peers => format!("its peer is {peers}"),
     })]
     NoBgpSession {
@@ -109,6 +109,14 @@ pub enum RunError {
         found: IpAddr,
         /// Whom it has one with.
         peers: String,
+    },
+    /// A BGP session is asked for something that it does not do.
+    #[error("--to: {found:?} is nothing that happens to a BGP session; expected withdraw or shutdown{}", nearest_is(.nearest))]
+    BgpEvent {
+        /// What stood behind the question mark.
+        found: String,
+        /// The nearest that there is.
+        nearest: Option<String>,
     },
     /// A size is larger than a packet can be.
     #[error("{option} {found}: a {what} holds at most {max} bytes")]
@@ -158,9 +166,9 @@ pub fn trace_to_end(lab: &Lab, run: &Run) -> Result<(Trace, Topology), RunError>
 /// # Errors
 /// If the client or the target does not exist or cannot be read.
 pub fn trace_on(lab: &Lab, mut topo: Topology, run: &Run) -> Result<(Trace, Topology), RunError> {
-    if let Ok(Target { scheme: Scheme::Bgp, host, .. }) = Target::parse(lab, &run.to) {
+    if let Ok(Target { scheme: Scheme::Bgp, host, path, .. }) = Target::parse(lab, &run.to) {
         resolve(lab, &mut topo, &run.from, "--from")?;
-        return session::establish(lab, run, &run.from.parse::<Place>()?, host);
+        return session::run(lab, run, &run.from.parse::<Place>()?, host, path.parse()?);
     }
     let exchange = exchange(lab, &mut topo, run)?;
     Ok(sim::run_to_end(topo, &exchange))
@@ -286,6 +294,7 @@ impl Target {
         };
         let (authority, path) = match rest.find('/') {
             Some(slash) if scheme == Scheme::Http => rest.split_at(slash),
+            _ if scheme == Scheme::Bgp => rest.split_once('?').unwrap_or((rest, "")),
             _ => (rest, "/"),
         };
         let (host, port) = match authority.rsplit_once(':') {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::queue::Event;
-use super::{Simulator, Talk};
+use super::{BgpTalk, Simulator, Talk};
 use crate::app::{Cause, Progress, Role, Segment, TcpEndpoint, TcpPlan};
 use crate::base::{Instant, Place};
 use crate::datapath::{self, Next, Sender};
@@ -45,18 +45,69 @@ impl Simulator<'_> {
         let (iss, ts_offset) = (self.dice.word(), self.dice.word());
         let mut tcp =
             TcpEndpoint::new(TcpPlan { role: Role::Client, sport, dport, iss, ts_offset, mtu, message, awaits });
+        if matches!(&self.exchange.talk, Talk::Bgp(talk) if !talk.closes) {
+            tcp.stay_open();
+        }
         let syn = tcp.open(self.now);
         let (program, ip_id) = (self.exchange.program.clone(), self.dice.word() as u16);
         self.connections.insert(key, Connection { tcp, program, ip_id, armed: None });
+        self.wait(key);
+        self.send_segments(key, vec![syn]);
+    }
+
+    fn wait(&mut self, key: ConnectionKey) {
         self.patience.until = self.now + PATIENCE;
         self.queue.push(self.patience.until, Event::GiveUp { key });
-        self.send_segments(key, vec![syn]);
+    }
+
+    /// The client goes on with a connection that has stood since before the run.
+    pub(super) fn resume(&mut self, key: ConnectionKey, mtu: usize, talk: &BgpTalk) {
+        let (_, local, remote) = key;
+        let server = talk.server;
+        let Some((_, server_mtu)) = datapath::route_output(self.topo.ns(server), local.0) else { return };
+        let program = self.exchange.program.clone();
+        let plan = TcpPlan {
+            role: Role::Client,
+            sport: local.1,
+            dport: remote.1,
+            iss: self.dice.word(),
+            ts_offset: self.dice.word(),
+            mtu,
+            message: talk.says.clone(),
+            awaits: talk.answers.len(),
+        };
+        let ip_id = self.dice.word() as u16;
+        let ns = self.topo.ns_mut(server);
+        let server_plan = TcpPlan {
+            role: Role::Server,
+            sport: remote.1,
+            dport: local.1,
+            iss: ns.dice.word(),
+            ts_offset: ns.dice.word(),
+            mtu: server_mtu,
+            message: talk.answers.clone(),
+            awaits: talk.says.len(),
+        };
+        let server_ip_id = ns.dice.word() as u16;
+        ns.sockets.connect(TransportProtocol::Tcp, remote, local, SocketOwner::Server, program.clone());
+        let (mut client, mut peer) = (TcpEndpoint::new(plan), TcpEndpoint::new(server_plan));
+        client.stand(&peer, self.now);
+        peer.stand(&client, self.now);
+        if !talk.closes {
+            client.stay_open();
+        }
+        let segments = client.speak(self.now);
+        let connection = |tcp, ip_id| Connection { tcp, program: program.clone(), ip_id, armed: None };
+        self.connections.insert((server, remote, local), connection(peer, server_ip_id));
+        self.connections.insert(key, connection(client, ip_id));
+        self.wait(key);
+        self.send_segments(key, segments);
     }
 
     /// A connection that a client opens to a listener.
     fn accept(&mut self, key: ConnectionKey, program: Arc<str>) {
         let (ns, local, remote) = key;
-        let Talk::Tcp { request, reply, .. } = &self.exchange.talk else { return };
+        let Some((request, reply)) = self.exchange.talk.messages() else { return };
         let Some((_, mtu)) = datapath::route_output(self.topo.ns(ns), remote.0) else { return };
         let ns_ref = self.topo.ns_mut(ns);
         let tcp = TcpEndpoint::new(TcpPlan {
@@ -66,7 +117,7 @@ impl Simulator<'_> {
             iss: ns_ref.dice.word(),
             ts_offset: ns_ref.dice.word(),
             mtu,
-            message: reply.clone(),
+            message: reply.to_vec(),
             awaits: request.len(),
         });
         let ip_id = ns_ref.dice.word() as u16;
@@ -207,13 +258,19 @@ impl Simulator<'_> {
         let (ns, (src, _), (dst, _)) = key;
         let (IpAddr::V4(src), IpAddr::V4(dst_v4)) = (src, dst) else { return None };
         let default_ttl = self.topo.ns(ns).sysctls.ip_default_ttl;
-        let ttl = self.client_ttl(ns).unwrap_or(default_ttl);
+        let is_syn = segment.spec.flags.syn;
+        // Routers' daemons mark what they say (IPTOS_PREC_INTERNETCONTROL), and set the TTL once they have accepted.
+        let (server_ttl, tos) = match &self.exchange.talk {
+            Talk::Bgp(talk) => (talk.server_ttl.filter(|_| ns != self.exchange.client && !is_syn), 0xc0),
+            _ => (None, 0),
+        };
+        let ttl = self.client_ttl(ns).or(server_ttl).unwrap_or(default_ttl);
         let connection = self.connections.get_mut(&key)?;
         // A SYN/ACK is sent before there is a socket to count (ip_build_and_send_pkt): identification 0.
         let id = if segment.spec.flags.syn && segment.spec.flags.ack { 0 } else { connection.ip_id };
         connection.ip_id = connection.ip_id.wrapping_add(1);
         let df = !self.topo.ns(ns).exceptions.get(dst).is_some_and(|exception| exception.locked);
-        let ip = IpSpec { src, dst: dst_v4, ttl, df, id, tos: 0 };
+        let ip = IpSpec { src, dst: dst_v4, ttl, df, id, tos };
         Some(wire::tcp(ip, segment.spec, &segment.payload))
     }
 }

@@ -54,6 +54,25 @@ pub enum Talk {
         /// How much the client waits for.
         reply_len: usize,
     },
+    /// What two BGP speakers say to each other.
+    Bgp(BgpTalk),
+}
+
+/// A part of a BGP session. Its connection is one that is opened now, or has stood since before the run.
+#[derive(Clone, Debug)]
+pub struct BgpTalk {
+    /// Where the other end of a connection that stands is.
+    pub server: NsId,
+    /// Whether the connection is opened now.
+    pub opens: bool,
+    /// Whether the client closes it afterwards.
+    pub closes: bool,
+    /// The client's messages.
+    pub says: Vec<u8>,
+    /// The server's messages.
+    pub answers: Vec<u8>,
+    /// TTL of the server's packets, if not the system's default.
+    pub server_ttl: Option<u8>,
 }
 
 impl Talk {
@@ -65,6 +84,16 @@ impl Talk {
             Self::Udp { .. } => "udp",
             Self::Tcp { is_http: true, .. } => "http",
             Self::Tcp { is_http: false, .. } => "tcp",
+            Self::Bgp(_) => "bgp",
+        }
+    }
+
+    /// What both ends of a connection say.
+    pub(super) fn messages(&self) -> Option<(&[u8], &[u8])> {
+        match self {
+            Self::Tcp { request, reply, .. } => Some((request, reply)),
+            Self::Bgp(talk) => Some((&talk.says, &talk.answers)),
+            Self::Ping { .. } | Self::Udp { .. } => None,
         }
     }
 }

@@ -21,10 +21,10 @@ use crate::base::{Dice, Instant, Place};
 use crate::datapath::{self, Ctx, Effect, Next, Routed, Sender};
 use crate::net::{At, FlowKey, Listener, NsId, Skb, SocketLookup, SocketOwner, Topology, TransportProtocol};
 use crate::trace::{Decision, Disposition, DropReason, MtuCheck, Recorder, RejectReason, Stage, Step, Trace};
-use crate::wire::{self, Icmp, IpSpec, Packet, Transport};
+use crate::wire::{self, BGP_PORT, Icmp, IpSpec, Packet, Transport};
 
 use connection::{Connection, ConnectionKey, Patience};
-pub use exchange::{Exchange, Talk};
+pub use exchange::{BgpTalk, Exchange, Talk};
 use queue::{Event, Queue};
 
 /// Time that an application takes to answer.
@@ -55,33 +55,39 @@ pub fn run_losing(
         Ok(exchange) => exchange,
         Err((reason, at)) => return (recorder.finish(Disposition::Rejected { reason, at }), topo),
     };
-    let mut sim = Simulator {
-        topo,
-        exchange: &exchange,
-        dice: Dice::new(exchange.seed, "client"),
-        queue: Queue::default(),
-        now: Instant::START,
-        recorder,
-        connections: BTreeMap::new(),
-        patience: Patience::default(),
-        outcome: Outcome::default(),
-        loses,
-    };
-    sim.start();
-    let mut n_steps = 0;
-    while let Some((time, event)) = sim.queue.pop() {
-        if matches!(sim.outcome.dropped, Some((DropReason::FabricLoop, _))) {
+    let mut sim = Simulator::new(topo, recorder, &exchange, loses);
+    sim.run();
+    let disposition = sim.disposition();
+    (sim.recorder.finish(disposition), sim.topo)
+}
+
+/// Runs several exchanges, each when the one before it is over, as far as they succeed. `after` is told of each and does
+/// what the programs do with what they have heard. It ended as the first one did, or as the first that failed.
+#[must_use]
+pub fn run_in_turn(
+    topo: Topology,
+    first: &Exchange,
+    others: &[Exchange],
+    after: &mut dyn FnMut(usize, &mut Topology, &mut Recorder),
+) -> (Trace, Topology) {
+    let mut loses = |_: At, _: &Packet| false;
+    let mut sim = Simulator::new(topo, Recorder::default(), first, &mut loses);
+    let mut disposition = None;
+    for (idx, exchange) in std::iter::once(first).chain(others).enumerate() {
+        sim.exchange = exchange;
+        sim.outcome = Outcome::default();
+        sim.patience = Patience::default();
+        sim.now = sim.topo.now;
+        sim.run();
+        let ended = sim.disposition();
+        if !matches!(ended, Disposition::Delivered { .. }) {
+            disposition = Some(ended);
             break;
         }
-        sim.now = time;
-        sim.handle(event);
-        // Timers that nobody needs any more make no time pass.
-        if sim.recorder.n_steps() > n_steps {
-            n_steps = sim.recorder.n_steps();
-            sim.topo.now = time;
-        }
+        disposition.get_or_insert(ended);
+        after(idx, &mut sim.topo, &mut sim.recorder);
     }
-    let disposition = sim.disposition();
+    let disposition = disposition.unwrap_or_else(|| sim.disposition());
     (sim.recorder.finish(disposition), sim.topo)
 }
 
@@ -106,7 +112,45 @@ struct Simulator<'a> {
     loses: &'a mut dyn FnMut(At, &Packet) -> bool,
 }
 
-impl Simulator<'_> {
+impl<'a> Simulator<'a> {
+    fn new(
+        topo: Topology,
+        recorder: Recorder,
+        exchange: &'a Exchange,
+        loses: &'a mut dyn FnMut(At, &Packet) -> bool,
+    ) -> Self {
+        Self {
+            topo,
+            exchange,
+            dice: Dice::new(exchange.seed, "client"),
+            queue: Queue::default(),
+            now: Instant::START,
+            recorder,
+            connections: BTreeMap::new(),
+            patience: Patience::default(),
+            outcome: Outcome::default(),
+            loses,
+        }
+    }
+
+    /// Runs the exchange until nobody has anything to do.
+    fn run(&mut self) {
+        self.start();
+        let mut n_steps = 0;
+        while let Some((time, event)) = self.queue.pop() {
+            if matches!(self.outcome.dropped, Some((DropReason::FabricLoop, _))) {
+                break;
+            }
+            self.now = time;
+            self.handle(event);
+            // Timers that nobody needs any more make no time pass.
+            if self.recorder.n_steps() > n_steps {
+                n_steps = self.recorder.n_steps();
+                self.topo.now = time;
+            }
+        }
+    }
+
     fn handle(&mut self, event: Event) {
         match event {
             Event::Arrive { at, skb } => self.dispatch(Next::LinkRx(at, skb)),
@@ -197,6 +241,15 @@ impl Simulator<'_> {
                 let key = (ns, (IpAddr::V4(src), sport), (exchange.dst, *port));
                 self.open(key, mtu, request.clone(), *reply_len);
             }
+            Talk::Bgp(talk) => {
+                let sport = self.ephemeral_port();
+                self.connect(TransportProtocol::Tcp, (src, sport), (dst, BGP_PORT));
+                let key = (ns, (IpAddr::V4(src), sport), (exchange.dst, BGP_PORT));
+                match talk.opens {
+                    true => self.open(key, mtu, talk.says.clone(), talk.answers.len()),
+                    false => self.resume(key, mtu, talk),
+                }
+            }
         }
     }
 
@@ -205,7 +258,7 @@ impl Simulator<'_> {
         let (protocol, port) = match self.exchange.talk {
             Talk::Tcp { port, .. } => (TransportProtocol::Tcp, port),
             Talk::Udp { port, .. } => (TransportProtocol::Udp, port),
-            Talk::Ping { .. } => return,
+            Talk::Ping { .. } | Talk::Bgp(_) => return,
         };
         let dst = self.exchange.dst;
         let host = self.topo.namespaces().find(|ns| matches!(*ns.place, Place::Host(_)) && ns.is_local(dst));

@@ -19,7 +19,7 @@ pub(super) fn connected<'e>(
 ) -> Result<Cow<'e, Exchange>, (RejectReason, Place)> {
     let (protocol, port) = match exchange.talk {
         // Of these nobody is a service.
-        Talk::Ping { .. } => return Ok(Cow::Borrowed(exchange)),
+        Talk::Ping { .. } | Talk::Bgp(_) => return Ok(Cow::Borrowed(exchange)),
         Talk::Udp { port, .. } => (TransportProtocol::Udp, port),
         Talk::Tcp { port, .. } => (TransportProtocol::Tcp, port),
     };

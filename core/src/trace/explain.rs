@@ -1,5 +1,6 @@
 //! The only prose: what a step did, why one cares, and the command that shows it on a real machine.
 
+mod bgp;
 mod bpf;
 mod ends;
 mod netfilter;
@@ -37,6 +38,15 @@ pub fn explain(trace: &Trace, hop: &Hop, step: &Step) -> Explanation {
 type Words = (String, String, String);
 
 fn words(trace: &Trace, hop: &Hop, step: &Step, at: &str, dev: &str) -> Words {
+    let about_bgp = match &step.decision {
+        _ if trace.journey(hop.journey).flow != "bgp" => None,
+        Decision::Send { by, .. } => bgp::says(step, by),
+        Decision::Deliver { .. } => bgp::hears(step, at),
+        _ => None,
+    };
+    if let Some(words) = about_bgp {
+        return words;
+    }
     match &step.decision {
         Decision::Send { by, payload_len } => sends(trace, hop, by, *payload_len),
         Decision::KernelSend { .. } => kernel_sends(trace, hop, at),

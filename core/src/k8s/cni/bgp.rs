@@ -76,6 +76,11 @@ impl Bgp {
         }
     }
 
+    /// A speaker has nothing of its own to announce any more.
+    pub fn withdraw(&mut self, speaker: SpeakerId) {
+        self.speakers[speaker.0].originates.clear();
+    }
+
     /// The speaker at `place`.
     #[must_use]
     pub fn find(&self, place: &Place) -> Option<SpeakerId> {
