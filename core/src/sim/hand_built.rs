@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::base::{Place, Writer};
+use crate::base::{Instant, Place, Writer};
 use crate::datapath;
 use crate::net::{
     At, Conf, FlowKey, InterfaceKind, NetNs, NsId, Route, RouteKind, Rule, RuleAction, Skb, TableId, Topology, cut,
@@ -245,4 +245,21 @@ fn a_flood_of_pieces_ends_where_no_more_can_wait_and_says_so() {
     assert_eq!(reason(&trace.disposition), "dropped b NOT_SPECIFIED");
     let stages = trace.steps().filter(|(_, step)| step.decision == Decision::Drop(DropReason::NotSpecified));
     assert_eq!(stages.map(|(_, step)| step.stage).collect::<Vec<_>>(), [Stage::Defrag, Stage::Defrag]);
+}
+
+#[test]
+fn a_router_heeds_what_it_has_learned_of_a_way_only_if_it_is_told_to_or_it_is_locked() {
+    for (uses_pmtu, told, expected) in [
+        (false, 1400, "delivered"),
+        (true, 1400, "rejected r ICMP_FRAG_NEEDED"),
+        (false, 500, "rejected r ICMP_FRAG_NEEDED"),
+    ] {
+        let (mut lab, [a, r, _]) = two_behind_a_router();
+        let router = lab.topo.ns_mut(r);
+        router.sysctls.ip_forward_use_pmtu = uses_pmtu;
+        router.exceptions.learn(ip("10.0.2.2"), 1500, told, Instant::START);
+        let talk = Talk::Ping { size: 1450, df: true };
+        let exchange = Exchange { client: a, program: "ping".into(), dst: ip("10.0.2.2"), talk, ttl: None, seed: 1 };
+        assert_eq!(reason(&sim::run(lab.topo, &exchange).disposition), expected, "{uses_pmtu}, {told}");
+    }
 }
