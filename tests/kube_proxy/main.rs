@@ -6,5 +6,6 @@
 mod cluster;
 mod flows;
 mod labs;
+mod loops;
 mod rules;
 mod topology;

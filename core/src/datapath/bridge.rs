@@ -87,7 +87,8 @@ pub(crate) fn bridge_forward(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ct
         return Next::Done;
     };
     let Some(fdb) = ns.fdb_mut(bridge.index) else { return Next::Done };
-    let learned = fdb.learn(ethernet.src, &port);
+    fdb.clean_up(ctx.now);
+    let learned = fdb.learn(ethernet.src, &port, ctx.now);
     let lookup = fdb.lookup(ethernet.dst);
     let choice = choose(topo.ns(at.ns), &bridge, Some(at.index), ethernet, &lookup);
     record(topo, at, &port, &skb, &choice, lookup, learned, ctx);
@@ -114,6 +115,7 @@ pub(crate) fn bridge_tx(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>
     let ns = topo.ns_mut(at.ns);
     let bridge = ns.interface(at.index).dev.clone();
     let (Some(ethernet), Some(fdb)) = (skb.packet.ethernet(), ns.fdb_mut(at.index)) else { return Next::Done };
+    fdb.clean_up(ctx.now);
     let lookup = fdb.lookup(ethernet.dst);
     let choice = choose(topo.ns(at.ns), &bridge, None, ethernet, &lookup);
     record(topo, at, &bridge, &skb, &choice, lookup, None, ctx);

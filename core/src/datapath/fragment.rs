@@ -11,7 +11,13 @@ use crate::wire::{IpHeader, Packet};
 /// Takes in a packet that may be a piece. Returns it if it is whole, or was made so by this piece.
 pub(crate) fn gather(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>) -> Option<Skb> {
     let Some(ip) = skb.packet.ip_header().filter(IpHeader::is_fragment) else { return Some(skb) };
-    let dev = topo.ns(at.ns).interface(at.index).name().clone();
+    let dev = topo.ns(at.ns).interface(at.index).dev.clone();
+    if topo.ns(at.ns).defrag.is_full() {
+        // ip_defrag frees it without a reason (ENOMEM).
+        ctx.drop(topo, at.ns, &skb, Stage::Defrag, &dev, DropReason::NotSpecified);
+        return None;
+    }
+    let dev = dev.name;
     let held = Step::new(Stage::Defrag, Decision::FragmentHeld, &skb.packet).on(&dev);
     // The first piece is the packet still, and goes on as the whole one; the others end here.
     ctx.record(topo, at.ns, &skb, if ip.offset == 0 { held } else { held.ends() });

@@ -7,9 +7,19 @@ use std::ops::ControlFlow;
 
 use super::hook::{self, Way};
 use super::{Ctx, Next, OutRoute};
-use crate::net::{At, Skb, Topology};
+use crate::net::{At, NetNs, Skb, Topology};
 use crate::trace::{Decision, DropReason, Hook, MtuCheck, Stage, Step};
 use crate::wire::IcmpError;
+
+/// How large a packet may go on: what this machine has learned of the way counts only if it was told to heed it, for whoever
+/// forges an error could narrow the way of others, or if a router asked for less than can be believed.
+///
+/// Models ip_dst_mtu_maybe_forward with `ip_forward_use_pmtu`.
+fn forward_mtu(ns: &NetNs, skb: &Skb, route: &OutRoute) -> usize {
+    let learned = skb.packet.ip_header().and_then(|ip| ns.exceptions.get(ip.dst));
+    let learned = learned.filter(|exception| ns.sysctls.ip_forward_use_pmtu || exception.locked);
+    learned.map_or(route.mtu, |exception| route.mtu.min(exception.mtu))
+}
 
 /// Models `ip_forward`.
 pub(crate) fn ip_forward(topo: &mut Topology, at: At, mut skb: Skb, route: OutRoute, ctx: &mut Ctx<'_>) -> Next {
@@ -19,6 +29,7 @@ pub(crate) fn ip_forward(topo: &mut Topology, at: At, mut skb: Skb, route: OutRo
     if ttl <= 1 {
         return ctx.complain(topo, at.ns, skb, step, DropReason::IpInhdr, IcmpError::ExcTtl);
     }
+    let route = OutRoute { mtu: forward_mtu(topo.ns(at.ns), &skb, &route), ..route };
     let check = MtuCheck { device: route.dev.name.clone(), mtu: route.mtu, len: skb.packet.network_len() };
     if df && !check.fits() {
         let mtu = u16::try_from(check.mtu).unwrap_or(u16::MAX);

@@ -140,7 +140,7 @@ fn lines(topo: &Topology, at: NsId, now: Instant, command: &[&str]) -> Result<Ve
         ["ip", "neigh" | "neighbour" | "n"] | ["ip", "neigh" | "neighbour" | "n", "show" | "list"] => {
             ns.neighbours.rows().iter().map(|row| (row.print(), Some(row.writer))).collect()
         }
-        ["bridge", "fdb"] | ["bridge", "fdb", "show"] => bridge_fdb(ns),
+        ["bridge", "fdb"] | ["bridge", "fdb", "show"] => bridge_fdb(ns, now),
         ["iptables-save"] => ns.netfilter.iptables_rows(None),
         ["iptables-save", "-t" | "--table", table] => {
             let found = TableName::ALL.into_iter().find(|name| name.as_str() == table);
@@ -249,7 +249,7 @@ const BRIDGE_GROUPS: [&str; 4] = ["33:33:00:00:00:01", "01:00:5e:00:00:6a", "33:
 
 /// Models iproute2 bridge/fdb.c print_fdb, in the order of the kernel's rtnl_fdb_dump: device by device, of a port first
 /// what its bridge knows of it, the newest row first.
-fn bridge_fdb(ns: &NetNs) -> Vec<Line> {
+fn bridge_fdb(ns: &NetNs, now: Instant) -> Vec<Line> {
     let print = |row: &FdbEntry, owner: &Interface| (row.print(&owner.dev), Some(row.writer));
     let of_bridge = |port: &Interface, bridge: &Interface| -> Vec<Line> {
         let InterfaceKind::Bridge { fdb } = &bridge.kind else { return Vec::new() };
@@ -257,7 +257,8 @@ fn bridge_fdb(ns: &NetNs) -> Vec<Line> {
             FdbTarget::Local(dev) | FdbTarget::Port(dev) => *dev == port.dev,
             FdbTarget::Remote(_) => false,
         };
-        fdb.rows().iter().rev().filter(is_here).map(|row| print(row, bridge)).collect()
+        let known = fdb.rows().iter().rev().filter(|row| !fdb.has_expired(row, now));
+        known.filter(is_here).map(|row| print(row, bridge)).collect()
     };
     let own = |interface: &Interface, groups: &[&str]| -> Vec<Line> {
         let line = |group| (format!("{group} dev {} self permanent", interface.name()), Some(Writer::Kernel));

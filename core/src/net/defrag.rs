@@ -18,15 +18,18 @@ pub struct Defrag {
 const MAX_PIECES: usize = 4096;
 
 impl Defrag {
-    /// Takes a piece. Once they are all here, returns the whole packet as the continuation of its first piece, that
-    /// piece, and the number of pieces.
+    /// Whether there is no room for another piece. Models the look at `high_thresh` in inet_frag_find.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.queues.iter().map(|(_, pieces)| pieces.len()).sum::<usize>() >= MAX_PIECES
+    }
+
+    /// Takes a piece, for which there must be room: see [`Self::is_full`]. Once they are all here, returns the whole packet
+    /// as the continuation of its first piece, that piece, and the number of pieces.
     ///
     /// Models net/ipv4/ip_fragment.c ip_defrag. Not modelled: overlapping pieces, which are dropped on arrival here.
     pub fn add(&mut self, ip: IpHeader, skb: Skb) -> Option<(Skb, Packet, usize)> {
         let key = (ip.src, ip.dst, ip.protocol, ip.id);
-        if self.queues.iter().map(|(_, pieces)| pieces.len()).sum::<usize>() >= MAX_PIECES {
-            return None;
-        }
         let idx = self.queues.iter().position(|(other, _)| *other == key).unwrap_or_else(|| {
             self.queues.push((key, Vec::new()));
             self.queues.len() - 1

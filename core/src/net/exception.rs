@@ -2,7 +2,7 @@
 //!
 //! Models net/ipv4/route.c __ip_rt_update_pmtu and update_or_create_fnhe. They belong to next hops there and to the
 //! namespace here, by destination alone. Not modelled: redirects, the limit of their number, `mtu_expires` running out
-//! (ten minutes; no run lasts that long), a locked one that forwarded packets heed.
+//! (ten minutes; no run lasts that long).
 
 use std::fmt;
 use std::net::IpAddr;

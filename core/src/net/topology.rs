@@ -93,6 +93,12 @@ impl Topology {
     pub fn finish(&mut self, id: NsId) {
         for Unfinished(work) in self.unfinished.remove(&id).unwrap_or_default() {
             work(self);
+            debug_assert_eq!(
+                self.ns(id).netfilter.validate(),
+                Ok(()),
+                "the kernel takes the rules of {}",
+                self.ns(id).place
+            );
         }
     }
 

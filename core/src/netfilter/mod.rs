@@ -104,6 +104,15 @@ impl Netfilter {
         Arc::make_mut(&mut self.tables[Self::idx(name)])
     }
 
+    /// Checks all tables as they are checked when they are loaded.
+    ///
+    /// # Errors
+    /// The first rule that cannot be, in words.
+    pub fn validate(&self) -> Result<(), String> {
+        self.tables.iter().try_for_each(|table| table.validate()).map_err(|error| error.to_string())?;
+        self.nft.validate().map_err(|error| error.to_string())
+    }
+
     fn idx(name: TableName) -> usize {
         match name {
             TableName::Mangle => 0,

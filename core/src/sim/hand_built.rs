@@ -4,13 +4,14 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::base::{Place, Writer};
+use crate::base::{Instant, Place, Writer};
 use crate::datapath;
 use crate::net::{
-    At, Conf, FlowKey, InterfaceKind, NetNs, NsId, Route, RouteKind, Rule, RuleAction, TableId, Topology,
+    At, Conf, FlowKey, InterfaceKind, NetNs, NsId, Route, RouteKind, Rule, RuleAction, Skb, TableId, Topology, cut,
 };
 use crate::sim::{self, Exchange, Talk};
-use crate::trace::{Disposition, Trace};
+use crate::trace::{Decision, Disposition, DropReason, JourneyId, Stage, Trace};
+use crate::wire::{self, IpSpec};
 
 fn ip(text: &str) -> IpAddr {
     text.parse().expect("an address")
@@ -195,7 +196,7 @@ fn a_loop_of_bridges_ends_by_the_budget_and_says_so() {
     let trace = lab.ping(a, "10.0.1.9");
     assert_eq!(trace.disposition.reason(), Some("FABRIC_LOOP"));
     let (_, last) = trace.steps().last().expect("steps");
-    assert_eq!(last.decision, crate::trace::Decision::Drop(crate::trace::DropReason::FabricLoop));
+    assert_eq!(last.decision, Decision::Drop(DropReason::FabricLoop));
     assert!(trace.steps().count() < 20_000, "a page must be able to show it");
 }
 
@@ -223,4 +224,42 @@ fn what_a_kernel_does_when_everybody_has_gone_home_does_not_keep_a_run_going() {
     let trace = lab.ping(a, "10.0.2.2");
     // Both b and r answer by an entry that they only overheard, and would probe it five seconds later.
     assert!(trace.frames.iter().all(|frame| frame.time.elapsed().as_millis() < 1));
+}
+
+#[test]
+fn a_flood_of_pieces_ends_where_no_more_can_wait_and_says_so() {
+    let (mut lab, [a, _, b]) = two_behind_a_router();
+    let ip = |id| IpSpec { src: [10, 9, 0, 1].into(), dst: [10, 0, 2, 2].into(), ttl: 64, df: false, id, tos: 0 };
+    let mut n_waiting = 0;
+    while !lab.topo.ns(b).defrag.is_full() {
+        let whole = wire::icmp_echo(ip(n_waiting), false, 1, 1, &[0; 2000]);
+        let first = cut(&whole, 1500).and_then(|pieces| pieces.into_iter().next()).expect("a piece");
+        let header = first.ip_header().expect("a header");
+        lab.topo.ns_mut(b).defrag.add(header, Skb::new(first, JourneyId(0)));
+        n_waiting += 1;
+    }
+    assert_eq!(n_waiting, 4096);
+    let talk = Talk::Ping { size: 2000, df: false };
+    let exchange = Exchange { client: a, program: "ping".into(), dst: self::ip("10.0.2.2"), talk, ttl: None, seed: 1 };
+    let trace = sim::run(lab.topo, &exchange);
+    assert_eq!(reason(&trace.disposition), "dropped b NOT_SPECIFIED");
+    let stages = trace.steps().filter(|(_, step)| step.decision == Decision::Drop(DropReason::NotSpecified));
+    assert_eq!(stages.map(|(_, step)| step.stage).collect::<Vec<_>>(), [Stage::Defrag, Stage::Defrag]);
+}
+
+#[test]
+fn a_router_heeds_what_it_has_learned_of_a_way_only_if_it_is_told_to_or_it_is_locked() {
+    for (uses_pmtu, told, expected) in [
+        (false, 1400, "delivered"),
+        (true, 1400, "rejected r ICMP_FRAG_NEEDED"),
+        (false, 500, "rejected r ICMP_FRAG_NEEDED"),
+    ] {
+        let (mut lab, [a, r, _]) = two_behind_a_router();
+        let router = lab.topo.ns_mut(r);
+        router.sysctls.ip_forward_use_pmtu = uses_pmtu;
+        router.exceptions.learn(ip("10.0.2.2"), 1500, told, Instant::START);
+        let talk = Talk::Ping { size: 1450, df: true };
+        let exchange = Exchange { client: a, program: "ping".into(), dst: ip("10.0.2.2"), talk, ttl: None, seed: 1 };
+        assert_eq!(reason(&sim::run(lab.topo, &exchange).disposition), expected, "{uses_pmtu}, {told}");
+    }
 }

@@ -168,6 +168,10 @@ pub(super) fn drops(reason: DropReason, step: &Step, at: &str, dev: &str) -> Wor
             format!("{dev} is where it came from."),
             "The forwarding database has the address behind the very port that the frame came in by, and that port is not in hairpin mode: whoever is there has it already.".to_owned(),
         ),
+        DropReason::NotSpecified if step.stage == Stage::Defrag => (
+            format!("{at} holds too many pieces already."),
+            "Pieces wait for the rest of their packet in memory that is bounded (ipfrag_high_thresh): when it is full, every further piece is dropped, and nobody is told.".to_owned(),
+        ),
         DropReason::NotSpecified => (
             format!("A route of {at} says no."),
             "The row that decided is a blackhole, or one that refuses: blackhole, unreachable and prohibit are routes that lead nowhere. A blackhole tells nobody.".to_owned(),
