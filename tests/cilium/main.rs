@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use kubehop_core::api::{self, Decision, Lab, Run, Source, Stage, Trace};
+use kubehop_core::api::{self, BpfHook, Decision, Lab, Run, Source, Stage, Trace};
 
 const MODES: [&str; 3] = ["vxlan", "geneve", "native"];
 const PROXIES: [&str; 2] = ["none", "iptables"];
@@ -228,4 +228,74 @@ fn maps_print_as_ciliums_own_tool_prints_them() {
             .contains("10.244.1.2/32       identity=258 encryptkey=0 tunnelendpoint=172.18.0.3 flags=<none>\n")
     );
     assert!(show("endpoint").contains("172.18.0.2:0   (localhost)\n"));
+}
+
+/// `cilium bpf MAP list` on node-a after a run.
+fn map_after(run: &Run, map: &str) -> String {
+    let lab = lab("vxlan", "none");
+    let command = ["cilium", "bpf", map, "list"];
+    api::show(&lab, "node/node-a", Some(run), &command, false).expect("a map")
+}
+
+#[test]
+fn a_node_port_translates_every_piece_of_a_datagram_alike() {
+    for mode in MODES {
+        for proxy in PROXIES {
+            for (to, server) in [
+                ("udp://172.18.0.2:30053", "pod/default/far"),
+                ("udp://172.18.0.2:30054", "pod/default/near"),
+                ("udp://172.18.0.3:30054", "pod/default/near"),
+            ] {
+                let run = Run { size: 3000, reply_size: 3000, ..Run::new("host/laptop", to) };
+                let trace = api::trace(&lab(mode, proxy), &run).expect("the run can be made");
+                api::validate(&trace).expect("the trace is one");
+                assert_eq!(outcome(&trace), format!("delivered at {server}"), "{mode} {proxy} {to}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_first_piece_leaves_its_ports_for_the_others() {
+    let run = Run::new("host/laptop", "udp://172.18.0.2:30053");
+    assert_eq!(map_after(&run, "frag"), "No entries found.\n");
+    let list = map_after(&Run { size: 3000, ..run }, "frag");
+    let lines: Vec<Vec<&str>> = list.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines[0].join(" "), "ID PROTO SOURCE ADDRESS:PORT DEST ADDRESS:PORT");
+    // Once as the client sent it, once as the backend gets it: each program asks by the addresses that it sees.
+    // Envelopes that are too large for the NIC are pieces as well.
+    let all = lines[1..].iter().map(|line| line[3]);
+    let mut destinations: Vec<&str> = all.filter(|dst| !dst.ends_with(":8472")).collect();
+    destinations.sort_unstable_by(|a, b| b.cmp(a));
+    assert_eq!(destinations, ["172.18.0.2:30053", "10.244.1.2:53"], "{list}");
+}
+
+#[test]
+fn an_error_about_a_node_port_finds_no_client() {
+    // The pod answers port unreachable. Cilium translates no such error, so the client's kernel knows no socket for it.
+    for mode in MODES {
+        for seed in 1..=4 {
+            let run = Run { seed, ..Run::new("host/laptop", "udp://172.18.0.2:30099") };
+            let trace = api::trace(&lab(mode, "none"), &run).expect("the run can be made");
+            assert_eq!(trace.disposition.kind(), "dropped", "{mode} {seed}: {}", trace.disposition);
+        }
+    }
+    let translated = trace("vxlan", "iptables", "host/laptop", "udp://172.18.0.2:30099");
+    assert_eq!(translated.disposition.kind(), "rejected", "netfilter translates it: {}", translated.disposition);
+}
+
+#[test]
+fn an_application_hears_from_the_service_that_it_asked() {
+    let last = |proxy: &str, to: &str| {
+        let trace = trace("vxlan", proxy, "pod/client", to);
+        let (_, step) = trace.steps().last().expect("a step");
+        (step.stage, step.decision.clone())
+    };
+    let (stage, decision) = last("none", "udp://10.96.0.26:53");
+    assert_eq!(stage, Stage::Bpf(BpfHook::SockRecvmsg));
+    let Decision::Translate { from, to, .. } = decision else { panic!("{decision:?}") };
+    assert_eq!((from, to), ((IpAddr::from([10, 244, 1, 2]), 53), (IpAddr::from([10, 96, 0, 26]), 53)));
+    for (proxy, to) in [("none", "udp://10.244.1.2:53"), ("iptables", "udp://10.96.0.26:53")] {
+        assert_ne!(last(proxy, to).0, Stage::Bpf(BpfHook::SockRecvmsg), "{proxy} {to}");
+    }
 }

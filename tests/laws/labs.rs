@@ -13,6 +13,8 @@ pub(crate) struct Case {
     pub run: Run,
     /// Whether the run must come off: the target exists and listens.
     pub reachable: bool,
+    /// Whether the target is a pod's own address.
+    pub direct: bool,
 }
 
 /// What wires the pods, and whether the fabric carries their addresses as they are.
@@ -27,45 +29,66 @@ const MODES: [(&str, &str, bool); 8] = [
     ("cilium", "native", true),
 ];
 
-/// Two to four nodes in one or several subnets, pods on all of them, any mode, any pair of talkers, any size.
+/// Two to four nodes in one or several subnets, pods on all of them, any mode, any pair of talkers, any size; directly, by
+/// a service's address, or by a node's port.
 pub(crate) fn case() -> impl Strategy<Value = Case> {
     let mtus = prop_oneof![Just(1500_usize), Just(9000), Just(1400)];
     let shape = (2_usize..5, any::<bool>(), 0..MODES.len(), any::<bool>(), mtus);
-    let talk = (0_usize..5, 0_usize..4, 0_usize..8, 0_usize..4, 0_usize..3000, 0_usize..3000, any::<u64>());
-    (shape, talk).prop_map(
-        |((n_nodes, routed, mode, has_proxy, mtu), (from, server, port, scheme, size, reply_size, seed))| {
-            let server = server % n_nodes;
-            let client_node = from % n_nodes;
-            let from = if from == 4 { format!("node/node-{client_node}") } else { format!("pod/client-{client_node}") };
-            // Port 8080 listens; the others are closed.
-            let port = if port < 6 { 8080 } else { 9090 };
-            let address = format!("10.244.{server}.2");
-            let to = match scheme {
-                0 => format!("ping://{address}"),
-                1 => format!("udp://{address}:{port}"),
-                2 => format!("tcp://{address}:{port}"),
-                _ => format!("http://{address}:{port}/a"),
-            };
-            let run = Run { size, reply_size, seed: seed % 1000, ..Run::new(&from, &to) };
-            let has_route = !(MODES[mode].2 && routed && client_node != server);
-            let listens = scheme == 0 || port == 8080;
-            Case { yaml: yaml(n_nodes, routed, mode, has_proxy, mtu), run, reachable: has_route && listens }
-        },
-    )
+    let talk = (0_usize..6, 0_usize..4, 0_usize..8, 0_usize..4, 0_usize..3000, 0_usize..3000, any::<u64>());
+    let way = (0_usize..4, 0_usize..4);
+    (shape, talk, way).prop_map(|((n_nodes, routed, mode, has_proxy, mtu), talk, (way, entry))| {
+        let (from, server, port, scheme, size, reply_size, seed) = talk;
+        let (server, client_node, entry) = (server % n_nodes, from % n_nodes, entry % n_nodes);
+        let translates = scheme > 0 && has_proxy;
+        let (by_service, by_port) = (translates && way == 2, translates && way == 3);
+        let from = match from {
+            4 => format!("node/node-{client_node}"),
+            5 if by_port => "host/laptop".to_owned(),
+            _ => format!("pod/client-{client_node}"),
+        };
+        // Port 8080 listens; the others are closed.
+        let open = port < 6;
+        let port = if open { 8080 } else { 9090 };
+        let (address, port) = match () {
+            () if by_service => (format!("10.96.2.{}", server + 1), port),
+            () if by_port => (node_address(entry, routed), server + if open { 30100 } else { 30200 }),
+            () => (format!("10.244.{server}.2"), port),
+        };
+        let to = match scheme {
+            0 => format!("ping://{address}"),
+            1 => format!("udp://{address}:{port}"),
+            2 => format!("tcp://{address}:{port}"),
+            _ => format!("http://{address}:{port}/a"),
+        };
+        let run = Run { size, reply_size, seed: seed % 1000, ..Run::new(&from, &to) };
+        let is_split = MODES[mode].2 && routed;
+        let has_route = !is_split || (client_node == server && !by_port);
+        let listens = scheme == 0 || open;
+        let direct = !by_service && !by_port;
+        // Who sends to a service takes the MTU from the way to its address; a datagram may be too large for the real way.
+        // So may an answer to a machine outside, whose NIC is smaller than the nodes'.
+        let fits = (direct || scheme != 1 || size <= 1200)
+            && (from != "host/laptop" || scheme > 1 || reply_size.max(size) <= 1400);
+        let yaml = yaml(n_nodes, routed, mode, has_proxy, mtu);
+        Case { yaml, run, reachable: has_route && listens && fits, direct }
+    })
+}
+
+fn node_address(n: usize, routed: bool) -> String {
+    format!("172.{}.0.{}", if routed { 18 + n } else { 18 }, n + 2)
 }
 
 fn yaml(n_nodes: usize, routed: bool, mode: usize, has_proxy: bool, mtu: usize) -> String {
     let (plugin, mode, _) = MODES[mode];
     let proxy = if has_proxy { "iptables" } else { "none" };
     let mut text = format!(
-        "apiVersion: kubehop.dev/v1\nkind: Lab\nmetadata: {{ name: law }}\nspec:\n  cni: {{ plugin: {plugin}, mode: {mode} }}\n  kubeProxy: {{ mode: {proxy} }}\n  underlay: {{ mtu: {mtu} }}\n"
+        "apiVersion: kubehop.dev/v1\nkind: Lab\nmetadata: {{ name: law }}\nspec:\n  cni: {{ plugin: {plugin}, mode: {mode} }}\n  kubeProxy: {{ mode: {proxy} }}\n  underlay: {{ mtu: {mtu} }}\n  hosts: [{{ name: laptop, address: 203.0.113.2/24 }}]\n"
     );
     for n in 0..n_nodes {
-        let subnet = if routed { 18 + n } else { 18 };
         let _ = write!(
             text,
-            "---\napiVersion: v1\nkind: Node\nmetadata: {{ name: node-{n} }}\nspec: {{ podCIDR: 10.244.{n}.0/24 }}\nstatus: {{ addresses: [{{ type: InternalIP, address: 172.{subnet}.0.{} }}] }}\n",
-            n + 2
+            "---\napiVersion: v1\nkind: Node\nmetadata: {{ name: node-{n} }}\nspec: {{ podCIDR: 10.244.{n}.0/24 }}\nstatus: {{ addresses: [{{ type: InternalIP, address: {} }}] }}\n",
+            node_address(n, routed)
         );
         for (name, port) in [
             ("server", "ports: [{ containerPort: 8080 }, { containerPort: 8080, protocol: UDP }]"),
@@ -73,9 +96,20 @@ fn yaml(n_nodes: usize, routed: bool, mode: usize, has_proxy: bool, mtu: usize) 
         ] {
             let _ = write!(
                 text,
-                "---\napiVersion: v1\nkind: Pod\nmetadata: {{ name: {name}-{n} }}\nspec:\n  nodeName: node-{n}\n  containers: [{{ name: main, image: x, {port} }}]\n"
+                "---\napiVersion: v1\nkind: Pod\nmetadata: {{ name: {name}-{n}, labels: {{ app: {name}-{n} }} }}\nspec:\n  nodeName: node-{n}\n  containers: [{{ name: main, image: x, {port} }}]\n"
             );
         }
+        let port = |protocol: &str, port: usize, node_port: usize| {
+            let name = format!("{}-{port}", protocol.to_lowercase());
+            format!("{{ name: {name}, protocol: {protocol}, port: {port}, nodePort: {} }}", node_port + n)
+        };
+        let ports = ["TCP", "UDP"].iter().flat_map(|it| [port(it, 8080, 30100), port(it, 9090, 30200)]);
+        let _ = write!(
+            text,
+            "---\napiVersion: v1\nkind: Service\nmetadata: {{ name: service-{n} }}\nspec:\n  type: NodePort\n  clusterIP: 10.96.2.{}\n  selector: {{ app: server-{n} }}\n  ports: [{}]\n",
+            n + 1,
+            ports.collect::<Vec<_>>().join(", ")
+        );
     }
     text
 }

@@ -3,15 +3,55 @@
 mod labs;
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
-use kubehop_core::api::{self, LayerChange, Link, Packet, Place, Role, Stage, Trace, dissect};
-use kubehop_core::wire::{IpSpec, ipip, udp};
+use kubehop_core::api::{self, Decision, LayerChange, Link, Packet, Place, Role, Stage, Step, Trace, dissect};
+use kubehop_core::wire::{IpSpec, Transport, ipip, udp};
 use labs::{Case, case, lab_of};
 use proptest::prelude::*;
 
 fn trace_of(case: &Case) -> Trace {
     let lab = lab_of(case);
     api::trace(&lab, &case.run).expect("the client and the target exist")
+}
+
+type Endpoint = (IpAddr, u16);
+type Tuple = (Endpoint, Endpoint);
+
+fn inverse((src, dst): Tuple) -> Tuple {
+    (dst, src)
+}
+
+/// Source and destination of a TCP segment or a UDP datagram that is no later piece.
+fn tuple(packet: &Packet) -> Option<Tuple> {
+    let ip = packet.ip_header()?;
+    let (sport, dport) = match packet.transport()? {
+        Transport::Tcp(tcp) => (tcp.sport, tcp.dport),
+        Transport::Udp(udp) => (udp.sport, udp.dport),
+        _ => return None,
+    };
+    Some(((ip.src, sport), (ip.dst, dport)))
+}
+
+/// What each machine made of each packet that it translated: as it came, as it left.
+fn translations(trace: &Trace) -> BTreeSet<(String, Tuple, Tuple)> {
+    let mut found = BTreeSet::new();
+    for journey in 0..trace.journeys.len() {
+        let hops: Vec<_> = trace.hops.iter().filter(|hop| hop.journey.0 == journey).collect();
+        // A packet that waits for ARP makes two hops of one stay.
+        for stay in hops.chunk_by(|one, other| one.at == other.at) {
+            let steps = stay.iter().flat_map(|hop| &hop.steps);
+            let translated: Vec<&Step> =
+                steps.filter(|step| matches!(step.decision, Decision::Translate { .. })).collect();
+            if let (Some(first), Some(last)) = (translated.first(), translated.last())
+                && let Some(came) = first.before.as_ref().and_then(tuple)
+                && let Some(left) = last.after.as_ref().and_then(tuple)
+            {
+                found.insert((stay[0].at.to_string(), came, left));
+            }
+        }
+    }
+    found
 }
 
 proptest! {
@@ -92,6 +132,7 @@ proptest! {
 
     #[test]
     fn pods_reach_pods_without_translation_and_see_the_address_that_others_see(case in case()) {
+        prop_assume!(case.direct);
         let trace = trace_of(&case);
         let (mut sent, mut delivered) = (BTreeSet::new(), BTreeSet::new());
         for (hop, step) in trace.steps().filter(|(hop, _)| trace.journey(hop.journey).flow != "arp") {
@@ -104,6 +145,41 @@ proptest! {
             };
         }
         prop_assert!(delivered.is_subset(&sent), "sent {sent:?}, delivered {delivered:?}");
+    }
+
+    #[test]
+    fn a_replys_translation_is_the_inverse_of_its_requests(case in case()) {
+        let trace = trace_of(&case);
+        let translated = translations(&trace);
+        for (at, asked, passed) in &translated {
+            let is_answer = |(place, came, _): &&(String, Tuple, Tuple)| place == at && *came == inverse(*passed);
+            let answers: Vec<_> = translated.iter().filter(is_answer).collect();
+            // A connection that a reset has ended may be begun again, and is translated to another port then.
+            let undoes = |left: &Tuple| {
+                translated.iter().any(|(place, from, to)| place == at && to == passed && *left == inverse(*from))
+            };
+            for (_, _, left) in &answers {
+                prop_assert!(undoes(left), "at {}: {:?} to {:?}, undone to {:?}", at, asked, passed, left);
+            }
+            if case.reachable {
+                prop_assert!(!answers.is_empty(), "{} never undoes {:?} to {:?}", at, asked, passed);
+            }
+        }
+    }
+
+    #[test]
+    fn a_client_hears_from_whom_it_asked(case in case()) {
+        let trace = trace_of(&case);
+        let at = |stage: Stage| trace.steps().filter(move |(_, step)| step.stage == stage && !step.outer);
+        let mut born = at(Stage::App);
+        let Some((hop, asked)) = born.find_map(|(hop, step)| Some((hop, tuple(step.packet()?)?))) else {
+            return Ok(());
+        };
+        for (_, step) in at(Stage::Deliver).filter(|(other, _)| other.at == hop.at) {
+            if let Some(heard) = step.packet().and_then(tuple).filter(|heard| heard.1 == asked.0) {
+                prop_assert_eq!(heard, inverse(asked), "{}", step.id);
+            }
+        }
     }
 
     #[test]

@@ -42,7 +42,7 @@ impl Capture {
                 // libpcap makes room for frames of the device's MTU where all offloads are off; a bridge carries larger
                 // ones, when its netfilter has put fragments together, and needs room for as many of them.
                 let is_bridge = matches!(interface.kind, InterfaceKind::Bridge { .. });
-                let (snaplen, ring_kib) = if is_bridge { ("16384", "16384") } else { ("0", "2048") };
+                let (snaplen, ring_kib) = if is_bridge { ("66000", "32768") } else { ("0", "2048") };
                 // It is root that may write into the folder, not the user that tcpdump likes to become.
                 tcpdump.args([
                     "-U",

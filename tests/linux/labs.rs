@@ -29,7 +29,11 @@ pub(crate) fn read(name: &str, set: &[(&str, &str)]) -> Lab {
 
 /// The machines of a case, before anything has happened.
 pub(crate) fn topology(case: &Case) -> Topology {
-    lab::build(&lab(case), case.run().seed)
+    let mut topo = lab::build(&lab(case), case.run().seed);
+    if let Some(change) = case.change {
+        change(&mut topo);
+    }
+    topo
 }
 
 /// Where the client is.
@@ -38,9 +42,7 @@ pub(crate) fn client(case: &Case, topo: &mut Topology) -> NsId {
     lab::resolve(&lab, topo, &case.run().from, "--from").unwrap().0
 }
 
-/// Runs a case in the simulator, and returns all machines as it leaves them, those included that it never came by.
+/// Runs a case in the simulator, and returns all machines as it leaves them.
 pub(crate) fn simulate(case: &Case) -> (Trace, Topology) {
-    let (trace, mut topo) = lab::trace_to_end(&lab(case), &case.run()).unwrap();
-    topo.finish_all();
-    (trace, topo)
+    lab::trace_on(&lab(case), topology(case), &case.run()).unwrap()
 }

@@ -12,13 +12,14 @@ mod lies;
 mod netns;
 mod nft;
 mod normalise;
+mod observations;
 mod realise;
 mod recorded;
 mod simulator;
 mod tables;
 mod traffic;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
@@ -32,7 +33,7 @@ use crate::realise::Realised;
 use crate::traffic::{Servers, Talk};
 
 /// What is printed in every place after a run.
-const AFTER: [&str; 2] = ["ip neigh", "bridge fdb"];
+const AFTER: [&str; 3] = ["ip neigh", "bridge fdb", "conntrack -L"];
 
 /// Who judges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,10 +79,7 @@ fn agree(name: &str, (left_name, left): (&str, &Observed), (right_name, right): 
 /// Builds the lab, runs the client, and returns what the kernel did.
 #[expect(clippy::print_stdout, reason = "how long each case takes is shown by --show-output")]
 fn ask_kernel(name: &str, case: &Case) -> Observed {
-    // More labs at a time than processors, and the kernel's timers begin to matter.
-    static LABS: [Mutex<()>; 2] = [Mutex::new(()), Mutex::new(())];
-    let slot = cases::CASES.iter().position(|(other, _)| *other == name).unwrap_or_default() % LABS.len();
-    let _slot = LABS[slot].lock().unwrap_or_else(PoisonError::into_inner);
+    let _turn = Turn::wait();
     let start = Instant::now();
     let mut topo = labs::topology(case);
     let client = labs::client(case, &mut topo);
@@ -92,14 +90,39 @@ fn ask_kernel(name: &str, case: &Case) -> Observed {
     observed
 }
 
+/// One of the few labs that run at a time: more of them than processors, and the kernel's timers begin to matter.
+struct Turn;
+
+static N_RUNNING: Mutex<usize> = Mutex::new(0);
+static ENDED: Condvar = Condvar::new();
+
+impl Turn {
+    const N_AT_ONCE: usize = 2;
+
+    fn wait() -> Self {
+        let running = N_RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = ENDED.wait_while(running, |running| *running >= Self::N_AT_ONCE);
+        *waited.unwrap_or_else(PoisonError::into_inner) += 1;
+        Self
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        *N_RUNNING.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        ENDED.notify_one();
+    }
+}
+
 fn observe_kernel(run: &Run, client: NsId, topo: &Topology, realised: &Realised) -> Observed {
     let talk = Talk::of(run);
+    let naming = simulator::naming(topo, &talk);
     let servers = Servers::start(topo, realised, &talk);
     let capture = Capture::start(topo, realised);
     let outcome = traffic::talk(realised, client, &talk).to_owned();
     thread::sleep(traffic::SETTLE);
-    let tables = tables::of_kernel(topo, realised, &AFTER);
+    let tables = tables::of_kernel(topo, realised, &AFTER, &naming);
     let captured = capture.stop();
     drop(servers);
-    Observed { outcome, devices: simulator::normalised(&captured, &simulator::naming(topo, &talk)), tables }
+    Observed { outcome, devices: simulator::normalised(&captured, &naming), tables }
 }

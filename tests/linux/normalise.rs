@@ -5,6 +5,7 @@
 //! | IPv6 and IGMP frames | announcements of devices that come up |
 //! | pure ACKs, but for the third packet of a handshake | how many a receiver sends is timing |
 //! | a TCP segment that the same device has carried before (same addresses, TTL, sequence number, flags, length) | retransmission is timing |
+//! | the number of its own that a server gives to a SYN when this device has seen it answer such a SYN before | a server that was reset begins anew, and how often the client tries is timing |
 //! | an ICMP error about a TCP segment that the same device has carried before, all fields equal | the same, about a retransmission |
 //! | IP identification; ICMP identifier; initial TCP sequence numbers | drawn at random; sequence numbers are compared relative to the SYN's, the ICMP sequence number as it is |
 //! | TCP acknowledgment number and window after the handshake, but of a RST | how far a reader has read by then is timing |
@@ -39,12 +40,30 @@ pub(crate) struct Naming {
     pub(crate) ports: BTreeSet<u16>,
 }
 
+impl Naming {
+    /// A port that was not drawn, as it is.
+    pub(crate) fn fixed_port(&self, port: u16) -> Option<String> {
+        (self.ports.contains(&port) || !EPHEMERAL.contains(&port)).then(|| port.to_string())
+    }
+
+    /// The same for the source port of a tunnel's envelope.
+    pub(crate) fn fixed_tunnel_port(port: u16) -> Option<String> {
+        (!LOCAL_PORT_RANGE.contains(&port)).then(|| port.to_string())
+    }
+}
+
 /// The names as one device has met them.
 struct Device<'a> {
     naming: &'a Naming,
     is_loopback: bool,
     ephemeral: Vec<u16>,
     hashes: BTreeMap<Ipv4Addr, Vec<u16>>,
+}
+
+impl<'a> Device<'a> {
+    fn new(naming: &'a Naming, device: &str) -> Self {
+        Self { naming, is_loopback: device.ends_with(":lo"), ephemeral: Vec::new(), hashes: BTreeMap::new() }
+    }
 }
 
 impl Names for Device<'_> {
@@ -57,17 +76,12 @@ impl Names for Device<'_> {
     }
 
     fn port(&mut self, port: u16) -> String {
-        if self.naming.ports.contains(&port) || !EPHEMERAL.contains(&port) {
-            return port.to_string();
-        }
-        numbered("eph", &mut self.ephemeral, port)
+        self.naming.fixed_port(port).unwrap_or_else(|| numbered("eph", &mut self.ephemeral, port))
     }
 
     fn tunnel_port(&mut self, from: Ipv4Addr, port: u16) -> String {
-        if !LOCAL_PORT_RANGE.contains(&port) {
-            return port.to_string();
-        }
-        numbered("hash", self.hashes.entry(from).or_default(), port)
+        let hashes = self.hashes.entry(from).or_default();
+        Naming::fixed_tunnel_port(port).unwrap_or_else(|| numbered("hash", hashes, port))
     }
 
     fn is_loopback(&self) -> bool {
@@ -89,10 +103,15 @@ pub(crate) fn normalise(frames: &[Vec<u8>], device: &str, naming: &Naming) -> Ve
     admitted(frames, device, naming).into_iter().map(|(_, fields)| fields).collect()
 }
 
+/// All frames of one device, whatever is compared of them.
+pub(crate) fn decoded(frames: &[Vec<u8>], device: &str, naming: &Naming) -> Vec<Fields> {
+    let mut names = Device::new(naming, device);
+    frames.iter().map(|frame| decode(frame, &mut names).fields).collect()
+}
+
 /// What of one device's frames is compared, each with its place in the capture.
 pub(crate) fn admitted(frames: &[Vec<u8>], device: &str, naming: &Naming) -> Vec<(usize, Fields)> {
-    let mut names =
-        Device { naming, is_loopback: device.ends_with(":lo"), ephemeral: Vec::new(), hashes: BTreeMap::new() };
+    let mut names = Device::new(naming, device);
     let mut connections = Connections::default();
     let decoded = frames.iter().map(|frame| decode(frame, &mut names)).enumerate();
     let admitted = decoded.filter_map(|(idx, decoded)| Some((idx, connections.admit(decoded)?)));
@@ -138,6 +157,14 @@ impl Connections {
         Some(fields)
     }
 
+    /// The first sequence number of a direction. Where a bridge shows an answer before all of its translation is undone,
+    /// one of its two ends is still that of the other direction as it was seen.
+    fn start(&self, direction: &Direction) -> Option<u32> {
+        let is_half = |other: &Direction| other.0 == direction.0 || other.1 == direction.1;
+        let half = || self.starts.iter().find(|(other, _)| is_half(other)).map(|(_, start)| start);
+        self.starts.get(direction).or_else(half).copied()
+    }
+
     fn is_repeated_error(&mut self, fields: &Fields) -> bool {
         let quotes_tcp = ["quote.protocol", "inner-quote.protocol"].iter().any(|name| fields.get(name) == Some("6"));
         quotes_tcp && !self.errors.insert(fields.to_string())
@@ -149,8 +176,9 @@ impl Connections {
             self.starts.insert(direction, tcp.seq);
         }
         let relative =
-            |direction, number: u32| self.starts.get(direction).map_or(number, |start| number.wrapping_sub(*start));
-        let (seq, ack) = (relative(&direction, tcp.seq), relative(&reverse, tcp.ack));
+            |direction, number: u32| self.start(direction).map_or(number, |start| number.wrapping_sub(start));
+        let seq = relative(&direction, tcp.seq);
+        let ack = if tcp.flags & ACK == 0 { tcp.ack } else { relative(&reverse, tcp.ack) };
         let is_pure_ack = tcp.len == 0 && tcp.flags & (SYN | FIN | RST | ACK) == ACK;
         if is_pure_ack && (seq, ack) != (1, 1) {
             return None;
@@ -160,7 +188,9 @@ impl Connections {
             .iter()
             .filter_map(|name| fields.get(name))
             .collect();
-        if !self.seen.insert((way.join(" "), direction, tcp.seq, tcp.flags, tcp.len)) {
+        // A server that has been reset meanwhile answers the next SYN with another number of its own.
+        let number = if tcp.flags & SYN != 0 { 0 } else { tcp.seq };
+        if !self.seen.insert((way.join(" "), direction, number, tcp.flags, tcp.len)) {
             return None;
         }
         if tcp.len > 0 {

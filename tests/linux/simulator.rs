@@ -16,10 +16,11 @@ use crate::{AFTER, labs, tables};
 /// What the simulator says of a case.
 pub(crate) fn observe(case: &Case) -> Observed {
     let (trace, topo) = labs::simulate(case);
+    let naming = naming(&topo, &Talk::of(&case.run()));
     Observed {
         outcome: trace.disposition.kind().to_owned(),
-        devices: normalised(&captured(&trace), &naming(&topo, &Talk::of(&case.run()))),
-        tables: tables::of_simulator(&topo, &AFTER),
+        devices: normalised(&captured(&trace), &naming),
+        tables: tables::of_simulator(&topo, &AFTER, &naming),
     }
 }
 

@@ -4,6 +4,10 @@
 //! |---|---|
 //! | the order of the rows of `ip neigh`, and of the rows of a VXLAN device in `bridge fdb` | hash tables keyed at boot |
 //! | of `sysctl -a`, settings that the simulator does not know | it says which it knows |
+//! | of `conntrack -L`: the order, the time that is left, `id=`, `use=` | hash tables keyed at boot, clocks, and what was drawn |
+//! | drawn ports in `conntrack -L`: `eph`, and `hash` where a tunnel's envelope comes from | as on the wire |
+//! | of rows of `conntrack -L` that are then alike, all but one | a segment that is sent again has an envelope from another port (`net.core.txrehash`) |
+//! | connections of IGMP in `conntrack -L` | announcements of devices that come up |
 //! | of a NIC in `ip link` and `ip addr`: `@ifN`, the queueing discipline, `link-netns` | it is realised as the end of a cable to a namespace that switches |
 //! | the name behind `link-netns` | the realised namespaces carry a process number; it is replaced by the place's reference |
 
@@ -14,6 +18,8 @@ use kubehop_core::lab;
 use kubehop_core::net::{InterfaceKind, NetNs, Protocol, Route, RouteKind, Rule, RuleAction, Scope, TableId, Topology};
 
 use crate::compare::Observed;
+use crate::decode::VXLAN_PORTS;
+use crate::normalise::Naming;
 use crate::realise::Realised;
 use crate::{Mode, agree, labs, recorded};
 
@@ -44,7 +50,7 @@ const COMMANDS: [&str; 19] = [
 ];
 
 /// What the kernel's side prints.
-pub(crate) fn of_kernel(topo: &Topology, realised: &Realised, commands: &[&str]) -> Tables {
+pub(crate) fn of_kernel(topo: &Topology, realised: &Realised, commands: &[&str], naming: &Naming) -> Tables {
     let print = |at: usize, ns: &NetNs, command: &str| {
         let words: Vec<&str> = command.split(' ').collect();
         let text = realised.rename(topo, &realised.places[at].output(&words));
@@ -55,30 +61,64 @@ pub(crate) fn of_kernel(topo: &Topology, realised: &Realised, commands: &[&str])
         }
     };
     let places = topo.namespaces().enumerate();
-    places.map(|(at, ns)| (ns.place.to_string(), each(commands, |command| print(at, ns, command)))).collect()
+    places.map(|(at, ns)| (ns.place.to_string(), each(commands, naming, |command| print(at, ns, command)))).collect()
 }
 
 /// What the simulator prints.
-pub(crate) fn of_simulator(topo: &Topology, commands: &[&str]) -> Tables {
+pub(crate) fn of_simulator(topo: &Topology, commands: &[&str], naming: &Naming) -> Tables {
     let print = |place: &Place, command: &str| {
         let at = topo.find(place).expect("a place of the lab");
         lab::answer(topo, at, &[command]).unwrap_or_else(|error| error.to_string())
     };
     let places = topo.namespaces().map(|ns| &*ns.place);
-    places.map(|place| (place.to_string(), each(commands, |command| print(place, command)))).collect()
+    places.map(|place| (place.to_string(), each(commands, naming, |command| print(place, command)))).collect()
 }
 
-fn each(commands: &[&str], print: impl Fn(&str) -> String) -> BTreeMap<String, Vec<String>> {
+fn each(commands: &[&str], naming: &Naming, print: impl Fn(&str) -> String) -> BTreeMap<String, Vec<String>> {
     let rows = commands.iter().map(|command| {
         let mut rows: Vec<String> = print(command).lines().map(str::to_owned).collect();
         match *command {
             "ip neigh" => rows.sort(),
+            "conntrack -L" => rows = connections(&rows, naming),
             "bridge fdb" => rows.sort_by_key(|row| row.contains(" dst ").then(|| row.clone())),
             _ => {}
         }
         ((*command).to_owned(), rows)
     });
     rows.filter(|(_, rows)| !rows.is_empty()).collect()
+}
+
+/// Connections without what was drawn, sorted.
+fn connections(rows: &[String], naming: &Naming) -> Vec<String> {
+    let connection = |row: &String| {
+        let words: Vec<&str> = row.split_whitespace().collect();
+        let [protocol, _number, _secs_left, rest @ ..] = &words[..] else { return row.clone() };
+        // The envelopes of a tunnel have the same port in both directions, as their destination and as their source.
+        let is_envelope = rest.iter().any(|word| is_tunnel_port(word));
+        let word = |word: &&&str| match word.split_once('=') {
+            Some(("id" | "use", _)) => None,
+            Some((side @ ("sport" | "dport"), port)) if is_envelope && !is_tunnel_port(word) => port
+                .parse()
+                .ok()
+                .map(|port| format!("{side}={}", Naming::fixed_tunnel_port(port).unwrap_or("hash".to_owned()))),
+            Some((side @ ("sport" | "dport"), port)) => {
+                port.parse().ok().map(|port| format!("{side}={}", naming.fixed_port(port).unwrap_or("eph".to_owned())))
+            }
+            _ => Some((**word).to_owned()),
+        };
+        let words: Vec<String> = rest.iter().filter_map(|it| word(&it)).collect();
+        format!("{protocol} {}", words.join(" "))
+    };
+    // It says on the other stream how many it has shown; an empty table is only that.
+    let is_shown = |row: &&String| !row.starts_with("conntrack v") && !row.starts_with("unknown  2 ");
+    let mut rows: Vec<String> = rows.iter().filter(is_shown).map(connection).collect();
+    rows.sort();
+    rows.dedup_by(|a, b| a == b && a.contains("=hash"));
+    rows
+}
+
+fn is_tunnel_port(word: &str) -> bool {
+    VXLAN_PORTS.iter().any(|port| word.split_once('=').is_some_and(|(_, value)| value == port.to_string()))
 }
 
 /// The settings that the simulator has too.
@@ -119,13 +159,14 @@ fn judge(name: &str, lab: &str, set: &[(&str, &str)]) {
 }
 
 fn judge_topology(name: &str, topo: &Topology, commands: &[&str]) {
-    let simulated = Observed { tables: of_simulator(topo, commands), ..Observed::default() };
+    let simulated = Observed { tables: of_simulator(topo, commands, &Naming::default()), ..Observed::default() };
     let mode = Mode::of_environment();
     let linux = match mode {
         Mode::Recorded => recorded::read(name),
-        Mode::Live | Mode::Record => {
-            Observed { tables: of_kernel(topo, &Realised::new(topo, None), commands), ..Observed::default() }
-        }
+        Mode::Live | Mode::Record => Observed {
+            tables: of_kernel(topo, &Realised::new(topo, None), commands, &Naming::default()),
+            ..Observed::default()
+        },
     };
     if mode == Mode::Record {
         recorded::write(name, &linux);

@@ -35,7 +35,7 @@ pub(crate) struct Talk {
 #[derive(Clone, Debug)]
 enum Kind {
     Ping { size: usize, df: bool, ttl: Option<u8> },
-    Udp { request: Vec<u8>, reply: Vec<u8> },
+    Udp { request: Vec<u8>, reply: Vec<u8>, ttl: Option<u8> },
     Tcp { request: Vec<u8>, reply: Vec<u8> },
 }
 
@@ -48,7 +48,7 @@ impl Talk {
         let filler = |len| app::filler(len);
         let kind = match scheme {
             "ping" => Kind::Ping { size: run.size, df: run.df, ttl: run.ttl },
-            "udp" => Kind::Udp { request: filler(run.size), reply: filler(run.reply_size) },
+            "udp" => Kind::Udp { request: filler(run.size), reply: filler(run.reply_size), ttl: run.ttl },
             "tcp" => Kind::Tcp { request: filler(run.size), reply: filler(run.reply_size) },
             "http" => Kind::Tcp {
                 request: app::http_request(authority, path, run.size),
@@ -98,7 +98,7 @@ impl Servers {
                     }
                 })
             }
-            (TransportProtocol::Udp, Kind::Udp { request, reply }) => {
+            (TransportProtocol::Udp, Kind::Udp { request, reply, .. }) => {
                 let socket = kernel.inside(|| UdpSocket::bind(at)).unwrap();
                 thread::spawn(move || {
                     let mut buffer = vec![0; request.len() + 1];
@@ -151,7 +151,7 @@ pub(crate) fn talk(realised: &Realised, client: NsId, talk: &Talk) -> &'static s
     let to = SocketAddr::from((talk.host, talk.port));
     let result = match &talk.kind {
         Kind::Ping { size, df, ttl } => return ping(kernel, talk.host, *size, *df, *ttl),
-        Kind::Udp { request, reply } => kernel.inside(|| ask_by_udp(to, request, reply.len())),
+        Kind::Udp { request, reply, ttl } => kernel.inside(|| ask_by_udp(to, request, reply.len(), *ttl)),
         Kind::Tcp { request, reply } => kernel.inside(|| ask_by_tcp(to, request, reply.len())),
     };
     match result.map_err(|error| error.kind()) {
@@ -168,8 +168,11 @@ fn ask_by_tcp(to: SocketAddr, request: &[u8], reply_len: usize) -> io::Result<()
     stream.read_exact(&mut vec![0; reply_len])
 }
 
-fn ask_by_udp(to: SocketAddr, request: &[u8], reply_len: usize) -> io::Result<()> {
+fn ask_by_udp(to: SocketAddr, request: &[u8], reply_len: usize, ttl: Option<u8>) -> io::Result<()> {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+    if let Some(ttl) = ttl {
+        socket.set_ttl(ttl.into())?;
+    }
     socket.set_read_timeout(Some(PATIENCE))?;
     socket.connect(to)?;
     socket.send(request)?;

@@ -83,6 +83,7 @@ pub(crate) const GROUPS: &[Group] = &[
 /// What building networks of real kernels and listening to them takes.
 pub(crate) const KERNEL_NEEDS: &[Need] = &[
     Need::Namespaces,
+    Need::Program("conntrack"),
     Need::Program("ethtool"),
     Need::Program("ip"),
     Need::Program("ipset"),

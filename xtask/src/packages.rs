@@ -10,6 +10,7 @@ use crate::program::{command, find, run};
 const PACKAGES: &[(&str, &str)] = &[
     ("chromedriver", "chromium-driver"),
     ("chromium", "chromium"),
+    ("conntrack", "conntrack"),
     ("ethtool", "ethtool"),
     ("ip", "iproute2"),
     ("ipset", "ipset"),

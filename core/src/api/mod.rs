@@ -11,11 +11,11 @@ pub use crate::lab::{
     show_broken, trace,
 };
 pub use crate::trace::{
-    BpfHook, BridgeTarget, Choice, Decision, Detail, Disposition, DropReason, Envelope, Explanation, Frame, Hook,
-    HookFunction, Hop, Journey, JourneyId, NextHop, RejectReason, Row, Stage, Step, Trace, Tracked, Why, Written,
-    explain, render, validate,
+    BpfHook, BridgeTarget, Choice, Consulted, Decision, Detail, Disposition, DropReason, Envelope, Explanation, Frame,
+    Hook, HookFunction, Hop, Journey, JourneyId, NextHop, RejectReason, Row, Stage, Step, Stretch, Trace, Tracked, Why,
+    Written, explain, render, validate,
 };
-pub use crate::wire::{Field, FieldChange, Layer, LayerChange, Link, Packet, Role, dissect, one_line};
+pub use crate::wire::{End, Field, FieldChange, Layer, LayerChange, Link, Packet, Role, dissect, one_line};
 pub use json::to_json;
-pub use scene::{Absent, ContainerView, DeviceKind, DeviceView, NodeView, PodView, Scene, scene};
-pub use step::{MtuTerm, MtuView, StepView, TableView, step_view};
+pub use scene::{Absent, ContainerView, DeviceKind, DeviceView, NodeView, PodView, Scene, ServiceView, scene};
+pub use step::{MtuTerm, MtuView, StepView, TableView, step_view, tables_of};

@@ -1,7 +1,7 @@
 //! A lab as plain values for drawing: machines, pods, devices, and what this mode lacks.
 
 use crate::base::Place;
-use crate::k8s::objects::Pod;
+use crate::k8s::objects::{Pod, Protocol, Service, ServicePort};
 use crate::lab::{CniMode, Lab, build};
 use crate::net::{Interface, InterfaceKind, NetNs, Topology};
 
@@ -18,6 +18,23 @@ pub struct Scene {
     pub hosts: Vec<NodeView>,
     /// The fabric's router: a NIC per subnet.
     pub router: Vec<DeviceView>,
+    /// Services that have an address, in file order.
+    pub services: Vec<ServiceView>,
+}
+
+/// A service: addresses that no device has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceView {
+    /// Name.
+    pub name: String,
+    /// Kubernetes namespace.
+    pub namespace: String,
+    /// Its addresses: the cluster's, external ones, a load balancer's.
+    pub addresses: Vec<String>,
+    /// Its ports, as `80/TCP`.
+    pub ports: Vec<String>,
+    /// Ports of every node that lead to it, as `30080/TCP`.
+    pub node_ports: Vec<String>,
 }
 
 /// A machine.
@@ -159,7 +176,25 @@ pub fn scene(lab: &Lab) -> Scene {
         nodes: nodes.collect(),
         hosts: hosts.collect(),
         router: router.map(|id| machine(&topo, topo.ns(id)).devices).unwrap_or_default(),
+        services: lab.objects.services.iter().filter_map(service_view).collect(),
     }
+}
+
+fn service_view(service: &Service) -> Option<ServiceView> {
+    let addresses = service.cluster_ip.iter().chain(&service.external_ips).chain(&service.load_balancer_ips);
+    let of_node = |port: &ServicePort| Some(port_name(port.node_port?, port.protocol));
+    Some(ServiceView {
+        name: service.meta.name.clone(),
+        namespace: service.meta.namespace.clone(),
+        addresses: addresses.map(ToString::to_string).collect(),
+        ports: service.ports.iter().map(|port| port_name(port.port, port.protocol)).collect(),
+        node_ports: service.ports.iter().filter_map(of_node).collect(),
+    })
+    .filter(|view| !view.addresses.is_empty())
+}
+
+fn port_name(port: u16, protocol: Protocol) -> String {
+    format!("{port}/{protocol:?}").to_ascii_uppercase()
 }
 
 fn absent(cni: CniMode) -> Vec<Absent> {
@@ -209,11 +244,7 @@ fn pod_view(topo: &Topology, node: &NetNs, pod: &Pod) -> Option<PodView> {
     let containers = pod.containers.iter().map(|container| ContainerView {
         name: container.name.clone(),
         image: container.image.clone(),
-        ports: container
-            .ports
-            .iter()
-            .map(|port| format!("{}/{:?}", port.container_port, port.protocol).to_ascii_uppercase())
-            .collect(),
+        ports: container.ports.iter().map(|port| port_name(port.container_port, port.protocol)).collect(),
     });
     Some(PodView {
         reference: place.to_string(),

@@ -1,6 +1,8 @@
 //! One step as plain values for showing: what happened and why, what changed, which tables, how many bytes.
 
-use crate::trace::{Explanation, MtuCheck, Row, Stage, Step, Trace, Written, explain};
+use std::sync::Arc;
+
+use crate::trace::{Consulted, Explanation, MtuCheck, Row, Stage, Step, Stretch, Trace, Written, explain};
 use crate::wire::{Layer, LayerChange, Link, Packet, Role, diff, dissect};
 
 /// Everything a face shows of one step.
@@ -40,15 +42,48 @@ pub struct StepView {
     pub mtu: Option<MtuView>,
 }
 
-/// A table that was read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A table that was read. Its rows are made when they are asked for: there may be ten thousand.
+#[derive(Clone, Debug)]
 pub struct TableView {
     /// The command that shows it.
     pub command: String,
-    /// All rows, with why each did or did not decide.
-    pub rows: Vec<Row>,
+    /// Number of its rows.
+    pub n_rows: usize,
     /// The row that decided.
     pub matched: Option<usize>,
+    table: Arc<dyn Consulted>,
+}
+
+impl TableView {
+    /// `table`, to be asked.
+    #[must_use]
+    pub fn new(table: &Arc<dyn Consulted>) -> Self {
+        Self { command: table.command(), n_rows: table.n_rows(), matched: table.matched(), table: table.clone() }
+    }
+
+    /// One row, with why it did or did not decide. `idx` is below [`TableView::n_rows`].
+    #[must_use]
+    pub fn row(&self, idx: usize) -> Row {
+        self.table.row(idx)
+    }
+
+    /// Every row that matched on the way, the one that decided last.
+    #[must_use]
+    pub fn all_matched(&self) -> Vec<usize> {
+        self.table.all_matched()
+    }
+
+    /// Where the table has chains: the stretches of rows that are of one chain, in order.
+    #[must_use]
+    pub fn stretches(&self) -> Vec<Stretch> {
+        self.table.stretches()
+    }
+}
+
+/// The tables that `step` read; the last one read comes first.
+#[must_use]
+pub fn tables_of(step: &Step) -> Vec<TableView> {
+    step.consulted.iter().rev().map(TableView::new).collect()
 }
 
 /// The sum that an MTU bar prints.
@@ -90,11 +125,6 @@ pub fn step_view(trace: &Trace, idx: usize) -> Option<StepView> {
         (None, Some(after)) => dissect(after).into_iter().map(LayerChange::Added).collect(),
         _ => Vec::new(),
     };
-    let tables = step.consulted.iter().rev().map(|table| TableView {
-        command: table.command(),
-        rows: (0..table.n_rows()).map(|row| table.row(row)).collect(),
-        matched: table.matched(),
-    });
     Some(StepView {
         idx,
         id: step.id.clone(),
@@ -108,7 +138,7 @@ pub fn step_view(trace: &Trace, idx: usize) -> Option<StepView> {
         explanation: explain(trace, hop, step),
         changes,
         before: step.before.clone(),
-        tables: tables.collect(),
+        tables: tables_of(step),
         wrote: step.wrote.clone(),
         mtu: packet.as_ref().and_then(|packet| mtu_view(trace, idx, packet)),
         packet,

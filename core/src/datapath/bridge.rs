@@ -25,7 +25,8 @@ pub(crate) fn bridge_rx(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>
     let interface = topo.ns(at.ns).interface(at.index);
     let (port, Some(bridge)) = (interface.dev.clone(), interface.master.clone()) else { return Next::Done };
     let asked = skb.packet.ip_header().map(|ip| ip.dst);
-    let skb = Skb { physin: Some(port), ..skb };
+    let physin_src = skb.packet.ethernet().map(|ethernet| ethernet.src);
+    let skb = Skb { physin: Some(port), physin_src, ..skb };
     match hook::pass(topo, at.ns, Hook::Prerouting, Way::by(&bridge), skb, ctx) {
         ControlFlow::Break(next) => next,
         ControlFlow::Continue(skb) if skb.packet.ip_header().map(|ip| ip.dst) == asked => Next::BridgeForward(at, skb),
@@ -101,8 +102,9 @@ pub(crate) fn bridge_forward(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ct
         }
         // A capture makes the bridge promiscuous: it sees a copy of what only passes between its ports.
         BridgeTarget::Port(_) | BridgeTarget::Unknown(_) => {
-            ctx.capture(topo, At { index: bridge.index, ..at }, &skb);
-            Next::Many(to_ports(topo, at, &bridge, &choice.ports, &skb, ctx))
+            let mut nexts = to_ports(topo, at, &bridge, &choice.ports, &skb, ctx);
+            nexts.push(Next::Tap(At { index: bridge.index, ..at }, skb));
+            Next::Many(nexts)
         }
     }
 }

@@ -10,7 +10,7 @@ use super::{Ctx, Effect, Next, Sender, fragment, pmtu, tunnel};
 use crate::net::{At, DevRef, NsId, Skb, SocketLookup, Topology, TransportProtocol};
 use crate::netfilter::CtState;
 use crate::trace::{Decision, DropReason, Hook, Stage, Step, Written};
-use crate::wire::{self, Icmp, IcmpError, IpHeader, IpSpec, TcpFlags, TcpOptions, TcpSpec, Transport};
+use crate::wire::{self, ETHERTYPE_IPV4, Icmp, IcmpError, IpHeader, IpSpec, TcpFlags, TcpOptions, TcpSpec, Transport};
 
 pub(crate) fn local_deliver(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>) -> Next {
     let Some(skb) = fragment::gather(topo, at, skb, ctx) else { return Next::Done };
@@ -36,7 +36,8 @@ pub(crate) fn local_deliver(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx
                 let decision = Decision::Drop(DropReason::NoSocket);
                 ctx.record(topo, at.ns, &skb, Step::new(Stage::Deliver, decision, &skb.packet).on(&dev.name).ends());
                 // The socket's own reset is tracked like any other packet (tcp_v4_send_reset); a rule's is not.
-                if tcp.rst { Next::Done } else { Next::ResetSend(at.ns, Skb { ct: CtState::None, ..skb }) }
+                let skb = Skb { ct: CtState::None, physin: None, ..skb };
+                if tcp.rst { Next::Done } else { Next::ResetSend(at.ns, skb) }
             }
             socket => deliver(topo, at, &dev, skb, socket, ctx),
         },
@@ -158,7 +159,26 @@ pub(crate) fn reset_send(topo: &mut Topology, ns: NsId, skb: &Skb, ctx: &mut Ctx
     );
     let flow = ctx.recorder.journey_of(skb.journey).flow;
     let journey = ctx.recorder.journey(flow, "rst");
-    Next::LocalOut(ns, Skb { ct: skb.ct.related(), ..Skb::new(packet, journey) }, Sender::Kernel)
+    let reset = Skb { ct: skb.ct.related(), ..Skb::new(packet, journey) };
+    match bridged_reset(topo, ns, skb, &reset) {
+        Some((port, frame)) => {
+            let decision = Decision::KernelSend { payload_len: 0 };
+            ctx.record(topo, ns, &frame, Step::new(Stage::App, decision, &frame.packet).born());
+            Next::HardXmit(port, frame)
+        }
+        None => Next::LocalOut(ns, reset, Sender::Kernel),
+    }
+}
+
+/// A rule's reset of what came in by a bridge port leaves by that port, past all hooks, as if from whom the frame was for:
+/// a firewall on a bridge does not show its own link address.
+fn bridged_reset(topo: &Topology, ns: NsId, about: &Skb, reset: &Skb) -> Option<(At, Skb)> {
+    let (port, src) = (about.physin.as_ref()?, about.physin_src?);
+    let bridge = topo.ns(ns).interface(port.index).master.as_ref()?;
+    // What was for another machine has its frame no more; that was for the bridge itself.
+    let dst = about.packet.ethernet().map_or(topo.ns(ns).interface(bridge.index).mac, |ethernet| ethernet.dst);
+    let packet = reset.packet.with_ethernet(dst, src, ETHERTYPE_IPV4);
+    Some((At { ns, index: port.index }, Skb { packet, ..reset.clone() }))
 }
 
 /// The IP header of an answer to `ip` by the kernel itself: addresses swapped, TTL fresh.

@@ -16,7 +16,7 @@ pub(crate) fn local_out(topo: &mut Topology, ns_id: NsId, skb: Skb, sender: &Sen
         return Next::Done;
     }
     record_birth(topo, ns_id, &skb, sender, ctx);
-    let out = match route(topo, ns_id, &skb, ctx) {
+    let out = match route(topo, ns_id, &skb, DropReason::IpOutnoroutes, ctx) {
         ControlFlow::Continue(out) => out,
         ControlFlow::Break(next) => return next,
     };
@@ -29,7 +29,7 @@ pub(crate) fn local_out(topo: &mut Topology, ns_id: NsId, skb: Skb, sender: &Sen
     if addressed(&skb) == before {
         return Next::Output(ns_id, skb, out);
     }
-    match route(topo, ns_id, &skb, ctx) {
+    match route(topo, ns_id, &skb, DropReason::NetfilterDrop, ctx) {
         ControlFlow::Continue(out) => Next::Output(ns_id, skb, out),
         ControlFlow::Break(next) => next,
     }
@@ -51,12 +51,23 @@ fn record_birth(topo: &Topology, ns: NsId, skb: &Skb, sender: &Sender, ctx: &mut
     ctx.record(topo, ns, skb, Step::new(Stage::App, decision, &skb.packet).born());
 }
 
-/// The way out for what this machine sends. Breaks if there is none.
-fn route(topo: &Topology, ns_id: NsId, skb: &Skb, ctx: &mut Ctx<'_>) -> ControlFlow<Next, OutRoute> {
+/// The way out for what this machine sends. Breaks, for `reason`, if there is none.
+fn route(
+    topo: &Topology,
+    ns_id: NsId,
+    skb: &Skb,
+    reason: DropReason,
+    ctx: &mut Ctx<'_>,
+) -> ControlFlow<Next, OutRoute> {
     let ns = topo.ns(ns_id);
     let Some(ip) = skb.packet.ip_header() else { return ControlFlow::Break(Next::Done) };
     let decided = lookup(ns, &FlowKey::output(ip.dst, Some(ip.src), skb.mark));
     let out = match &decided.result {
+        // Models __mkroute_output: 127.0.0.0/8 leaves by lo alone, unless route_localnet says otherwise.
+        Routed::Out(out) if ip.src.is_loopback() && !ns.sysctls.routes_localnet(&out.dev.name) => {
+            let step = decided.noted(Step::new(Stage::Route, Decision::Drop(reason), &skb.packet));
+            return ControlFlow::Break(ctx.drop_with(topo, ns_id, skb, step.ends(), reason));
+        }
         // Only what a machine sends itself heeds what it has learned of the path (ip_dst_mtu_maybe_forward).
         Routed::Out(out) => {
             let learned = ns.exceptions.get(ip.dst).map_or(out.mtu, |exception| exception.mtu);
@@ -68,7 +79,6 @@ fn route(topo: &Topology, ns_id: NsId, skb: &Skb, ctx: &mut Ctx<'_>) -> ControlF
             OutRoute { dev: lo.dev.clone(), next_hop: ip.dst, mtu: lo.mtu }
         }
         Routed::Broadcast | Routed::Nowhere(_) => {
-            let reason = DropReason::IpOutnoroutes;
             let step = decided.noted(Step::new(Stage::Route, Decision::Drop(reason), &skb.packet));
             return ControlFlow::Break(ctx.drop_with(topo, ns_id, skb, step.ends(), reason));
         }

@@ -32,7 +32,7 @@ use crate::net::{At, DevRef, NsId, Skb, SocketLookup, Topology};
 use crate::trace::{Decision, DropReason, Recorder, Stage, Step};
 use crate::wire::IcmpError;
 
-pub(crate) use bpf::{SockVerdict, connect};
+pub(crate) use bpf::{SockVerdict, connect, recvmsg};
 pub(crate) use neighbour::{DELAY_PROBE_TIME, RETRANS_TIME, ask_again, delay_over};
 pub(crate) use route::{Decided, OutRoute, Routed, lookup as route_lookup, refusal, route_output};
 pub(crate) use source::is_refused as source_refused;
@@ -48,6 +48,8 @@ pub(crate) enum Next {
     BridgeForward(At, Skb),
     /// The machine itself sends a frame through its bridge.
     BridgeTx(At, Skb),
+    /// Nobody but a capture on the device sees a frame.
+    Tap(At, Skb),
     /// An ARP packet arrives.
     Arp(At, Skb),
     /// An IP packet arrives.
@@ -62,7 +64,7 @@ pub(crate) enum Next {
     Output(NsId, Skb, OutRoute),
     /// A packet cannot go on, and its sender is to be told.
     IcmpSend(NsId, Skb, IcmpError),
-    /// A TCP segment is answered with a reset.
+    /// A TCP segment is answered with a reset, by a socket or by a rule.
     ResetSend(NsId, Skb),
     /// An IP packet needs a link address.
     Neighbour(NsId, Skb, OutRoute),
@@ -88,6 +90,7 @@ impl Next {
             | Self::BridgeRx(at, skb)
             | Self::BridgeForward(at, skb)
             | Self::BridgeTx(at, skb)
+            | Self::Tap(at, skb)
             | Self::Arp(at, skb)
             | Self::IpRcv(at, skb)
             | Self::Forward(at, skb, _)
@@ -253,6 +256,10 @@ pub(crate) fn dispatch(topo: &mut Topology, next: Next, ctx: &mut Ctx<'_>) {
             Next::BridgeRx(at, skb) => bridge::bridge_rx(topo, at, skb, ctx),
             Next::BridgeForward(at, skb) => bridge::bridge_forward(topo, at, skb, ctx),
             Next::BridgeTx(at, skb) => bridge::bridge_tx(topo, at, skb, ctx),
+            Next::Tap(at, skb) => {
+                ctx.capture(topo, at, &skb);
+                continue;
+            }
             Next::Arp(at, skb) => arp::arp_rcv(topo, at, &skb, ctx),
             Next::IpRcv(at, skb) => ip_rcv::ip_rcv(topo, at, skb, ctx),
             Next::Forward(at, skb, route) => ip_forward::ip_forward(topo, at, skb, route, ctx),

@@ -156,12 +156,16 @@ pub fn trace(lab: &Lab, run: &Run) -> Result<Trace, RunError> {
 pub fn trace_to_end(lab: &Lab, run: &Run) -> Result<(Trace, Topology), RunError> {
     if !run.faults.is_empty() {
         let broken = faults::broken(lab, &run.faults, Some(run))?;
-        return run_in(&broken.lab, broken.prepare(run.seed), run);
+        return trace_on(&broken.lab, broken.prepare(run.seed), run);
     }
-    run_in(lab, prepare(lab, run.seed), run)
+    trace_on(lab, prepare(lab, run.seed), run)
 }
 
-fn run_in(lab: &Lab, mut topo: Topology, run: &Run) -> Result<(Trace, Topology), RunError> {
+/// Runs `run` on machines that are there already, whatever has been written into them since they were built.
+///
+/// # Errors
+/// If the client or the target does not exist or cannot be read.
+pub fn trace_on(lab: &Lab, mut topo: Topology, run: &Run) -> Result<(Trace, Topology), RunError> {
     if let Ok(Target { scheme: Scheme::Bgp, host, path, .. }) = Target::parse(lab, &run.to) {
         resolve(lab, &mut topo, &run.from, "--from")?;
         return session::run(lab, run, &run.from.parse::<Place>()?, host, path.parse()?);

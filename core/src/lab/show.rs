@@ -49,7 +49,7 @@ const COMMANDS: [&str; 14] = [
     "ipset save",
     "nft list ruleset",
     "conntrack -L",
-    "cilium bpf endpoint|ipcache|lb|nat list, cilium bpf ct list global",
+    "cilium bpf endpoint|ipcache|lb|nat|frag list, cilium bpf ct list global",
 ];
 
 /// A line of an answer, or several that belong together, with whoever wrote the row that it shows.
@@ -103,7 +103,7 @@ pub fn show_broken(
 /// # Errors
 /// If the command does not exist.
 pub fn answer(topo: &Topology, at: NsId, command: &[&str]) -> Result<String, ShowError> {
-    let lines = lines(topo, at, Instant::START, command)?;
+    let lines = lines(topo, at, topo.now, command)?;
     Ok(lines.into_iter().map(|line| print(line, false)).collect())
 }
 

@@ -22,8 +22,9 @@ mod sysctl;
 mod topology;
 
 pub use bpf::{
-    Bpf, BpfLookup, BpfMap, BpfProgram, BpfRow, BpfTuple, CtDirection, CtRow, EndpointKind, EndpointRow, IpcacheRow,
-    LbFlags, LbKey, LbRow, LbScope, LbType, LbValue, SnatRow, identity,
+    Bpf, BpfLookup, BpfMap, BpfProgram, BpfRow, BpfTuple, CtDirection, CtRow, EndpointKind, EndpointRow, FragKey,
+    FragRow, IpcacheRow, LbFlags, LbKey, LbRow, LbScope, LbType, LbValue, ReverseSkKey, ReverseSkRow, SnatRow,
+    identity,
 };
 pub use defrag::{Defrag, cut};
 pub use exception::{Exceptions, RouteException};

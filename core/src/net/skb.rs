@@ -25,6 +25,8 @@ pub struct Skb {
     pub ct: CtState,
     /// The bridge port that it came in by, if br_netfilter showed it to PREROUTING there (`nf_bridge_info`).
     pub physin: Option<DevRef>,
+    /// The source address of the frame that it came in by there.
+    pub physin_src: Option<MacAddr>,
     /// The source address of a frame whose IP destination was translated at a bridge port, while the bridge asks for the
     /// new destination's link address (`nf_bridge->neigh_header`).
     pub bridged_from: Option<MacAddr>,
@@ -55,6 +57,7 @@ impl Skb {
             mark: 0,
             ct: CtState::None,
             physin: None,
+            physin_src: None,
             bridged_from: None,
             tunnel_key: None,
         }

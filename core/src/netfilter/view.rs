@@ -45,7 +45,7 @@ impl AddressType {
 }
 
 /// What netfilter asks the rest of the kernel.
-pub trait Facts: fmt::Debug + Send + Sync {
+pub trait Facts: Send + Sync {
     /// The type of an address; of `dev` alone if one is named (`--limit-iface-in`, `--limit-iface-out`).
     fn address_type(&self, ip: IpAddr, dev: Option<&str>) -> AddressType;
 
@@ -54,6 +54,12 @@ pub trait Facts: fmt::Debug + Send + Sync {
 
     /// The first address of a device: what REDIRECT takes of packets that came in by it.
     fn first_address(&self, dev: &str) -> Option<IpAddr>;
+}
+
+impl fmt::Debug for dyn Facts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Facts")
+    }
 }
 
 /// One visit of one packet to one hook.

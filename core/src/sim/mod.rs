@@ -350,7 +350,12 @@ impl<'a> Simulator<'a> {
         let from = self.recorder.birthplace(skb.journey).unwrap_or_else(|| self.topo.ns(ns).place.clone());
         match (transport, socket) {
             (Transport::Icmp(Icmp::EchoReply { .. }), _) => self.complete((*from).clone()),
-            (Transport::Udp(_), SocketLookup::Connected(SocketOwner::Client, _)) => self.complete((*from).clone()),
+            (Transport::Udp(udp), SocketLookup::Connected(SocketOwner::Client, _)) => {
+                let flow = self.exchange.talk.flow();
+                let journey = |ctx: &mut Ctx<'_>| ctx.recorder.journey(flow, "recvmsg");
+                self.with_ctx(|topo, ctx| datapath::recvmsg(topo, ns, (ip.src, udp.sport), journey, ctx));
+                self.complete((*from).clone());
+            }
             (Transport::Udp(udp), SocketLookup::Listening(program)) => {
                 let Talk::Udp { reply_size, .. } = self.exchange.talk else { return };
                 let (IpAddr::V4(src), IpAddr::V4(dst)) = (ip.dst, ip.src) else { return };

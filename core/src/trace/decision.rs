@@ -93,6 +93,8 @@ pub enum BpfHook {
     ToNetdev,
     /// A socket that connects, before there is a packet: `cil_sock4_connect`.
     SockConnect,
+    /// A socket that receives a datagram, after the last packet: `cil_sock4_recvmsg`.
+    SockRecvmsg,
 }
 
 impl BpfHook {
@@ -106,6 +108,7 @@ impl BpfHook {
             Self::FromNetdev => "cil_from_netdev",
             Self::ToNetdev => "cil_to_netdev",
             Self::SockConnect => "cil_sock4_connect",
+            Self::SockRecvmsg => "cil_sock4_recvmsg",
         }
     }
 }
@@ -192,6 +195,7 @@ impl Stage {
             Self::Bpf(BpfHook::FromNetdev) => "bpf-from-netdev",
             Self::Bpf(BpfHook::ToNetdev) => "bpf-to-netdev",
             Self::Bpf(BpfHook::SockConnect) => "sock-connect",
+            Self::Bpf(BpfHook::SockRecvmsg) => "sock-recvmsg",
         }
     }
 }

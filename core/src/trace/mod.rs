@@ -23,7 +23,7 @@ pub use explain::{Explanation, explain};
 pub use reason::{Disposition, DropReason, RejectReason};
 pub use recorder::Recorder;
 pub use render::{Detail, render};
-pub use table::{Consulted, Row, Why, Written};
+pub use table::{Consulted, Row, Stretch, Why, Written};
 pub use validate::{ShapeError, validate};
 
 /// What happened to everything that one client caused.

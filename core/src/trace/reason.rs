@@ -117,6 +117,8 @@ pub enum DropReason {
     BpfIsClusterIp,
     /// eBPF: no route (`DROP_NO_FIB`).
     BpfNoFib,
+    /// eBPF: a piece of a datagram whose first piece was not seen (`DROP_FRAG_NOT_FOUND`).
+    BpfFragNotFound,
     /// A tunnel in external mode was handed a packet that does not say where it goes.
     TunnelTxinfo,
 }
@@ -221,6 +223,7 @@ impl DropReason {
             Self::BpfNotInSrcRange => "BPF_NOT_IN_SRC_RANGE",
             Self::BpfIsClusterIp => "BPF_IS_CLUSTER_IP",
             Self::BpfNoFib => "BPF_NO_FIB",
+            Self::BpfFragNotFound => "BPF_FRAG_NOT_FOUND",
             Self::TunnelTxinfo => "TUNNEL_TXINFO",
         }
     }

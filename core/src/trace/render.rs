@@ -67,6 +67,9 @@ fn minimal(trace: &Trace, out: &mut String) -> std::fmt::Result {
                 let hook = if let Stage::Bpf(hook) = step.stage { Some(hook) } else { None };
                 match (end, rule) {
                     _ if hook == Some(BpfHook::SockConnect) => writeln!(out, "connect: {at} {from} becomes {to}")?,
+                    _ if hook == Some(BpfHook::SockRecvmsg) => {
+                        writeln!(out, "recvmsg: {at} {from} is {to} again")?;
+                    }
                     (End::Destination, _) if hook.is_some() => writeln!(out, "  {at} ebpf destination {from} to {to}")?,
                     (End::Source, _) if hook.is_some() => writeln!(out, "  {at} ebpf source {from} to {to}")?,
                     (End::Destination, Some((chain, _))) => writeln!(out, "  {at} dnat {from} to {to} by {chain}")?,

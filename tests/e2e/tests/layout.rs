@@ -10,7 +10,7 @@ const STEPS: [&str; 5] = [
     "arp.client-eth0-request.node-a.bridge",
     "http.syn.node-a.route",
     "http.syn.node-a.encap",
-    "http.reply.node-a.postrouting",
+    "http.reply.node-b.nat-postrouting",
 ];
 
 /// The document does not scroll sideways; the controls are inside the window; no text is smaller than 12 px where the

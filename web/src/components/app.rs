@@ -24,7 +24,7 @@ use super::tabs::{ALONE, BESIDE, name, tabs};
 use super::top_bar::top_bar;
 use super::transport::transport;
 use super::{Act, Current};
-use crate::hooks::{Layout, fragment, query, use_address, use_layout, use_player};
+use crate::hooks::{Layout, fragment, query, scroll_to, use_address, use_layout, use_player};
 use crate::scene::Picture;
 use crate::state::{Action, Arrival, Panel, Shared, State, Theme, Walk};
 
@@ -67,7 +67,13 @@ pub(crate) fn App() -> Html {
         })
     };
     let ticks = use_memo(state.walk.clone(), |walk| Ticks::new(walk));
-    let command = use_node_ref();
+    let (command, rows) = (use_node_ref(), use_node_ref());
+    {
+        let rows = rows.clone();
+        use_effect_with((state.walk.clone(), state.cursor, state.table, state.panel), move |_| {
+            scroll_to(&rows, ".hit, .fresh", 0.95);
+        });
+    }
     let headline = &current.view.explanation.headline;
     let spoken = match state.arrival {
         Arrival::Stepped(_) => headline.clone(),
@@ -76,7 +82,7 @@ pub(crate) fn App() -> Html {
     html! {
         <div class={format!("kh {}", layout.class())} data-theme={theme} ref={root} tabindex="-1" onkeydown={on_key}>
             <header class="top">{ top_bar(&state, theme == "dark", layout, &act) }</header>
-            { regions(&state, layout, &current, &command, &act) }
+            { regions(&state, layout, &current, [&command, &rows], &act) }
             <footer class="bar" role="toolbar" aria-label="Playback">{ transport(&state, &ticks, headline, &act) }</footer>
             if let Some(notice) = &state.notice {
                 <div class="notice" role="alert">
@@ -105,8 +111,8 @@ fn focus(event: &KeyboardEvent) -> Focus {
 }
 
 /// The regions of a layout: all at once, or a list of steps and one panel.
-fn regions(state: &State, layout: Layout, current: &Shared<Current>, command: &NodeRef, act: &Act) -> Html {
-    let region = |panel: Panel, is_narrow: bool| region(state, panel, is_narrow, current, command, act);
+fn regions(state: &State, layout: Layout, current: &Shared<Current>, nodes: [&NodeRef; 2], act: &Act) -> Html {
+    let region = |panel: Panel, is_narrow: bool| region(state, panel, is_narrow, current, nodes, act);
     if layout.is_full() {
         let all = [Panel::Topology, Panel::Explanation, Panel::Packet, Panel::Tables, Panel::Mtu];
         return html! { <>{ for all.map(|panel| region(panel, false)) }</> };
@@ -131,7 +137,7 @@ fn region(
     panel: Panel,
     is_narrow: bool,
     current: &Shared<Current>,
-    command: &NodeRef,
+    [command, rows]: [&NodeRef; 2],
     act: &Act,
 ) -> Html {
     let (walk, cursor) = (state.walk.clone(), state.cursor);
@@ -144,7 +150,7 @@ fn region(
         }
         Panel::Explanation => ("cap", caption(&current.view.explanation, command, state.copied, act)),
         Panel::Packet => ("ins", inspector(current, state.shows_all_fields, act)),
-        Panel::Tables => ("tab", tables(state, current, act)),
+        Panel::Tables => ("tab", tables(state, current, rows, act)),
         Panel::Mtu => ("mtu", mtu(&walk, current)),
     };
     html! { <section class={class} aria-label={name(panel)}>{ content }</section> }

@@ -108,10 +108,34 @@ pub(super) fn senders(scene: &Scene) -> Vec<Group> {
     groups
 }
 
-/// Who can receive by `scheme`: for a ping every address, else every port that somebody listens on. Values are what
-/// follows `scheme://`.
+/// Who can receive by `scheme`: for a ping every address, else every port of a service, or that somebody listens on.
+/// Values are what follows `scheme://`.
 pub(super) fn receivers(scene: &Scene, scheme: Scheme, from: &str) -> Vec<Group> {
-    let mut groups = Vec::new();
+    let of_scheme = |ports: &[String]| -> Vec<String> {
+        let ports = ports.iter().filter_map(|port| port.split_once('/'));
+        let is_spoken = |(_, transport): &(&str, &str)| scheme != Scheme::Ping && *transport == scheme.transport();
+        ports.filter(is_spoken).map(|(port, _)| port.to_owned()).collect()
+    };
+    let mut services = Group { label: "services".to_owned(), places: Vec::new() };
+    let mut node_ports = Group { label: "node ports".to_owned(), places: Vec::new() };
+    for service in &scene.services {
+        let label = pod_label(&service.namespace, &service.name);
+        for (idx, address) in service.addresses.iter().enumerate() {
+            let of = if idx == 0 { String::new() } else { format!(" at {address}") };
+            services.places.extend(
+                of_scheme(&service.ports)
+                    .into_iter()
+                    .map(|port| Place { value: format!("{address}:{port}"), label: format!("{label} :{port}{of}") }),
+            );
+        }
+        for node in &scene.nodes {
+            node_ports.places.extend(of_scheme(&service.node_ports).into_iter().map(|port| Place {
+                value: format!("{}:{port}", node.address),
+                label: format!("{} :{port}, {label}", node.name),
+            }));
+        }
+    }
+    let mut groups = vec![services, node_ports];
     for node in &scene.nodes {
         let mut places = Vec::new();
         for pod in &node.pods {
@@ -120,10 +144,7 @@ pub(super) fn receivers(scene: &Scene, scheme: Scheme, from: &str) -> Vec<Group>
                 places.push(Place { value: pod.ip.clone(), label });
                 continue;
             }
-            let ports = pod.containers.iter().flat_map(|container| &container.ports);
-            let ports =
-                ports.filter_map(|port| port.split_once('/')).filter(|(_, transport)| *transport == scheme.transport());
-            for (port, _) in ports {
+            for port in pod.containers.iter().flat_map(|container| of_scheme(&container.ports)) {
                 places.push(Place { value: format!("{}:{port}", pod.ip), label: format!("{label} :{port}") });
                 if from == pod.reference || from.starts_with(&format!("{}/", pod.reference)) {
                     places
@@ -191,6 +212,7 @@ mod tests {
                 .map(|place| place.value)
                 .collect()
         };
+        assert_eq!(values(Scheme::Http)[0], "10.96.45.67:80");
         assert!(values(Scheme::Http).contains(&"127.0.0.1:9090".to_owned()));
         assert_eq!(values(Scheme::Udp)[..2], ["10.244.1.3:8125", "127.0.0.1:8125"]);
         assert!(values(Scheme::Ping).contains(&"172.18.0.3".to_owned()));

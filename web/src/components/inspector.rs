@@ -2,7 +2,7 @@
 
 use yew::{Html, html};
 
-use super::controls::{bool_word, on};
+use super::controls::{bool_word, on, word_button};
 use super::shapes::{bit, span, text};
 use super::{Act, Current};
 use crate::scene::{
@@ -13,7 +13,7 @@ use crate::state::Action;
 /// What the step made of the packet.
 pub(super) fn inspector(current: &Current, shows_all: bool, act: &Act) -> Html {
     let view = &current.view;
-    let mut layers: Vec<Html> = inspect(view, &current.decision, shows_all).iter().map(layer).collect();
+    let mut layers: Vec<Html> = inspect(view, &current.decision, shows_all).iter().map(|row| layer(row, act)).collect();
     let bytes = dump(view);
     if !shows_all && !bytes.is_empty() {
         let rows = bytes.iter().enumerate().map(|(idx, row)| line(&(idx * 20).to_string(), &row.now, "plain"));
@@ -33,7 +33,7 @@ pub(super) fn inspector(current: &Current, shows_all: bool, act: &Act) -> Html {
     }
 }
 
-fn layer(row: &LayerRow) -> Html {
+fn layer(row: &LayerRow, act: &Act) -> Html {
     let state = match row.state {
         LayerState::Same => "same",
         LayerState::Changed | LayerState::Added => "chg",
@@ -45,7 +45,7 @@ fn layer(row: &LayerRow) -> Html {
                 <span class="chip"><b>{ row.name }</b>{ bit("z", &row.size) }</span>
                 if !row.note.is_empty() { { span("nt", &row.note) } }
             </h4>
-            { for row.fields.iter().map(field) }
+            { for row.fields.iter().map(|row| field(row, act)) }
             if !row.hex.is_empty() {
                 <div class="hx" role="img" aria-label="bytes before and after">{ for row.hex.iter().flat_map(hex) }</div>
             }
@@ -53,15 +53,22 @@ fn layer(row: &LayerRow) -> Html {
     }
 }
 
-fn field(row: &FieldRow) -> Html {
-    let cause = if row.is_bad { "bad checksum" } else { row.cause.as_str() };
+fn field(row: &FieldRow, act: &Act) -> Html {
+    let cause = match &row.table {
+        _ if row.is_bad => bit("why", "bad checksum"),
+        Some((kind, by)) => {
+            let title = format!("{} changed by {by}: show the table", row.name);
+            word_button("why", &title, on(act, Action::ShowTable(*kind)), &row.cause)
+        }
+        None => bit("why", &row.cause),
+    };
     let value = span(if row.is_new { "new" } else { "val" }, &row.value);
     let name = bit("f", &row.name);
     match &row.old {
         Some(old) => html! {
-            <div class="ch">{ name }<del class="old">{ text(old) }</del><span class="ar" aria-label="becomes">{ "→" }</span>{ value }{ bit("why", cause) }</div>
+            <div class="ch">{ name }<del class="old">{ text(old) }</del><span class="ar" aria-label="becomes">{ "→" }</span>{ value }{ cause }</div>
         },
-        None => html! { <div class="ch plus">{ name }{ value }{ bit("why", cause) }</div> },
+        None => html! { <div class="ch plus">{ name }{ value }{ cause }</div> },
     }
 }
 

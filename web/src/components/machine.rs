@@ -7,7 +7,7 @@ use super::icons::ANCHOR;
 use super::shapes::{group, label, label_with, path, rect, state, text};
 use crate::scene::geometry::{self, LABEL_X, Rect, Side};
 use crate::scene::text::{BOLD, MONO, SANS, fit};
-use crate::scene::{Machine as Cast, Mark, Part, Picture, Station};
+use crate::scene::{Machine as Cast, Mark, Part, Picture, Station, hook_name};
 use crate::state::{Shared, Walk};
 
 /// What a step makes of a machine.
@@ -22,19 +22,17 @@ pub(super) struct Marks {
     nic: Mark,
     part: Option<Part>,
     words: Option<(String, String)>,
+    /// What the connection tracking table says, and whether this step wrote it.
+    connection: Option<(String, bool)>,
+    /// The device that a packet rests at, where there is no bridge to rest at.
+    device: Option<String>,
     /// The program that the step names.
     program: Option<String>,
     /// Width of the packet that rests in a pod or the host's box: 0 or 1.
     resting: Option<(usize, f64)>,
 }
 
-const HOOKS: [(Hook, &str); 5] = [
-    (Hook::Prerouting, "PRE"),
-    (Hook::Input, "INPUT"),
-    (Hook::Forward, "FWD"),
-    (Hook::Output, "OUTPUT"),
-    (Hook::Postrouting, "POST"),
-];
+const HOOKS: [Hook; 5] = [Hook::Prerouting, Hook::Input, Hook::Forward, Hook::Output, Hook::Postrouting];
 
 impl Marks {
     pub(super) fn new(picture: &Picture, side: Side) -> Self {
@@ -49,12 +47,14 @@ impl Marks {
             pods: [0, 1].map(|slot| (mark(Station::Pod(side, slot)), picture.cable(side, slot))),
             host: mark(Station::Host(side)),
             bridge: mark(Station::Bridge(side)),
-            hooks: HOOKS.map(|(hook, _)| mark(Station::Hook(side, hook))),
+            hooks: HOOKS.map(|hook| mark(Station::Hook(side, hook))),
             route: mark(Station::Route(side)),
             overlay: mark(Station::Overlay(side)),
             nic: mark(Station::Nic(side)),
             part: (picture.now.0.side() == Some(side)).then_some(picture.now.1),
             words: picture.routes[usize::from(side == Side::Right)].clone(),
+            connection: picture.connections[usize::from(side == Side::Right)].clone(),
+            device: picture.device.clone().filter(|_| picture.now.0 == Station::Bridge(side)),
             program: picture.program.clone(),
             resting: resting.map(|slot| (slot, width)),
         }
@@ -87,9 +87,9 @@ pub(super) fn Machine(props: &Props) -> Html {
     shapes.extend((0..2).map(|slot| slot_of(machine, side, slot, marks)));
     shapes.push(bridge(machine, side, marks));
     shapes.extend((0..2).filter_map(|slot| cable(machine, side, slot, marks)));
-    shapes.extend(HOOKS.iter().zip(marks.hooks).map(|((hook, name), mark)| hook_box(side, *hook, name, mark)));
+    shapes.extend(HOOKS.iter().zip(marks.hooks).map(|(hook, mark)| hook_box(side, *hook, mark)));
     shapes.push(route(side, marks));
-    shapes.push(conntrack(side));
+    shapes.push(conntrack(side, marks));
     shapes.push(overlay(machine, side, marks));
     shapes.push(nic(machine, side, marks));
     html! { <>{ shapes }</> }
@@ -210,13 +210,19 @@ fn cable(machine: &Cast, side: Side, slot: usize, marks: &Marks) -> Option<Html>
         shapes.push(label(side.x() + 12.0, 139.0, "dim", &more));
     }
     let title = format!("one cable with two ends: eth0 in {}, {} on the node", pod.name, pod.veth);
-    Some(group("st veth", state(marks.pods[slot].1), &title, shapes))
+    let is_host_end = machine.bridge().is_none() && marks.device.as_ref() == Some(&pod.veth);
+    let (class, mark) = if is_host_end { ("st veth at-host", Mark::Now) } else { ("st veth", marks.pods[slot].1) };
+    Some(group(class, state(mark), &title, shapes))
 }
 
 fn bridge(machine: &Cast, side: Side, marks: &Marks) -> Html {
     let at = geometry::bridge(side, machine.has_host);
     let Some(bridge) = machine.bridge() else {
-        return absent(at, "no bridge", machine.no_bridge());
+        // The words stand above the track that passes here.
+        let why = machine.no_bridge();
+        let short = why.split(':').next().unwrap_or(why);
+        let words = label(at.middle().x, 157.0, "dim mid", &fit(short, at.w - 8.0, SANS));
+        return group("st unused", "ahead", why, vec![rect("bx", at, 6.0), words]);
     };
     let address = bridge.addresses.first().map_or("", String::as_str);
     // Between the cables, and above the track; the short one has room for its name alone.
@@ -225,10 +231,10 @@ fn bridge(machine: &Cast, side: Side, marks: &Marks) -> Html {
     group("st br", state(marks.bridge), &device_title(bridge), vec![rect("bx", at, 6.0), words])
 }
 
-fn hook_box(side: Side, hook: Hook, name: &str, mark: Mark) -> Html {
+fn hook_box(side: Side, hook: Hook, mark: Mark) -> Html {
     let at = geometry::hook(side, hook);
     let class = if mark == Mark::Unused { "st hook unused" } else { "st hook" };
-    let shapes = vec![rect("bx", at, 7.0), label(at.middle().x, at.y + 17.5, "t mid", name)];
+    let shapes = vec![rect("bx", at, 7.0), label(at.middle().x, at.y + 17.5, "t mid", hook_name(hook))];
     group(class, state(mark), hook.name(), shapes)
 }
 
@@ -245,9 +251,19 @@ fn route(side: Side, marks: &Marks) -> Html {
     group("st", state(marks.route), "routing decision: ip route", vec![rect("bx", at, 7.0), words])
 }
 
-/// Nothing is tracked yet: the place stays, and says so.
-fn conntrack(side: Side) -> Html {
-    absent(geometry::conntrack(side), "not in use yet", "connection tracking: no rule here needs it yet")
+/// The connection of the packet, in the words of `conntrack -L`.
+fn conntrack(side: Side, marks: &Marks) -> Html {
+    let at = geometry::conntrack(side);
+    let Some((words, is_new)) = &marks.connection else {
+        return absent(at, "nothing is tracked", "connection tracking: no packet of this walk passes a hook here");
+    };
+    let (class, box_class, mark) = match is_new {
+        true => ("st ct", "bx fresh", "done"),
+        false if words.starts_with("no ") => ("st ct", "bx", "ahead"),
+        false => ("st ct", "bx", "done"),
+    };
+    let words = label(at.middle().x, at.y + 15.0, "m mid", &fit(words, at.w - 12.0, MONO));
+    group(class, mark, "connection tracking: conntrack -L", vec![rect(box_class, at, 7.0), words])
 }
 
 fn overlay(machine: &Cast, side: Side, marks: &Marks) -> Html {
@@ -257,7 +273,7 @@ fn overlay(machine: &Cast, side: Side, marks: &Marks) -> Html {
         return absent(at, why.split(':').next().unwrap_or(why), why);
     };
     let vni = match device.kind {
-        DeviceKind::Vxlan { vni, .. } | DeviceKind::Geneve { vni, .. } => format!("vni {vni}"),
+        DeviceKind::Vxlan { vni, .. } | DeviceKind::Geneve { vni, .. } if vni > 0 => format!("vni {vni}"),
         _ => String::new(),
     };
     device_box(at, side, device, &vni, marks.overlay)
@@ -274,7 +290,7 @@ fn device_box(at: Rect, side: Side, device: &DeviceView, detail: &str, mark: Mar
     let y = at.middle().y + 4.5;
     let shapes = vec![
         rect("bx", at, 7.0),
-        label(side.x() + LABEL_X, y, "nm", &fit(&device.name, 74.0, BOLD)),
+        label(side.x() + LABEL_X, y, "nm", &fit(&device.name, if detail.is_empty() { 150.0 } else { 74.0 }, BOLD)),
         label(side.x() + 156.0, y, "m dim", &fit(detail, 94.0, MONO)),
         label(side.x() + 311.0, y, "m end", &format!("mtu {}", device.mtu)),
     ];

@@ -24,6 +24,13 @@ pub(super) fn mtu(walk: &Walk, current: &Current) -> Html {
         None => ("not measured here", "fit none"),
     };
     let inside = if bar.envelope.is_empty() { "inside" } else { "inside first" };
+    // Beside a short envelope its two limits stand close together.
+    let first = |is_now: bool| match (is_now, bar.envelope.len()) {
+        (true, 1) => "lim a near now",
+        (true, _) => "lim a now",
+        (false, 1) => "lim a near",
+        (false, _) => "lim a",
+    };
     let [terms, total, against] = &bar.sum;
     html! {
         <>
@@ -31,7 +38,7 @@ pub(super) fn mtu(walk: &Walk, current: &Current) -> Html {
             <div class="mturow">
                 <div class="mbar" aria-hidden="true">
                     <span class={inside}>{ for bar.inside.iter().map(segment) }</span>
-                    if let Some((words, is_now)) = &bar.first_limit { { limit(if *is_now { "lim a now" } else { "lim a" }, words) } }
+                    if let Some((words, is_now)) = &bar.first_limit { { limit(first(*is_now), words) } }
                     { for bar.envelope.iter().map(segment) }
                     { limit(if bar.last_limit.1 { "lim b now" } else { "lim b" }, &bar.last_limit.0) }
                 </div>

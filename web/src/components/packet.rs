@@ -13,6 +13,8 @@ pub(super) struct Props {
     pub dock: Dock,
     pub change: Option<Change>,
     pub travel: Travel,
+    /// Whether the packet ends here, and should not.
+    pub is_end: bool,
 }
 
 /// The packet, and one line beside it that says what changed.
@@ -25,7 +27,10 @@ pub(super) fn Packet(props: &Props) -> Html {
         <g class="pkt">
             // The attribute places it, the animation moves what is inside.
             <g transform={format!("translate({} {})", Tenths(at.x), Tenths(at.y))}>
-                <g class="tag" ref={packet}>{ tag(&props.dock) }</g>
+                <g class="tag" ref={packet}>
+                    { tag(&props.dock) }
+                    if props.is_end { { cross(&props.dock) } }
+                </g>
             </g>
             <g ref={words}>{ line(props.dock.note.as_ref(), props.change.as_ref()) }</g>
         </g>
@@ -59,6 +64,12 @@ fn tag(dock: &Dock) -> Vec<Html> {
     shapes
 }
 
+/// The mark of a packet that died here, at its upper right corner.
+fn cross(dock: &Dock) -> Html {
+    let transform = format!("translate({} 1)", Tenths(dock.tag.w - 1.0));
+    html! { <g class="died" transform={transform}><circle r="7.5" /><path d="M-3 -3l6 6M3 -3l-6 6" /></g> }
+}
+
 /// What changed, as far as there is room: what does not fit loses its beginning, then is left out. The inspector has
 /// it all.
 fn line(note: Option<&Note>, change: Option<&Change>) -> Html {
@@ -67,8 +78,9 @@ fn line(note: Option<&Note>, change: Option<&Change>) -> Html {
     if width(&change.after) > note.w {
         return html! {};
     }
-    let fits = width(&change.before) + MONO + width(&change.after) <= note.w;
-    let before = if fits && !change.before.is_empty() { format!("{} ", change.before) } else { String::new() };
+    let fits = |words: &&String| !words.is_empty() && width(words) + MONO + width(&change.after) <= note.w;
+    let before =
+        [&change.before, &change.short].into_iter().find(fits).map(|words| format!("{words} ")).unwrap_or_default();
     html! {
         <text class={if note.is_end { "m delta end" } else { "m delta" }} x={num(note.x)} y={num(note.y)}>
             { before }<tspan class="b">{ change.after.clone() }</tspan>

@@ -8,6 +8,7 @@ use yew::{Callback, Html, InputEvent, TargetCast as _, html};
 use super::Act;
 use super::shapes::path;
 use crate::scene::geometry::{Tenths, within};
+use crate::scene::is_end;
 use crate::state::{Action, Leg, State, Walk};
 
 /// The ticks of a walk, drawn once for it.
@@ -16,12 +17,13 @@ pub(super) struct Ticks {
     hops: String,
     legs: String,
     reply: String,
+    ends: String,
 }
 
 impl Ticks {
     /// A tick for every hop, a taller one for every stretch, one for the reply.
     pub(super) fn new(walk: &Walk) -> Self {
-        let mut ticks = Self { hops: String::new(), legs: String::new(), reply: String::new() };
+        let mut ticks = Self { hops: String::new(), legs: String::new(), reply: String::new(), ends: String::new() };
         // Writing to a String cannot fail.
         for start in walk.reel.hop_starts() {
             let _ = write!(ticks.hops, "M{} 7V13", x(*start, walk));
@@ -31,6 +33,11 @@ impl Ticks {
         }
         if let Some(reply) = walk.reply_at() {
             let _ = write!(ticks.reply, "M{} -2V22", x(reply, walk));
+        }
+        for (idx, (_, step)) in walk.trace.steps().enumerate() {
+            if is_end(&step.decision) {
+                let _ = write!(ticks.ends, "M{} 3V17", x(idx, walk));
+            }
         }
         ticks
     }
@@ -62,6 +69,7 @@ pub(super) fn scrubber(state: &State, ticks: &Ticks, headline: &str, act: &Act) 
                 { path("hops", ticks.hops.clone()) }
                 { path("legs-at", ticks.legs.clone()) }
                 { path("reply-at", ticks.reply.clone()) }
+                { path("ends-at", ticks.ends.clone()) }
             </svg>
             { names(walk, cursor) }
             <input type="range" aria-label="Step" min="1" max={n_steps.to_string()} value={(cursor + 1).to_string()} oninput={on_input}

@@ -54,7 +54,7 @@ pub(super) fn Stage(props: &Props) -> Html {
             { for Side::BOTH.map(|side| html! { <Machine walk={walk.clone()} side={side} marks={Marks::new(picture, side)} /> }) }
             <g>{ lines }</g>
             if let Some(dock) = &picture.dock {
-                <Packet dock={dock.clone()} change={picture.change.clone()} travel={(*motion).clone()} />
+                <Packet dock={dock.clone()} change={picture.change.clone()} travel={(*motion).clone()} is_end={picture.is_end} />
             }
         </svg>
     }

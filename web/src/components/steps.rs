@@ -1,12 +1,12 @@
 //! The list of steps that a narrow page shows in place of the canvas.
 
-use web_sys::HtmlElement;
 use yew::{Html, Properties, component, html, use_effect_with, use_node_ref};
 
 use super::controls::on;
 use super::shapes::{bit, text};
 use super::{Act, Current};
-use crate::scene::{layer_class, packet_title};
+use crate::hooks::scroll_to;
+use crate::scene::{layer_class, packet_title, stage_name};
 use crate::state::{Action, Shared, Walk};
 
 #[derive(PartialEq, Properties)]
@@ -26,15 +26,7 @@ pub(super) fn Steps(props: &Props) -> Html {
     let Props { walk, current, cursor, act } = props;
     let list = use_node_ref();
     let scrolled = list.clone();
-    use_effect_with((*cursor, walk.clone()), move |_| {
-        let Some(list) = scrolled.cast::<HtmlElement>() else { return };
-        let Ok(Some(row)) = list.query_selector("[aria-current]") else { return };
-        // Only the list itself scrolls: scrollIntoView would move a page that embeds this one.
-        let (outer, inner) = (list.get_bounding_client_rect(), row.get_bounding_client_rect());
-        let off = inner.top() - outer.top() - (outer.height() - inner.height()).max(0.0) / 3.0;
-        #[expect(clippy::cast_possible_truncation, reason = "a number of pixels")]
-        list.set_scroll_top(list.scroll_top() + off as i32);
-    });
+    use_effect_with((*cursor, walk.clone()), move |_| scroll_to(&scrolled, "[aria-current]", 1.0 / 3.0));
     let from = cursor.saturating_sub(AROUND);
     let to = (cursor + AROUND + 1).min(walk.n_steps());
     let mut last_hop = None;
@@ -55,7 +47,7 @@ pub(super) fn Steps(props: &Props) -> Html {
                 <li class="stop" data-state={state} key={idx}>
                     <span class="dotc"></span>
                     <button class="ln" aria-current={(idx == *cursor).then_some("step")} onclick={on(act, Action::Go(idx))}>
-                        <b>{ text(step.stage.slug().trim_start_matches("ip-")) }</b>{ bit("", &walk.headline(idx)) }
+                        <b>{ text(&stage_name(step.stage)) }</b>{ bit("", &walk.headline(idx)) }
                     </button>
                     if idx == *cursor { { card(current) } }
                 </li>

@@ -34,14 +34,14 @@ pub(super) fn top_bar(state: &State, is_dark: bool, layout: Layout, act: &Act) -
             <span class={class} title={outcome}>{ format!("{mark} {kind}") }</span>
             <button class="btn more" aria-expanded={bool_word(state.is_settings_open)} aria-label={if is_full { "More settings" } else { "Settings" }}
                 title="Settings" onclick={settings.clone()}>{ if is_full { text("More") } else { icon(MENU) } }</button>
-            if is_full { { share(act) } }
+            if is_full { { share(true, act) } }
             { icon_button("icon thm", theme_name, on(act, Action::Theme(theme)), icon(THEME)) }
             { icon_button("icon hlp", "Help", on(act, Action::Help(true)), text("?")) }
             if state.is_settings_open {
                 <div class="sheet settings" role="dialog" aria-label="Settings">
                     if !is_full { { main() } }
                     { more(state, act) }
-                    if !is_full { { share(act) } }
+                    if !is_full { { share(false, act) } }
                     { word_button("btn", "Close the settings", settings, "Done") }
                 </div>
             }
@@ -107,10 +107,10 @@ fn main(state: &State, act: &Act) -> Html {
     html! {
         <>
             if let Some(target) = Target::parse(&run.to) { { way(state, &target, act) } }
-            { menu("pick", "CNI plugin", &plugins, plugin, act, take_plugin) }
+            { menu("pick plugin", "CNI plugin", &plugins, plugin, act, take_plugin) }
             <div class="seg" role="group" aria-label="CNI mode">{ for modes }</div>
             { number("Request size", "Size", &state.scenario.size.to_string(), act, bytes("Request size", Choice::Size)) }
-            <label class="fld"><span>{ "NIC MTU" }</span>{ menu("pick", "NIC MTU", &mtus, &walk.mtu.to_string(), act, take_mtu) }</label>
+            <label class="fld"><span>{ "MTU" }</span>{ menu("pick", "NIC MTU", &mtus, &walk.mtu.to_string(), act, take_mtu) }</label>
         </>
     }
 }
@@ -193,7 +193,7 @@ fn more(state: &State, act: &Act) -> Html {
 }
 
 /// Copies the address of this very step.
-fn share(act: &Act) -> Html {
+fn share(is_full: bool, act: &Act) -> Html {
     let act = act.clone();
     let on_click = Callback::from(move |_| {
         let url = window().location().href().unwrap_or_default();
@@ -207,5 +207,8 @@ fn share(act: &Act) -> Html {
         });
         copy_or_select(&url, NodeRef::default(), done);
     });
+    if is_full {
+        return icon_button("icon", "Share: copy the address of this step", on_click, icon(SHARE));
+    }
     html! { <button class="btn shr" title="Copy the address of this step" onclick={on_click}>{ icon(SHARE) }{ "Share" }</button> }
 }

@@ -63,7 +63,7 @@ impl Machine {
     /// Its tunnel device.
     #[must_use]
     pub fn overlay(&self) -> Option<&DeviceView> {
-        self.device(|kind| matches!(kind, DeviceKind::Vxlan { .. } | DeviceKind::Geneve { .. } | DeviceKind::Ipip))
+        self.device(is_tunnel)
     }
 
     /// Its NIC.
@@ -87,14 +87,11 @@ impl Machine {
     fn absent(&self, slot: &str) -> Option<&str> {
         self.node.absent.iter().find(|absent| absent.slot == slot).map(|absent| absent.why)
     }
+}
 
-    pub(super) fn bridge_name(&self) -> Option<&str> {
-        self.bridge().map(|device| device.name.as_str())
-    }
-
-    pub(super) fn overlay_name(&self) -> Option<&str> {
-        self.overlay().map(|device| device.name.as_str())
-    }
+/// Whether a device wraps packets.
+pub(super) fn is_tunnel(kind: &DeviceKind) -> bool {
+    matches!(kind, DeviceKind::Vxlan { .. } | DeviceKind::Geneve { .. } | DeviceKind::Ipip)
 }
 
 impl Cast {
@@ -105,7 +102,7 @@ impl Cast {
         let mut visited = BTreeSet::new();
         visited.extend(trace.hops.iter().map(|hop| hop.at.to_string()));
         let sender = sender(run);
-        let receiver = receiver(scene, run, &sender);
+        let receiver = receiver(scene, run, trace, &sender);
         let has = |machine: &NodeView, reference: &str| {
             machine.reference == reference || machine.pods.iter().any(|pod| pod.reference == reference)
         };
@@ -203,10 +200,12 @@ fn sender(run: &Run) -> String {
     }
 }
 
-/// Whose address the target has.
-fn receiver(scene: &Scene, run: &Run, sender: &str) -> Option<String> {
+/// Whose address the target has, or was given.
+fn receiver(scene: &Scene, run: &Run, trace: &Trace, sender: &str) -> Option<String> {
     let authority = run.to.split("://").nth(1)?.split('/').next()?;
-    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    let stated = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    let chosen = trace.choice.as_ref().map(|choice| choice.chosen.0.to_string());
+    let host = chosen.as_deref().unwrap_or(stated);
     if host.starts_with("127.") {
         return Some(sender.to_owned());
     }

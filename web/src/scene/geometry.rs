@@ -145,6 +145,16 @@ pub mod lane {
     pub const ROUTE_FORWARD: f64 = 174.0;
     /// From FORWARD over to POSTROUTING.
     pub const FORWARD_OUT: f64 = 188.0;
+    /// From the route up to the bridge: through the gap between FORWARD and OUTPUT.
+    pub const GAP: f64 = 208.0;
+    /// Past all hooks, down: through the gap between OUTPUT and POSTROUTING.
+    pub const PAST_DOWN: f64 = 276.0;
+    /// Past all hooks, up: through the gap between PREROUTING and INPUT.
+    pub const PAST_UP: f64 = 72.0;
+    /// From OUTPUT back down to the route.
+    pub const REROUTE: f64 = 230.0;
+    /// From OUTPUT over to a device.
+    pub const OUTPUT_OUT: f64 = 262.0;
     /// From the route up to OUTPUT.
     pub const ROUTE_OUTPUT: f64 = 250.0;
     /// From the tunnel device up to the route.

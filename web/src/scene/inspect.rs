@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use kubehop_core::api::{Decision, Layer, LayerChange, Link, Role, Stage, StepView, dissect};
+use kubehop_core::api::{Decision, End, Layer, LayerChange, Link, Role, Stage, StepView, dissect};
 
 use super::note::packet_title;
+use super::tables::Kind;
 
 /// What became of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +54,8 @@ pub struct FieldRow {
     pub is_bad: bool,
     /// Who or what made the change.
     pub cause: String,
+    /// The table where that stands, and the row's name in full.
+    pub table: Option<(Kind, String)>,
 }
 
 /// Twenty bytes, as they were and as they are.
@@ -114,13 +117,17 @@ fn layer_row(view: &StepView, decision: &Decision, change: &LayerChange, all: bo
         LayerChange::Changed { fields, .. } => {
             let mut rows: Vec<FieldRow> = fields
                 .iter()
-                .map(|change| FieldRow {
-                    name: change.new.name.to_owned(),
-                    old: Some(change.old.value.clone()),
-                    value: change.new.value.clone(),
-                    is_new: true,
-                    is_bad: change.new.bad,
-                    cause: cause(view, decision, layer.role, change.new.name),
+                .map(|change| {
+                    FieldRow {
+                        name: change.new.name.to_owned(),
+                        old: Some(change.old.value.clone()),
+                        value: change.new.value.clone(),
+                        is_new: true,
+                        is_bad: change.new.bad,
+                        cause: String::new(),
+                        table: None,
+                    }
+                    .because(cause(view, decision, layer.role, change.new.name))
                 })
                 .collect();
             if all {
@@ -155,6 +162,7 @@ fn unchanged(layer: &Layer) -> Vec<FieldRow> {
             is_new: false,
             is_bad: field.bad,
             cause: if field.bad { "does not match".to_owned() } else { String::new() },
+            table: None,
         })
         .collect()
 }
@@ -178,13 +186,14 @@ fn added(view: &StepView, decision: &Decision, layer: &Layer, all: bool) -> Vec<
         _ => "",
     };
     let value = |name: &str| layer.fields.iter().find(|field| field.name == name).map(|field| field.value.clone());
-    let row = |name: String, value: String, cause: String, is_bad: bool| FieldRow {
+    let row = |name: String, value: String, cause: Cause, is_bad: bool| FieldRow {
         name,
         old: None,
         value,
         is_new: true,
         is_bad,
-        cause,
+        cause: cause.0,
+        table: cause.1,
     };
     let mut rows = Vec::new();
     if let (false, Some(sport), Some(dport)) = (all, value("sport"), value("dport")) {
@@ -203,28 +212,53 @@ fn added(view: &StepView, decision: &Decision, layer: &Layer, all: bool) -> Vec<
     rows
 }
 
+/// Who or what gave a field its value, and the table where that stands.
+type Cause = (String, Option<(Kind, String)>);
+
+impl FieldRow {
+    fn because(self, (cause, table): Cause) -> Self {
+        Self { cause, table, ..self }
+    }
+}
+
 /// Who or what gave a field its value at this step.
-fn cause(view: &StepView, decision: &Decision, role: Role, field: &str) -> String {
+fn cause(view: &StepView, decision: &Decision, role: Role, field: &str) -> Cause {
     let device = view.device.as_deref().unwrap_or("eth0");
-    let row_of = |tool: &str| {
-        let table = view.tables.iter().find(|table| table.command.starts_with(tool))?;
-        Some(table.matched? + 1)
+    let row_of = |kind: Kind| {
+        let table = view.tables.iter().find(|table| Kind::of(&table.command) == kind)?;
+        let row = format!("{}, row {}", kind.name(), table.matched? + 1);
+        Some((row.clone(), Some((kind, row))))
     };
-    match (role, field) {
+    let alone = |text: String| (text, None);
+    if let (Decision::Translate { end, rule, .. }, Role::Ip | Role::Transport) = (decision, role)
+        && field != "checksum"
+    {
+        return match rule {
+            Some((chain, number)) => {
+                let kind = view.tables.first().map_or(Kind::Rules, |table| Kind::of(&table.command));
+                let name = if *end == End::Source { "SNAT" } else { "DNAT" };
+                (format!("{name}, rule {number}"), Some((kind, format!("{} {chain} rule {number}", kind.name()))))
+            }
+            None => ("conntrack".to_owned(), Some((Kind::Conntrack, "its connection's entry".to_owned()))),
+        };
+    }
+    alone(match (role, field) {
         (_, "checksum") if view.before.is_some() => "recomputed".to_owned(),
         (_, "ttl") if view.stage == Stage::Forward => "ip_forward".to_owned(),
-        (Role::Link | Role::InnerLink, "dst") => match row_of("ip neigh") {
-            Some(row) => format!("neigh, row {row}"),
+        (Role::Link | Role::InnerLink, "dst") => match row_of(Kind::Neigh) {
+            Some(found) => return found,
             None if view.flow == "arp" => "everyone, or who asked".to_owned(),
             None => format!("dev {device}"),
         },
         (Role::Link | Role::InnerLink, _) => format!("dev {device}"),
-        (Role::OuterIp, "dst") => {
-            row_of("bridge fdb").map_or_else(|| "fdb".to_owned(), |row| format!("fdb, row {row}"))
-        }
+        (Role::OuterIp, "dst") => match row_of(Kind::Fdb) {
+            Some(found) => return found,
+            // A tunnel without a table of remotes is told with each packet.
+            None if view.changes.iter().any(|change| change.layer().role == Role::Tunnel) => "by a program".to_owned(),
+            None => "by the route".to_owned(),
+        },
         (Role::OuterIp, "src") => format!("local of {device}"),
         (Role::OuterUdp, "ports") => "inner flow hash".to_owned(),
-        (Role::Tunnel, "vni") => format!("by {device}"),
         (Role::OuterIp | Role::OuterUdp | Role::Tunnel, _) => format!("by {device}"),
         (Role::Ip, "src") if view.before.is_none() => "by the route".to_owned(),
         (Role::Payload, _) => match decision {
@@ -237,7 +271,7 @@ fn cause(view: &StepView, decision: &Decision, role: Role, field: &str) -> Strin
         },
         (Role::Arp, _) => "by the kernel".to_owned(),
         _ => String::new(),
-    }
+    })
 }
 
 /// Why a header went.

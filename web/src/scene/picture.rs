@@ -5,7 +5,7 @@ use kubehop_core::api::{BridgeTarget, Decision, Stage, StepView, Trace};
 use super::cast::Cast;
 use super::dock::{Dock, dock};
 use super::geometry::{BRIDGE_TRACK_Y, Point, Side, cable_x};
-use super::note::{Change, route_on};
+use super::note::{Change, connection_on, is_end, route_on};
 use super::path::{arrows, rounded, trimmed};
 use super::reel::Reel;
 use super::station::{Part, Station};
@@ -59,6 +59,12 @@ pub struct Picture {
     pub loops: Vec<(Station, Mark)>,
     /// What the route boxes of both machines say.
     pub routes: [Option<(String, String)>; 2],
+    /// What the connection tracking tables of both machines say, and whether this step wrote it.
+    pub connections: [Option<(String, bool)>; 2],
+    /// Whether the packet ends here, and should not.
+    pub is_end: bool,
+    /// The device concerned.
+    pub device: Option<String>,
 }
 
 /// A rim ends before the boxes at both ends of its line.
@@ -89,7 +95,11 @@ impl Picture {
         }
         let (lines, fabric) = lines(cast, reel, trace, steps, cursor);
         let mut loops: Vec<(Station, Mark)> = Vec::new();
-        for idx in steps.iter().filter(|idx| reel.step(trace, **idx).1.device.as_deref() == Some("lo")) {
+        let loops_back = |idx: &&usize| {
+            reel.step(trace, **idx).1.device.as_deref() == Some("lo")
+                && matches!(reel.station(**idx), Station::Pod(..) | Station::Host(_))
+        };
+        for idx in steps.iter().filter(loops_back) {
             let mark = if *idx <= cursor { Mark::Done } else { Mark::Ahead };
             if loops.iter().all(|(other, _)| *other != reel.station(*idx)) {
                 loops.push((reel.station(*idx), mark));
@@ -110,6 +120,9 @@ impl Picture {
             dock: tag.map(|tag| dock(cast, here, &tag)),
             change: Change::of(view, &step.decision),
             routes: Side::BOTH.map(|side| route_on(reel, trace, cursor, side)),
+            connections: Side::BOTH.map(|side| connection_on(reel, trace, cursor, side)),
+            is_end: is_end(&step.decision),
+            device: view.device.clone(),
         }
     }
 

@@ -1,8 +1,8 @@
 //! Stations: the places of the canvas where a packet can be, and which of them a step is at.
 
-use kubehop_core::api::{Hook, Place, Stage, Step};
+use kubehop_core::api::{DeviceKind, Hook, Place, Stage, Step};
 
-use super::cast::Cast;
+use super::cast::{Cast, is_tunnel};
 use super::geometry::{self, FABRIC, ROUTER, Rect, Side};
 
 /// A place of the canvas where a packet can be.
@@ -65,16 +65,13 @@ impl Station {
             Stage::Bridge | Stage::BridgeRoute => Self::Bridge(side),
             Stage::Encap | Stage::Decap | Stage::TunnelRx => Self::Overlay(side),
             Stage::Output | Stage::Defrag | Stage::Neigh | Stage::Tx | Stage::Rx | Stage::Arp | Stage::Bpf(_) => {
-                let machine = cast.machine(side);
-                match step.device.as_deref() {
-                    Some("lo") => Self::Host(side),
-                    Some(device) if machine.is_some_and(|machine| machine.bridge_name() == Some(device)) => {
-                        Self::Bridge(side)
-                    }
-                    Some(device) if machine.is_some_and(|machine| machine.overlay_name() == Some(device)) => {
-                        Self::Overlay(side)
-                    }
-                    Some(device) if device.starts_with("veth") => Self::Bridge(side),
+                let devices = cast.machine(side).map_or(&[][..], |machine| &machine.node.devices);
+                let device = devices.iter().find(|device| Some(device.name.as_str()) == step.device.as_deref());
+                match device.map(|device| &device.kind) {
+                    Some(DeviceKind::Loopback) => Self::Host(side),
+                    // The host end of a pod's cable, and where they meet if there is such a place.
+                    Some(DeviceKind::Bridge | DeviceKind::Veth { .. }) => Self::Bridge(side),
+                    Some(kind) if is_tunnel(kind) => Self::Overlay(side),
                     _ => Self::Nic(side),
                 }
             }
@@ -110,6 +107,18 @@ impl Station {
             | Self::Nic(side) => Some(side),
             Self::Router | Self::Elsewhere => None,
         }
+    }
+}
+
+/// A hook's name on the canvas.
+#[must_use]
+pub fn hook_name(hook: Hook) -> &'static str {
+    match hook {
+        Hook::Prerouting => "PRE",
+        Hook::Input => "INPUT",
+        Hook::Forward => "FWD",
+        Hook::Output => "OUTPUT",
+        Hook::Postrouting => "POST",
     }
 }
 

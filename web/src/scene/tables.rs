@@ -1,18 +1,41 @@
-//! The tables panel: what a step read, why the row that decided did, why the others did not, and what it wrote.
+//! The tables panel: what a step read, why the rows that matched did, why the others did not, and what it wrote.
+//!
+//! A table may have ten thousand rows: only those that are shown are made. Rows near the ones that matched are shown,
+//! the others are counted, and open piece by piece.
 
-use kubehop_core::api::{Row, Step, StepView, TableView, Trace, Why, Written};
+mod fold;
+mod words;
+
+use std::ops::Range;
+
+use kubehop_core::api::{Step, StepView, TableView, Trace, Why, Written, tables_of};
 
 use super::reel::Reel;
+pub use fold::PIECE;
+use fold::{Rows, fold};
+pub use words::{Word, brief};
 
-/// Which table.
+/// Which table, by the command that shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// Routing tables.
+    /// Rules of iptables.
+    Rules,
+    /// Rules of nftables.
+    Nft,
+    /// Virtual servers.
+    Ipvs,
+    /// Connections.
+    Conntrack,
+    /// Maps of Cilium's programs.
+    Bpf,
+    /// Routing tables, and the rules that choose one.
     Route,
     /// The neighbour table.
     Neigh,
     /// Forwarding databases.
     Fdb,
+    /// Whatever else is read.
+    Other,
 }
 
 /// One table.
@@ -28,24 +51,32 @@ pub struct TableSheet {
     pub folds: Vec<Fold>,
     /// Whether a row of it decided, or nothing was looked up.
     pub is_settled: bool,
+    /// Whether its rows stand under the names of chains.
+    pub has_chains: bool,
+    /// Which of the tables it is that were read; `None` for rows that were written elsewhere.
+    pub idx: Option<usize>,
 }
 
-/// A row, or several that missed for the same reason.
+/// What stands in one line of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fold {
+    /// The name of a chain, and who wrote the first of its rows that is shown.
+    Chain(String, String),
     /// One row.
     Row(RowView),
-    /// Rows that missed, one after the other, and why.
-    Misses(Vec<RowView>, String),
+    /// Rows that are not shown, and why they all missed, if that is known to be the same.
+    Hidden(Range<usize>, Option<String>),
 }
 
 /// One row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowView {
-    /// Its place in the table, from 1.
+    /// Its place in the table or in its chain, from 1.
     pub n: usize,
     /// Its text.
     pub words: Vec<Word>,
+    /// The same as its tool prints it.
+    pub full: String,
     /// Who wrote it.
     pub writer: String,
     /// Why it decided or missed; `None` where nothing was looked up.
@@ -54,53 +85,46 @@ pub struct RowView {
     pub is_new: bool,
 }
 
-/// A piece of a row's text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Word {
-    /// The text.
-    pub text: String,
-    /// The class of the layer that it was compared with.
-    pub class: Option<&'static str>,
-}
-
-/// Runs of at least this many misses are folded.
-const FOLD_FROM: usize = 3;
-/// Tables with at most this many rows are shown as they are.
-const SHORT: usize = 4;
+/// Name on the tab, what commands begin with.
+const KINDS: [(Kind, &str, &[&str]); 9] = [
+    (Kind::Rules, "rules", &["iptables", "ip6tables"]),
+    (Kind::Nft, "nft", &["nft "]),
+    (Kind::Ipvs, "ipvs", &["ipvsadm"]),
+    (Kind::Conntrack, "conntrack", &["conntrack"]),
+    (Kind::Bpf, "bpf", &["cilium", "bpftool"]),
+    (Kind::Route, "route", &["ip route", "ip rule"]),
+    (Kind::Neigh, "neigh", &["ip neigh"]),
+    (Kind::Fdb, "fdb", &["bridge fdb"]),
+    (Kind::Other, "other", &[""]),
+];
 
 impl Kind {
-    /// All, in the order of their tabs.
-    pub const ALL: [Self; 3] = [Self::Route, Self::Neigh, Self::Fdb];
-
     /// The name on its tab.
     #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Route => "route",
-            Self::Neigh => "neigh",
-            Self::Fdb => "fdb",
-        }
+        KINDS[self as usize].1
     }
 
-    /// The table that a command shows.
+    /// The kind of table that a command shows.
     #[must_use]
-    pub fn of(command: &str) -> Option<Self> {
-        let starts = |start| command.starts_with(start);
-        match () {
-            () if starts("ip route") => Some(Self::Route),
-            () if starts("ip neigh") => Some(Self::Neigh),
-            () if starts("bridge fdb") => Some(Self::Fdb),
-            () => None,
-        }
+    pub fn of(command: &str) -> Self {
+        let starts = |starts: &[&str]| starts.iter().any(|start| command.starts_with(start));
+        KINDS.iter().find(|(_, _, commands)| starts(commands)).map_or(Self::Other, |(kind, _, _)| *kind)
     }
 
     fn caption(self, command: &str) -> &'static str {
         match self {
+            Self::Rules | Self::Nft => "first match decides",
+            Self::Ipvs => "virtual server → real server",
+            Self::Conntrack => "addresses and ports, both ways",
+            Self::Bpf => "key → value",
             Self::Route if command.ends_with("local") => "own addresses, read first",
+            Self::Route if command.starts_with("ip rule") => "which table, by priority",
             Self::Route => "longest prefix wins",
             Self::Neigh => "next hop → link address",
             Self::Fdb if command.contains(" br ") => "link address → port",
             Self::Fdb => "inner address → remote node",
+            Self::Other => "",
         }
     }
 }
@@ -108,209 +132,110 @@ impl Kind {
 /// The tables that a step read or wrote, the one that decided first.
 #[must_use]
 pub fn kinds_of(step: &Step) -> Vec<Kind> {
-    let read = step.consulted.iter().rev().filter_map(|table| Kind::of(&table.command()));
-    let wrote = step.wrote.iter().filter_map(|row| Kind::of(&row.command));
     let mut kinds = Vec::new();
-    for kind in read.chain(wrote) {
+    let mut add = |command: &str| {
+        let kind = Kind::of(command);
         if !kinds.contains(&kind) {
             kinds.push(kind);
         }
+    };
+    for table in step.consulted.iter().rev() {
+        add(&table.command());
+    }
+    for row in &step.wrote {
+        add(&row.command);
     }
     kinds
 }
 
-/// The tables of one kind at the place of step `cursor`: as that step read them, or as they were last read before it.
+/// The tables that a walk reads or writes anywhere, in the order of their tabs.
 #[must_use]
-pub fn sheets(reel: &Reel, trace: &Trace, cursor: usize, view: &StepView, kind: Kind) -> Vec<TableSheet> {
-    let is_kind = |command: &str| Kind::of(command) == Some(kind);
+pub fn kinds_on(trace: &Trace) -> Vec<Kind> {
+    let mut is_read = [false; KINDS.len()];
+    for (_, step) in trace.steps() {
+        for kind in kinds_of(step) {
+            is_read[kind as usize] = true;
+        }
+    }
+    KINDS.iter().filter(|(kind, _, _)| is_read[*kind as usize]).map(|(kind, _, _)| *kind).collect()
+}
+
+/// The tables of one kind at the place of step `cursor`: as that step read them, or as they were last read before it.
+/// `opened` are rows that are shown although they would be hidden: the table among these, and which of its rows.
+#[must_use]
+pub fn sheets(
+    reel: &Reel,
+    trace: &Trace,
+    view: &StepView,
+    kind: Kind,
+    opened: Option<&(usize, Range<usize>)>,
+) -> Vec<TableSheet> {
+    let is_kind = |command: &str| Kind::of(command) == kind;
     let wrote: Vec<&Written> = view.wrote.iter().filter(|row| is_kind(&row.command)).collect();
-    let mut sheets: Vec<TableSheet> = view
-        .tables
-        .iter()
-        .filter(|table| is_kind(&table.command))
-        .map(|table| sheet(table, kind, &wrote, None))
-        .collect();
+    let mut tables: Vec<TableView> = view.tables.iter().filter(|table| is_kind(&table.command)).cloned().collect();
+    let mut read_at = None;
+    if tables.is_empty() && wrote.is_empty() {
+        (read_at, tables) = other_time(reel, trace, view.idx, kind);
+    }
+    let mut sheets = Vec::new();
+    for (idx, table) in tables.iter().enumerate() {
+        let opened = opened.filter(|(of, _)| *of == idx).map(|(_, rows)| rows.clone());
+        let (folds, has_chains) = fold(&Rows { table, is_asked: read_at.is_none(), wrote: &wrote }, opened);
+        sheets.push(TableSheet {
+            command: table.command.clone(),
+            caption: kind.caption(&table.command),
+            read_at,
+            folds,
+            is_settled: table.matched.is_some() || read_at.is_some(),
+            has_chains,
+            idx: Some(idx),
+        });
+    }
     let is_shown = |row: &&&Written| {
-        let text = row.text.trim();
-        sheets.iter().flat_map(|sheet| &sheet.folds).any(|fold| match fold {
-            Fold::Row(shown) => shown.is_new && shown.text() == text,
-            Fold::Misses(..) => false,
-        })
+        let folds = || sheets.iter().flat_map(|sheet| &sheet.folds);
+        folds().any(|fold| matches!(fold, Fold::Row(shown) if shown.is_new && shown.full == row.text.trim()))
     };
     let unseen: Vec<&Written> = wrote.iter().filter(|row| !is_shown(row)).copied().collect();
-    if let Some(first) = unseen.first() {
-        sheets.insert(0, written(first.command.clone(), &unseen));
-    }
-    if sheets.is_empty() {
-        sheets.extend(other_time(reel, trace, cursor, kind));
+    if !unseen.is_empty() {
+        sheets.insert(0, written(&unseen));
     }
     sheets
 }
 
 /// The tables of one kind as the last step before `cursor` at the same place read them, or the first one after it.
-fn other_time(reel: &Reel, trace: &Trace, cursor: usize, kind: Kind) -> Vec<TableSheet> {
+fn other_time(reel: &Reel, trace: &Trace, cursor: usize, kind: Kind) -> (Option<usize>, Vec<TableView>) {
     let at = &reel.step(trace, cursor).0.at;
     let read_here = |idx: &usize| {
         let (hop, step) = reel.step(trace, *idx);
-        hop.at == *at && step.consulted.iter().any(|table| Kind::of(&table.command()) == Some(kind))
+        hop.at == *at && step.consulted.iter().any(|table| Kind::of(&table.command()) == kind)
     };
-    let Some(idx) = (0..cursor).rev().find(read_here).or_else(|| (cursor..reel.len()).find(read_here)) else {
-        return Vec::new();
-    };
-    let tables = reel.step(trace, idx).1.consulted.iter().rev();
-    tables
-        .filter(|table| Kind::of(&table.command()) == Some(kind))
-        .map(|table| {
-            let rows = (0..table.n_rows()).map(|row| table.row(row)).collect();
-            sheet(&TableView { command: table.command(), rows, matched: None }, kind, &[], Some(idx))
-        })
-        .collect()
+    let found = (0..cursor).rev().find(read_here).or_else(|| (cursor..reel.len()).find(read_here));
+    let mut tables = found.map_or_else(Vec::new, |idx| tables_of(reel.step(trace, idx).1));
+    tables.retain(|table| Kind::of(&table.command) == kind);
+    (found, tables)
 }
 
-fn sheet(table: &TableView, kind: Kind, wrote: &[&Written], read_at: Option<usize>) -> TableSheet {
-    let is_new = |row: &Row| wrote.iter().any(|written| written.text.trim() == row.text.trim());
-    let rows = table.rows.iter().enumerate().map(|(idx, row)| RowView {
-        n: idx + 1,
-        words: words(&row.text, table.matched == Some(idx)),
-        writer: row.writer.to_string(),
-        why: read_at.is_none().then(|| row.why.clone()),
-        is_new: is_new(row),
-    });
-    TableSheet {
-        command: table.command.clone(),
-        caption: kind.caption(&table.command),
-        read_at,
-        folds: fold(rows.collect()),
-        is_settled: table.matched.is_some() || read_at.is_some(),
-    }
-}
-
-fn written(command: String, rows: &[&Written]) -> TableSheet {
-    let rows = rows.iter().enumerate().map(|(idx, row)| {
+fn written(rows: &[&Written]) -> TableSheet {
+    let row = |(idx, row): (usize, &&Written)| {
         Fold::Row(RowView {
             n: idx + 1,
-            words: words(row.text.trim(), false),
+            words: words::plain(row.text.trim()),
+            full: row.text.trim().to_owned(),
             writer: row.writer.to_string(),
             why: None,
             is_new: true,
         })
-    });
-    TableSheet { command, caption: "written by this step", read_at: None, folds: rows.collect(), is_settled: true }
-}
-
-/// Long tables keep the row that decided, what is new, and misses of different reasons; the rest is counted.
-fn fold(rows: Vec<RowView>) -> Vec<Fold> {
-    if rows.len() <= SHORT {
-        return rows.into_iter().map(Fold::Row).collect();
-    }
-    let mut folds: Vec<Fold> = Vec::new();
-    for row in rows {
-        let reason = match (&row.why, row.is_new) {
-            (Some(Why::Missed(reason)), false) => Some(reason.clone()),
-            _ => None,
-        };
-        match (folds.last_mut(), reason) {
-            (Some(Fold::Misses(misses, why)), Some(reason)) if *why == reason => misses.push(row),
-            (_, Some(reason)) => folds.push(Fold::Misses(vec![row], reason)),
-            (_, None) => folds.push(Fold::Row(row)),
-        }
-    }
-    let unfold = |fold| match fold {
-        Fold::Misses(rows, _) if rows.len() < FOLD_FROM => rows.into_iter().map(Fold::Row).collect(),
-        other => vec![other],
     };
-    folds.into_iter().flat_map(unfold).collect()
-}
-
-/// The reason of a miss, for a place where the address that was looked up is known anyway.
-#[must_use]
-pub fn brief(reason: &str) -> String {
-    match reason.rsplit_once(' ') {
-        Some((words, last)) if last.parse::<std::net::IpAddr>().is_ok() => format!("{words} it"),
-        _ => reason.to_owned(),
+    TableSheet {
+        command: rows.first().map(|row| row.command.clone()).unwrap_or_default(),
+        caption: "written by this step",
+        read_at: None,
+        folds: rows.iter().enumerate().map(row).collect(),
+        is_settled: true,
+        has_chains: false,
+        idx: None,
     }
-}
-
-impl RowView {
-    /// Its text.
-    #[must_use]
-    pub fn text(&self) -> String {
-        self.words.iter().map(|word| word.text.as_str()).collect()
-    }
-}
-
-/// The words of a row; in the row that decided, what was compared has the colour of its layer.
-fn words(text: &str, is_hit: bool) -> Vec<Word> {
-    if !is_hit {
-        return vec![Word { text: text.to_owned(), class: None }];
-    }
-    let is_kind = |word: &str| matches!(word, "local" | "broadcast");
-    let key = text.split(' ').position(|word| !is_kind(word));
-    let mut words: Vec<Word> = Vec::new();
-    let mut last = "";
-    for (idx, word) in text.split(' ').enumerate() {
-        let class = match last {
-            _ if Some(idx) == key && word.contains(':') => Some("k ly-eth"),
-            _ if Some(idx) == key => Some("k ly-ip"),
-            "lladdr" => Some("k ly-eth"),
-            "dst" => Some("k ly-oip"),
-            "dev" => Some("dev"),
-            _ => None,
-        };
-        if idx > 0 {
-            words.push(Word { text: " ".to_owned(), class: None });
-        }
-        words.push(Word { text: word.to_owned(), class });
-        last = word;
-    }
-    words
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Fold, Kind, RowView, fold, words};
-    use kubehop_core::api::Why;
-
-    fn row(n: usize, why: Why) -> RowView {
-        RowView {
-            n,
-            words: words("10.244.0.0/24 dev cbr0", false),
-            writer: "CNI".to_owned(),
-            why: Some(why),
-            is_new: false,
-        }
-    }
-
-    #[test]
-    fn long_runs_of_misses_are_counted_and_the_hit_stays() {
-        let miss = |n| row(n, Why::Missed("does not cover 10.0.0.1".to_owned()));
-        let mut rows: Vec<RowView> = (1..=9).map(miss).collect();
-        rows.push(row(10, Why::Matched("/24 covers 10.0.0.1".to_owned())));
-        rows.push(miss(11));
-        let folds = fold(rows);
-        assert!(matches!(&folds[0], Fold::Misses(rows, _) if rows.len() == 9));
-        assert!(matches!(&folds[1], Fold::Row(row) if row.n == 10));
-        assert!(matches!(&folds[2], Fold::Row(row) if row.n == 11));
-    }
-
-    #[test]
-    fn what_was_compared_is_coloured_in_the_row_that_decided() {
-        let classes = |text| -> Vec<(String, &str)> {
-            words(text, true).into_iter().filter_map(|word| Some((word.text, word.class?))).collect()
-        };
-        let found = classes("10.244.1.0/24 via 10.244.1.0 dev flannel.1 onlink");
-        assert_eq!(found, [("10.244.1.0/24".to_owned(), "k ly-ip"), ("flannel.1".to_owned(), "dev")]);
-        let found = classes("local 172.18.0.3 dev eth0 proto kernel");
-        assert_eq!(found[0], ("172.18.0.3".to_owned(), "k ly-ip"));
-        let found = classes("fe:20:82:33:4d:8d dev flannel.1 dst 172.18.0.3 self permanent");
-        assert_eq!(found[0].1, "k ly-eth");
-        assert_eq!(found[2], ("172.18.0.3".to_owned(), "k ly-oip"));
-    }
-
-    #[test]
-    fn a_command_names_its_table() {
-        assert_eq!(Kind::of("ip route show table main"), Some(Kind::Route));
-        assert_eq!(Kind::of("bridge fdb show dev flannel.1"), Some(Kind::Fdb));
-        assert_eq!(Kind::of("iptables-save"), None);
-    }
-}
+mod tests;

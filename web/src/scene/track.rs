@@ -22,6 +22,7 @@ pub(super) fn track(cast: &Cast, from: Station, to: Station, arrived: Option<Poi
     // Along the bridge from where the packet came in to where it goes out.
     if let (Station::Bridge(_), Some(arrived), Some(first)) = (from, arrived, points.first())
         && arrived.y == BRIDGE_TRACK_Y
+        && first.y == BRIDGE_TRACK_Y
         && arrived != *first
     {
         points.insert(0, arrived);
@@ -53,6 +54,52 @@ fn corners(cast: &Cast, from: Station, to: Station) -> Vec<Point> {
         (Bridge(side), Station::Hook(_, Prerouting)) => {
             line(side, &[(lane::BRIDGE_DOWN, BRIDGE_TRACK_Y), (lane::BRIDGE_DOWN, 200.0)])
         }
+        // The hooks of a bridge's port (br_netfilter): from the port to them, and from them to the port.
+        (Pod(side, slot), Station::Hook(_, Prerouting)) => via_bridge(side, slot, lane::BRIDGE_DOWN),
+        (Station::Hook(side, Prerouting), Bridge(_)) => {
+            line(side, &[(lane::BRIDGE_DOWN, 200.0), (lane::BRIDGE_DOWN, BRIDGE_TRACK_Y)])
+        }
+        (Bridge(side), Station::Hook(_, Forward)) => {
+            line(side, &[(lane::ROUTE_FORWARD, BRIDGE_TRACK_Y), (lane::ROUTE_FORWARD, 200.0)])
+        }
+        (Station::Hook(side, Forward), Bridge(_)) => {
+            line(side, &[(lane::ROUTE_FORWARD, 200.0), (lane::ROUTE_FORWARD, BRIDGE_TRACK_Y)])
+        }
+        (Station::Hook(side, Output), Bridge(_)) => {
+            line(side, &[(lane::ROUTE_OUTPUT, 200.0), (lane::ROUTE_OUTPUT, BRIDGE_TRACK_Y)])
+        }
+        (Station::Hook(_, Forward), Pod(side, slot)) => reversed(via_bridge(side, slot, lane::ROUTE_FORWARD)),
+        (Station::Hook(_, Postrouting), Pod(side, slot)) => reversed(via_bridge(side, slot, lane::POST_BRIDGE)),
+        // It has passed PREROUTING at the port, and is not asked again.
+        (Bridge(side), Route(_)) => {
+            line(side, &[(lane::PRE_DOWN, 226.0), (lane::PRE_DOWN, 270.0), (geometry::LABEL_X, 270.0)])
+        }
+        (Route(side), Bridge(_)) => line(side, &[(lane::GAP, 258.0), (lane::GAP, BRIDGE_TRACK_Y)]),
+        // Where POSTROUTING has nothing to say to it.
+        (Station::Hook(side, Forward), Overlay(_)) => past_post(side, lane::FORWARD_OUT, lane::POST_TUNNEL, 322.0),
+        (Station::Hook(side, Forward), Nic(_)) => past_post(side, lane::FORWARD_OUT, lane::NIC_DOWN, 380.0),
+        (Station::Hook(side, Output), Overlay(_)) => past_post(side, lane::OUTPUT_OUT, lane::POST_TUNNEL, 322.0),
+        (Station::Hook(side, Output), Nic(_)) => past_post(side, lane::OUTPUT_OUT, lane::NIC_DOWN, 380.0),
+        (Station::Hook(side, Output), Route(_)) => line(side, &[(lane::REROUTE, 226.0), (lane::REROUTE, 258.0)]),
+        (Route(side), Overlay(_)) => {
+            line(side, &[(272.0, 270.0), (lane::POST_TUNNEL, 270.0), (lane::POST_TUNNEL, 322.0)])
+        }
+        // Past the hooks: an eBPF program hands it from device to device.
+        (Bridge(side), Overlay(_)) => line(side, &[(lane::PAST_DOWN, BRIDGE_TRACK_Y), (lane::PAST_DOWN, 322.0)]),
+        (Overlay(side), Bridge(_)) => line(side, &[(lane::PAST_UP, 322.0), (lane::PAST_UP, BRIDGE_TRACK_Y)]),
+        // Routed again because OUTPUT has given it another destination.
+        (Route(side), Station::Hook(_, Postrouting)) => {
+            let (out, post) = (lane::OUTPUT_OUT, lane::POST_IN);
+            line(side, &[(out, 258.0), (out, 240.0), (post, 240.0), (post, 226.0)])
+        }
+        // Out by lo, and in by lo.
+        (Station::Hook(side, Output), Host(_)) => {
+            line(side, &[(lane::ROUTE_OUTPUT, 200.0), (lane::ROUTE_OUTPUT, 176.0), (120.0, 176.0), (120.0, 108.0)])
+        }
+        (Station::Hook(side, Postrouting), Host(_)) => {
+            line(side, &[(lane::POST_BRIDGE, 200.0), (lane::POST_BRIDGE, 176.0), (120.0, 176.0), (120.0, 108.0)])
+        }
+        (Host(side), Station::Hook(_, Prerouting)) => line(side, &[(24.0, 108.0), (24.0, 200.0)]),
         (Station::Hook(side, Postrouting), Bridge(_)) => {
             line(side, &[(lane::POST_BRIDGE, 200.0), (lane::POST_BRIDGE, BRIDGE_TRACK_Y)])
         }
@@ -104,6 +151,18 @@ fn down_the_cable(side: Side, slot: usize) -> Vec<Point> {
     vec![Point::new(x, 106.0), Point::new(x, BRIDGE_TRACK_Y)]
 }
 
+/// From a pod to the lane at `x` under the bridge, and down it to the hooks.
+fn via_bridge(side: Side, slot: usize, x: f64) -> Vec<Point> {
+    let mut points = down_the_cable(side, slot);
+    points.extend([BRIDGE_TRACK_Y, 200.0].map(|y| Point::new(side.x() + x, y)));
+    points
+}
+
+/// From a hook at `from`, below POSTROUTING, to a device at `to`.
+fn past_post(side: Side, from: f64, to: f64, end: f64) -> Vec<Point> {
+    [(from, 226.0), (from, 240.0), (to, 240.0), (to, end)].map(|(x, y)| Point::new(side.x() + x, y)).to_vec()
+}
+
 fn reversed(mut points: Vec<Point>) -> Vec<Point> {
     points.reverse();
     points
@@ -149,4 +208,55 @@ pub(super) fn flood(side: Side, slot: usize, arrived: Option<Point>) -> Track {
         points.insert(0, arrived);
     }
     Track { points, over: false }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{elbow, track};
+    use crate::scene::Station;
+    use crate::state::{Scenario, Walk};
+    use kubehop_core::api::CniMode;
+
+    #[test]
+    fn every_way_that_a_packet_takes_has_a_track_of_its_own() {
+        let runs = [
+            ("pod/default/client", "http://10.244.1.2:8080"),
+            ("pod/default/client", "http://10.244.0.3:8080"),
+            ("pod/default/client", "http://10.96.45.67:80"),
+            ("pod/default/web-0", "http://10.96.45.67:80"),
+            ("pod/default/client", "http://203.0.113.2:80"),
+            ("pod/default/client", "ping://172.18.0.2"),
+            ("node/node-a", "http://10.96.45.67:80"),
+            ("node/node-a", "ping://172.18.0.2"),
+            ("host/laptop", "ping://172.18.0.3"),
+        ];
+        let mut missing = BTreeSet::new();
+        for (_, _, mode) in CniMode::ALL {
+            for (from, to) in runs {
+                for seed in [1, 2] {
+                    let scenario = Scenario {
+                        from: Some(from.to_owned()),
+                        to: Some(to.to_owned()),
+                        cni: Some(mode),
+                        seed,
+                        ..Scenario::default()
+                    };
+                    let walk = Walk::new(&scenario).expect("a walk");
+                    for idx in 0..walk.n_steps() {
+                        let steps = walk.reel.same_packet(&walk.trace, idx);
+                        for pair in steps.windows(2) {
+                            let (from, to) = (walk.reel.station(pair[0]), walk.reel.station(pair[1]));
+                            let is_drawn = from != Station::Elsewhere && to != Station::Elsewhere && from != to;
+                            if is_drawn && track(&walk.cast, from, to, None).points == elbow(&walk.cast, from, to) {
+                                missing.insert(format!("{from:?} to {to:?}, {}: {}", mode.name(), walk.id(pair[1])));
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        assert_eq!(missing, BTreeSet::new());
+    }
 }

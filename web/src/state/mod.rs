@@ -7,12 +7,13 @@ mod scenario;
 mod shared;
 mod walk;
 
+use std::ops::Range;
 use std::rc::Rc;
 
 use kubehop_core::api::CniMode;
 use yew::Reducible;
 
-use crate::scene::{Kind, kinds_of};
+use crate::scene::{Kind, PIECE, kinds_of};
 
 pub use legs::{Leg, LegKind};
 pub use link::{Link, Unreadable};
@@ -91,8 +92,8 @@ pub struct State {
     pub is_settings_open: bool,
     /// Whether the command was copied, or only selected because the clipboard is refused; `None` before.
     pub copied: Option<bool>,
-    /// The rows that are shown although they are many: table and place in it.
-    pub unfolded: Option<(usize, usize)>,
+    /// The rows that are shown although they are many: which table, and which of its rows.
+    pub unfolded: Option<(usize, Range<usize>)>,
     /// Keys of the link that this version does not know.
     pub unknown: Vec<(String, String)>,
     /// Number of scenarios that were chosen by hand: each is a place in the browser's history.
@@ -136,8 +137,10 @@ pub enum Action {
     Settings(bool),
     /// The command was copied, or only selected.
     Copied(bool),
-    /// Show rows that are folded: table and place in it.
-    Unfold(usize, usize),
+    /// Show the first of some rows that are folded: which table, and which of its rows.
+    Unfold(usize, Range<usize>),
+    /// Show a table, wherever tables are shown.
+    ShowTable(Kind),
     /// Close the notice.
     Dismiss,
     /// Something cannot be done: tell it.
@@ -342,7 +345,18 @@ impl Reducible for State {
             Action::Help(is_open) => state.is_help_open = is_open,
             Action::Settings(is_open) => state.is_settings_open = is_open,
             Action::Copied(is_copied) => state.copied = Some(is_copied),
-            Action::Unfold(table, place) => state.unfolded = Some((table, place)),
+            Action::Unfold(table, rows) => {
+                // What is open goes on where it ended.
+                let start = match &state.unfolded {
+                    Some((of, open)) if *of == table && open.end == rows.start => open.start,
+                    _ => rows.start,
+                };
+                state.unfolded = Some((table, start..rows.end.min(rows.start + PIECE)));
+            }
+            Action::ShowTable(kind) => {
+                state.table = kind;
+                state.panel = Panel::Tables;
+            }
             Action::Dismiss => state.notice = None,
             Action::Tell(what) => state.notice = Some(what),
             Action::Choose(choice) => state.choose(choice),

@@ -4,7 +4,7 @@ use kubehop_core::api::CniMode;
 use yew::Reducible;
 
 use super::{Action, Choice, Speed, State};
-use crate::scene::{Picture, mtu_bar};
+use crate::scene::{Fold, Kind, PIECE, Picture, inspect, mtu_bar, sheets};
 
 fn after(fragment: &str, actions: &[Action]) -> Rc<State> {
     actions.iter().fold(Rc::new(State::open(fragment)), |state, action| state.reduce(action.clone()))
@@ -40,8 +40,8 @@ fn a_link_reopens_the_step() {
 
 #[test]
 fn another_mode_keeps_the_step_where_it_exists() {
-    let state = after("#step=http.syn.node-a.forward", &[Action::Choose(Choice::Cni(CniMode::FlannelHostGw))]);
-    assert_eq!(state.walk.id(state.cursor), "http.syn.node-a.forward");
+    let state = after("#step=http.syn.node-a.ip-forward", &[Action::Choose(Choice::Cni(CniMode::FlannelHostGw))]);
+    assert_eq!(state.walk.id(state.cursor), "http.syn.node-a.ip-forward");
     let state = after("#step=http.syn.node-a.encap", &[Action::Choose(Choice::Cni(CniMode::FlannelHostGw))]);
     assert!(state.walk.id(state.cursor).starts_with("http.syn.node-a."), "{}", state.walk.id(state.cursor));
 }
@@ -67,7 +67,7 @@ fn unreadable_links_open_the_built_in_walk_and_say_so() {
 
 #[test]
 fn a_link_to_a_step_that_is_not_there_opens_the_nearest() {
-    let state = State::open("#step=http.syn.node-a.nat-prerouting");
+    let state = State::open("#step=http.syn.node-a.raw-prerouting");
     assert!(state.walk.id(state.cursor).starts_with("http.syn.node-a."));
     assert!(state.notice.is_some());
 }
@@ -100,9 +100,75 @@ fn every_mode_that_runs_is_drawn_step_by_step() {
         assert_eq!(left.bridge().is_some(), plugin == "flannel", "{}", mode.name());
         for idx in 0..walk.n_steps() {
             let view = walk.view(idx).expect("a step");
-            Picture::new(&walk.cast, &walk.reel, &walk.trace, idx, &view);
+            let picture = Picture::new(&walk.cast, &walk.reel, &walk.trace, idx, &view);
+            assert_eq!(picture.dock.is_some(), view.packet.is_some());
             let envelope: usize = mtu_bar(&view, left).envelope.iter().map(|segment| segment.len).sum();
             assert!([0, 1500 - mode.pod_route_mtu(1500)].contains(&envelope), "{}: {envelope}", view.id);
         }
     }
+}
+
+/// The picture of a step of a state.
+fn picture(state: &State) -> Picture {
+    let walk = &state.walk;
+    Picture::new(&walk.cast, &walk.reel, &walk.trace, state.cursor, &walk.view(state.cursor).expect("a step"))
+}
+
+const SERVICE: &str = "#to=http://10.96.45.67:80&seed=2";
+
+#[test]
+fn the_step_that_translates_names_its_rule_and_shows_the_way_to_it() {
+    let state = after(&format!("{SERVICE}&step=http.syn.node-a.nat-prerouting"), &[]);
+    let (walk, view) = (&state.walk, state.walk.view(state.cursor).expect("a step"));
+    assert_eq!((state.notice.as_deref(), state.table), (None, Kind::Rules));
+    assert_eq!(walk.cast.right.as_ref().map(|right| right.node.name.as_str()), Some("node-b"));
+    let shown = picture(&state);
+    let change = shown.change.expect("a change");
+    assert_eq!((change.short.as_str(), change.after.as_str()), ("DNAT →", "10.244.1.2:8080"));
+    assert_eq!(shown.connections[0], Some(("no entry yet".to_owned(), false)));
+    let decision = &walk.reel.step(&walk.trace, state.cursor).1.decision;
+    let layers = inspect(&view, decision, false);
+    let dst = layers.iter().flat_map(|layer| &layer.fields).find(|field| field.name == "dst").expect("a field");
+    assert_eq!(dst.cause, "DNAT, rule 2");
+    assert!(
+        matches!(&dst.table, Some((Kind::Rules, by)) if by.starts_with("rules KUBE-SEP-") && by.ends_with(" rule 2"))
+    );
+    let sheets = sheets(&walk.reel, &walk.trace, &view, state.table, None);
+    let lines = &sheets[0].folds;
+    let chains = lines.iter().filter_map(|line| match line {
+        Fold::Chain(name, _) => Some(name.get(..8).unwrap_or(name)),
+        _ => None,
+    });
+    assert_eq!(chains.collect::<Vec<_>>(), ["PREROUTI", "KUBE-SER", "KUBE-SVC", "KUBE-SEP"]);
+    assert!(matches!(lines.last(), Some(Fold::Row(row)) if row.n == 2 && row.full.contains("--to-destination")));
+}
+
+#[test]
+fn a_connection_is_shown_as_its_table_has_it() {
+    let connection = |step: &str| picture(&after(&format!("{SERVICE}&step={step}"), &[])).connections[0].clone();
+    let (words, is_new) = connection("http.syn.node-a.confirm-postrouting").expect("a connection");
+    assert_eq!((words.as_str(), is_new), ("tcp SYN_SENT [UNREPLIED]", true));
+    let (words, is_new) = connection("http.request.node-a.ip-forward").expect("a connection");
+    assert_eq!((words.as_str(), is_new), ("tcp ESTABLISHED [ASSURED]", false));
+}
+
+#[test]
+fn a_packet_that_dies_is_marked_where_it_does() {
+    let mut state = after("#to=tcp://10.244.1.2:9999", &[]);
+    let ends: Vec<usize> = (0..state.walk.n_steps())
+        .filter(|idx| {
+            state = Rc::clone(&state).reduce(Action::Go(*idx));
+            picture(&state).is_end
+        })
+        .collect();
+    assert_eq!(ends.iter().map(|idx| state.walk.id(*idx)).collect::<Vec<_>>(), ["tcp.syn.web-1.deliver"]);
+}
+
+#[test]
+fn rows_open_piece_by_piece() {
+    let open = |rows| Action::Unfold(0, rows);
+    assert_eq!(after("", &[open(3..90)]).unfolded, Some((0, 3..3 + PIECE)));
+    assert_eq!(after("", &[open(3..90), open(3 + PIECE..90)]).unfolded, Some((0, 3..90)));
+    assert_eq!(after("", &[open(3..90), open(100..120)]).unfolded, Some((0, 100..120)));
+    assert_eq!(after("", &[open(3..90), Action::Next]).unfolded, None);
 }

@@ -4,7 +4,7 @@ use kubehop_core::api::{Disposition, Run, Scene, StepView, Trace, explain, scene
 
 use super::Scenario;
 use super::legs::{self, Leg, LegKind};
-use crate::scene::{Cast, Reel};
+use crate::scene::{Cast, Kind, Reel, kinds_on};
 
 /// A computed scenario.
 #[derive(Clone, Debug)]
@@ -27,6 +27,8 @@ pub struct Walk {
     pub legs: Vec<Leg>,
     /// The stretches of the slider.
     pub stretches: Vec<Leg>,
+    /// The kinds of tables that are read anywhere.
+    pub tables: Vec<Kind>,
 }
 
 impl Walk {
@@ -48,7 +50,8 @@ impl Walk {
         let legs = legs::legs(&kinds);
         let stretches = legs::stretches(&legs);
         let mtu = cast.left.nic().map_or(0, |nic| nic.mtu);
-        Ok(Self { scene, mtu, run, trace, cast, reel, kinds, legs, stretches })
+        let tables = kinds_on(&trace);
+        Ok(Self { scene, mtu, run, trace, cast, reel, kinds, legs, stretches, tables })
     }
 
     /// Number of steps; never 0.

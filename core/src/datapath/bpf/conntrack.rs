@@ -1,7 +1,7 @@
 //! The programs' own connection tracking: `cilium_ct4_global`.
 //!
 //! Models lib/conntrack.h as far as answers, node ports and lifetimes go. Not modelled: counters, closing connections,
-//! errors that belong to a connection, fragments after the first.
+//! errors that belong to a connection: without policies and translations of their own nothing depends on them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::Run;
 use crate::base::Instant;
 use crate::net::{BpfTuple, CtDirection, CtRow, TransportProtocol, identity};
-use crate::wire::{Icmp, Packet, Transport};
+use crate::trace::DropReason;
 
 /// `bpf-ct-timeout-regular-tcp`.
 const LIFETIME_TCP: Duration = Duration::from_secs(8000);
@@ -24,19 +24,6 @@ pub(super) enum Tracked {
     Reply(CtRow),
     /// It is tracked by nobody.
     Untracked,
-}
-
-/// The packet's addresses and ports as a map's key; `None` for what has none.
-pub(super) fn tuple(packet: &Packet, direction: CtDirection) -> Option<BpfTuple> {
-    let ip = packet.ip_header().filter(|ip| ip.offset == 0)?;
-    let (protocol, sport, dport) = match packet.transport()? {
-        Transport::Tcp(tcp) => (TransportProtocol::Tcp, tcp.sport, tcp.dport),
-        Transport::Udp(udp) => (TransportProtocol::Udp, udp.sport, udp.dport),
-        Transport::Icmp(Icmp::EchoRequest { id, .. }) => (TransportProtocol::Icmp, id, 0),
-        Transport::Icmp(Icmp::EchoReply { id, .. }) => (TransportProtocol::Icmp, 0, id),
-        Transport::Icmp(_) | Transport::Other(_) => return None,
-    };
-    Some(BpfTuple { protocol, direction, src: (ip.src, sport), dst: (ip.dst, dport) })
 }
 
 /// A connection that begins now.
@@ -61,24 +48,24 @@ impl Run<'_, '_, '_> {
     }
 
     /// What a pod sends: an answer to what came in, or a connection of its own. Models ct_lookup4 with CT_EGRESS.
-    pub(super) fn track_egress(&mut self, identity: u32) -> Tracked {
+    pub(super) fn track_egress(&mut self, identity: u32) -> Result<Tracked, DropReason> {
         self.track(CtDirection::Out, CtDirection::In, identity)
     }
 
     /// What a pod gets, in its own program. Models ct_lookup4 with CT_INGRESS.
-    pub(super) fn track_ingress(&mut self) {
+    pub(super) fn track_ingress(&mut self) -> Result<Tracked, DropReason> {
         let source = self.addresses().and_then(|(src, _)| self.bpf()?.ipcache.lookup_prefix(src).row().cloned());
         let identity = source.map_or(identity::WORLD, |row| row.identity);
-        self.track(CtDirection::In, CtDirection::Out, identity);
+        self.track(CtDirection::In, CtDirection::Out, identity)
     }
 
-    fn track(&mut self, own: CtDirection, other: CtDirection, identity: u32) -> Tracked {
-        let Some(tuple) = tuple(&self.skb.packet, own) else { return Tracked::Untracked };
+    fn track(&mut self, own: CtDirection, other: CtDirection, identity: u32) -> Result<Tracked, DropReason> {
+        let Some(tuple) = self.tuple(own)? else { return Ok(Tracked::Untracked) };
         let now = self.ctx.now;
         if let Some(row) = self.peek(tuple.answered(other)) {
             let row = self.connection(row.tuple).unwrap_or(row);
             self.refresh(&row);
-            return Tracked::Reply(row);
+            return Ok(Tracked::Reply(row));
         }
         match self.connection(tuple) {
             Some(row) => self.refresh(&row),
@@ -90,7 +77,7 @@ impl Run<'_, '_, '_> {
                 self.remember(CtRow { node_port, rev_nat, ..new_row(tuple, identity, now) });
             }
         }
-        Tracked::Forward
+        Ok(Tracked::Forward)
     }
 
     /// A connection by its key, without a word about it.

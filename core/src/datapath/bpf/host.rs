@@ -3,7 +3,6 @@
 //! Models bpf/bpf_host.c cil_from_host, cil_from_netdev and cil_to_netdev. Not modelled: the host firewall, IPsec,
 //! WireGuard, eBPF masquerading (the rules of iptables masquerade, as by default).
 
-use super::conntrack::tuple;
 use super::lxc::MARK_IDENTITY;
 use super::{Passed, Run, Verdict};
 use crate::net::{CtDirection, EndpointKind, InterfaceKind, identity};
@@ -53,11 +52,15 @@ pub(super) fn from_netdev(run: Run<'_, '_, '_>) -> Verdict {
 
 /// Models cil_to_netdev: answers of backends on the host network get the service's address back.
 pub(super) fn to_netdev(mut run: Run<'_, '_, '_>) -> Verdict {
-    let Some(tuple) = tuple(&run.skb.packet, CtDirection::Out) else { return run.pass() };
+    let tuple = match run.tuple(CtDirection::Out) {
+        Ok(Some(tuple)) => tuple,
+        Ok(None) => return run.pass(),
+        Err(reason) => return Verdict::Break(run.drop(reason)),
+    };
     let answered = run.connection(tuple.answered(CtDirection::Out)).filter(|row| row.node_port);
     match answered.and_then(|row| run.bpf()?.lb.reverse_nat(row.rev_nat)) {
         Some(service) => {
-            run.translate(End::Source, service);
+            run.translate(End::Source, tuple.src, service);
             Verdict::Continue(Passed { skb: run.skb, is_host: false })
         }
         None => run.pass(),

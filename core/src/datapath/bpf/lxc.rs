@@ -18,7 +18,11 @@ pub(super) const MARK_IDENTITY: u32 = 0x0f00;
 
 pub(super) fn from_container(mut run: Run<'_, '_, '_>, identity: u32) -> Verdict {
     let Some((_, dst)) = run.addresses() else { return run.pass() };
-    if let Tracked::Reply(row) = run.track_egress(identity)
+    let tracked = match run.track_egress(identity) {
+        Ok(tracked) => tracked,
+        Err(reason) => return Verdict::Break(run.drop(reason)),
+    };
+    if let Tracked::Reply(row) = tracked
         && row.node_port
         && run.has_kube_proxy_replacement()
     {

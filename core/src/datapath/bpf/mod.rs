@@ -9,7 +9,9 @@ mod host;
 mod lxc;
 mod nodeport;
 mod overlay;
+mod related;
 mod sock;
+mod tuple;
 
 use std::net::IpAddr;
 use std::ops::ControlFlow;
@@ -21,7 +23,7 @@ use crate::net::{At, Bpf, BpfProgram, DevRef, EndpointKind, IpcacheRow, NetNs, S
 use crate::trace::{BpfHook, Consulted, Decision, DropReason, Stage, Step, Written};
 use crate::wire::{ETHERTYPE_ARP, ETHERTYPE_IPV4, Packet};
 
-pub(crate) use sock::{SockVerdict, connect};
+pub(crate) use sock::{SockVerdict, connect, recvmsg};
 
 /// What a program leaves to the kernel.
 pub(super) struct Passed {
@@ -179,8 +181,10 @@ impl<'t, 'c, 'r> Run<'t, 'c, 'r> {
         if !self.l3(Some(*node_mac), *mac) {
             return self.drop(DropReason::BpfTtlExceeded);
         }
-        self.track_ingress();
-        self.redirect(dev, bypassed)
+        match self.track_ingress() {
+            Ok(_) => self.redirect(dev, bypassed),
+            Err(reason) => self.drop(reason),
+        }
     }
 
     /// Out by a device. Models ctx_redirect.

@@ -2,13 +2,13 @@
 //!
 //! Models bpf/lib/nodeport.h in SNAT mode: nodeport_lb4, nodeport_snat_fwd_ipv4, nodeport_rev_dnat_ipv4. A backend on
 //! this node sees the client; one on another node sees this node, so that its answers come back here.
-//! Not modelled: DSR, session affinity, ICMP errors about translated connections.
+//! Not modelled: DSR, session affinity.
 
 use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::conntrack::{new_row, tuple};
+use super::conntrack::new_row;
 use super::{Passed, Run, Verdict};
 use crate::datapath::route::{Routed, lookup};
 use crate::datapath::{Ctx, Next};
@@ -27,10 +27,14 @@ const SAMPLE_LEN: usize = 64;
 impl Run<'_, '_, '_> {
     /// Models nodeport_lb4.
     pub(super) fn node_port(mut self) -> Verdict {
-        let Some(tuple) = tuple(&self.skb.packet, CtDirection::Svc) else { return self.pass() };
-        if tuple.protocol == TransportProtocol::Icmp {
-            return self.pass();
+        if self.translate_frag_needed() {
+            return Verdict::Continue(Passed { skb: self.skb, is_host: false });
         }
+        let tuple = match self.tuple(CtDirection::Svc) {
+            Ok(Some(tuple)) if tuple.protocol != TransportProtocol::Icmp => tuple,
+            Ok(_) => return self.pass(),
+            Err(reason) => return Verdict::Break(self.drop(reason)),
+        };
         let Some(lookup) = self.bpf().map(|bpf| bpf.lb.service(tuple.dst, tuple.protocol, false)) else {
             return self.pass();
         };
@@ -116,6 +120,10 @@ impl Run<'_, '_, '_> {
 
     /// To a backend on another node. Models tail_nodeport_nat_egress_ipv4.
     fn snat(mut self, connection: BpfTuple) -> Next {
+        // The first piece of a datagram is noted under its new address too: whoever asks next knows no other.
+        if let Err(reason) = self.tuple(CtDirection::Out) {
+            return self.drop(reason);
+        }
         let tunnel = self.remote(connection.dst.0).and_then(|row| row.tunnel_endpoint);
         let Some(bpf) = self.bpf() else { return Next::Done };
         let tunnel = bpf.encap.clone().zip(tunnel);
@@ -138,7 +146,7 @@ impl Run<'_, '_, '_> {
         if let Some(lookup) = lookup {
             self.consulted.push(Arc::new(lookup));
         }
-        self.translate(End::Source, source);
+        self.translate(End::Source, connection.src, source);
         match tunnel {
             Some((encap, remote)) => self.encap(&encap, remote, identity::WORLD, true),
             None => self.fib_redirect(),
@@ -165,12 +173,16 @@ impl Run<'_, '_, '_> {
         if !self.has_kube_proxy_replacement() {
             return ControlFlow::Continue(self);
         }
-        let Some(tuple) = tuple(&self.skb.packet, CtDirection::In) else { return ControlFlow::Continue(self) };
+        let tuple = match self.tuple(CtDirection::In) {
+            Ok(Some(tuple)) => tuple,
+            Ok(None) => return ControlFlow::Continue(self),
+            Err(reason) => return ControlFlow::Break(self.drop(reason)),
+        };
         let Some(lookup) = self.bpf().map(|bpf| bpf.nat.lookup(tuple)) else { return ControlFlow::Continue(self) };
         let client = lookup.row().map(|row| row.to);
         self.consulted.push(Arc::new(lookup));
         let Some(client) = client else { return ControlFlow::Continue(self) };
-        self.translate(End::Destination, client);
+        self.translate(End::Destination, tuple.dst, client);
         let asked = BpfTuple { direction: CtDirection::Out, src: client, dst: tuple.src, ..tuple };
         ControlFlow::Break(match self.connection(asked).filter(|row| row.node_port) {
             Some(row) => self.answer_of_node_port(&row),
@@ -180,16 +192,17 @@ impl Run<'_, '_, '_> {
 
     /// An answer gets the service's address as its source, and leaves. Models nodeport_rev_dnat_ipv4.
     pub(super) fn answer_of_node_port(mut self, row: &CtRow) -> Next {
+        if let Err(reason) = self.tuple(CtDirection::Out) {
+            return self.drop(reason);
+        }
         if let Some(service) = self.bpf().and_then(|bpf| bpf.lb.reverse_nat(row.rev_nat)) {
-            self.translate(End::Source, service);
+            self.translate(End::Source, row.tuple.dst, service);
         }
         self.fib_redirect()
     }
 
     /// Gives the packet another end, and says so.
-    pub(super) fn translate(&mut self, end: End, to: (IpAddr, u16)) {
-        let Some(tuple) = tuple(&self.skb.packet, CtDirection::Out) else { return };
-        let from = if end == End::Source { tuple.src } else { tuple.dst };
+    pub(super) fn translate(&mut self, end: End, from: (IpAddr, u16), to: (IpAddr, u16)) {
         self.translate_packet(end, to);
         self.record(translated(end, from, to));
     }
@@ -258,7 +271,7 @@ fn backend_id(row: &LbRow) -> Option<u32> {
     }
 }
 
-fn translated(end: End, from: (IpAddr, u16), to: (IpAddr, u16)) -> Decision {
+pub(super) fn translated(end: End, from: (IpAddr, u16), to: (IpAddr, u16)) -> Decision {
     Decision::Translate { end, from, to, rule: None, says: None }
 }
 

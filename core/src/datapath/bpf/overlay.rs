@@ -8,7 +8,8 @@ use super::{Passed, Run, Verdict};
 use crate::net::EndpointKind;
 use crate::trace::{Decision, DropReason};
 
-pub(super) fn from_overlay(run: Run<'_, '_, '_>) -> Verdict {
+pub(super) fn from_overlay(mut run: Run<'_, '_, '_>) -> Verdict {
+    run.translate_frag_needed();
     let mut run = match run.answer_to_node_port() {
         ControlFlow::Break(next) => return Verdict::Break(next),
         ControlFlow::Continue(run) => run,

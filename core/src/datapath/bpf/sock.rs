@@ -1,17 +1,24 @@
-//! Services at the socket: `connect()` is given a backend's address before there is a packet.
+//! Services at the socket: `connect()` is given a backend's address before there is a packet, and `recvmsg()` says the
+//! service's again.
 //!
-//! Models bpf/bpf_sock.c cil_sock4_connect (`__sock4_xlate_fwd`), which is attached to the root of the cgroups, so that
-//! it sees every process of the node, in pods or not. Not modelled: session affinity, `sendmsg()` of sockets that are not
-//! connected, getpeername and recvmsg, which give the application the service's address back.
+//! Models bpf/bpf_sock.c cil_sock4_connect (`__sock4_xlate_fwd`) and cil_sock4_recvmsg (`__sock4_xlate_rev`), which are
+//! attached to the root of the cgroups, so that they see every process of the node, in pods or not. Not modelled: session
+//! affinity, `sendmsg()` of sockets that are not connected, getpeername, which reads the same map as recvmsg.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::nodeport::choice;
 use crate::datapath::Ctx;
-use crate::net::{Bpf, BpfLookup, InterfaceKind, LbKey, LbRow, LbType, NsId, Topology, TransportProtocol, identity};
+use crate::net::{
+    Bpf, BpfLookup, InterfaceKind, LbKey, LbRow, LbType, NsId, ReverseSkKey, ReverseSkRow, Topology, TransportProtocol,
+    identity,
+};
 use crate::trace::{BpfHook, Decision, JourneyId, RejectReason, Stage, Step};
 use crate::wire::End;
+
+/// Number of the client's socket: in a run it is the only one that a program has touched.
+const COOKIE: u64 = 1;
 
 /// What the program says to a system call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,8 +61,32 @@ pub(crate) fn connect(
     let Some(backend) = slot.row().and_then(LbRow::backend) else { return untouched };
     ctx.recorder.choose(choice(bpf.lb.backends(service.key).collect(), backend, false));
     let decision = Decision::Translate { end: End::Destination, from: dst, to: backend, rule: None, says: None };
-    ctx.recorder.step(ctx.now, &place, journey, step(decision).consulted(slot));
+    let mut step = step(decision).consulted(slot);
+    // sock4_update_revnat
+    let key = ReverseSkKey { cookie: COOKIE, backend };
+    let row = ReverseSkRow { key, service: dst, rev_nat: service.rev_nat };
+    let written = topo.ns_mut(node).bpf.as_mut().map(|bpf| Arc::make_mut(bpf).reverse_sk.update(row));
+    step.wrote.extend(written);
+    ctx.recorder.step(ctx.now, &place, journey, step);
     SockVerdict::Proceed(backend)
+}
+
+/// A process in `ns` has received a datagram from `from`. `journey` names the call; it is asked for only if the socket
+/// meant a service.
+pub(crate) fn recvmsg(
+    topo: &Topology,
+    ns: NsId,
+    from: (IpAddr, u16),
+    journey: impl FnOnce(&mut Ctx<'_>) -> JourneyId,
+    ctx: &mut Ctx<'_>,
+) {
+    let Some(bpf) = node_of(topo, ns).and_then(|node| topo.ns(node).bpf.as_ref()) else { return };
+    let lookup = bpf.reverse_sk.lookup(ReverseSkKey { cookie: COOKIE, backend: from });
+    let Some(service) = lookup.row().map(|row| row.service) else { return };
+    let decision = Decision::Translate { end: End::Source, from, to: service, rule: None, says: None };
+    let step = Step::without_packet(Stage::Bpf(BpfHook::SockRecvmsg), decision).consulted(lookup);
+    let journey = journey(ctx);
+    ctx.recorder.step(ctx.now, &topo.ns(ns).place, journey, step);
 }
 
 /// The node that a process is on: its namespace, or the one at the other end of its cable.

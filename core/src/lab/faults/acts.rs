@@ -1,10 +1,12 @@
 //! What each fault does. Each writes a note of what it broke; none if there was nothing.
 
+use std::sync::Arc;
+
 use crate::base::{Place, Span, Writer};
 use crate::k8s::objects::{Container, Node, ObjectMeta, Pod};
 use crate::lab::CniMode;
 use crate::lab::spec::{FilterSite, FilterSpec};
-use crate::net::{FrameMatch, InterfaceKind, NetNs, NsId, Topology, Unfinished};
+use crate::net::{FrameMatch, InterfaceKind, NetNs, NsId, Route, RouteTable, Topology, Unfinished};
 
 use super::victim::Victim;
 use super::{Broken, has_tunnel};
@@ -47,10 +49,22 @@ pub(super) fn cni_mtu(broken: &mut Broken, _: &Victim) {
                 for index in [Some(index), bridge.map(|bridge| bridge.index)].into_iter().flatten() {
                     topo.ns_mut(node).interface_mut(index).mtu = nic_mtu;
                 }
-                topo.ns_mut(pod_end.ns).interface_mut(pod_end.index).mtu = nic_mtu;
+                let pod = topo.ns_mut(pod_end.ns);
+                pod.interface_mut(pod_end.index).mtu = nic_mtu;
+                // Cilium leaves the devices alone and says it in the routes.
+                without_mtu(&mut pod.main);
             }
+            without_mtu(&mut topo.ns_mut(node).main);
         });
     }
+}
+
+/// No route of the network provider says any more how large a packet may be.
+fn without_mtu(table: &mut RouteTable) {
+    let limited = |route: &Route| route.mtu.is_some() && route.writer == Writer::Cni;
+    let routes: Vec<Route> = table.rows().iter().filter(|route| limited(route)).cloned().collect();
+    table.retain(|route| !limited(route));
+    table.extend(routes.into_iter().map(|route| Route { mtu: None, ..route }));
 }
 
 pub(super) fn small_nic(broken: &mut Broken, victim: &Victim) {
@@ -89,7 +103,12 @@ pub(super) fn route_missing(broken: &mut Broken, victim: &Victim) {
     let Some(pod_cidr) = server.pod_cidr else { return };
     broken.notes.push(format!("node {} has no route to {pod_cidr} of node {}", client.meta.name, server.meta.name));
     on_node(broken, &client.meta.name, move |topo, node| {
-        topo.ns_mut(node).main.retain(|route| route.dst != pod_cidr || route.writer != Writer::Cni);
+        let ns = topo.ns_mut(node);
+        ns.main.retain(|route| route.dst != pod_cidr || route.writer != Writer::Cni);
+        // Cilium's programs look at no route: what leads to a pod's node is in a map.
+        if let Some(bpf) = ns.bpf.as_mut() {
+            Arc::make_mut(bpf).ipcache.retain(|row| !pod_cidr.contains(&row.prefix));
+        }
     });
 }
 
@@ -128,7 +147,7 @@ pub(super) fn rp_filter_strict(broken: &mut Broken, victim: &Victim) {
         };
         let tunnelled = ns.main.rows().iter().find(|route| route.dst == pod_cidr).cloned();
         ns.main.retain(|route| route.dst != pod_cidr);
-        ns.main.extend(tunnelled.map(|route| crate::net::Route {
+        ns.main.extend(tunnelled.map(|route| Route {
             gateway: Some(via),
             dev: Some(nic.clone()),
             onlink: false,

@@ -2,7 +2,7 @@
 
 use super::{fault_notes, faults};
 use crate::lab::{Lab, Run, Source, parse, trace};
-use crate::trace::validate;
+use crate::trace::{Decision, validate};
 
 const TWO_NODES: &str = include_str!("../../../../examples/two-nodes.yaml");
 
@@ -52,6 +52,8 @@ fn a_run_ends_as_its_fault_lets_it() {
         ),
         ("cni-mtu", "cni.plugin=calico cni.mode=vxlan", far, 1472, "rejected at node/node-a: ICMP_FRAG_NEEDED"),
         ("route-missing", "cni.plugin=calico cni.mode=bgp", far, 100, "dropped at router/fabric: IP_INNOROUTES"),
+        ("route-missing", "cni.plugin=cilium cni.mode=vxlan", far, 100, "rejected at router/fabric: ICMP_NET_UNREACH"),
+        ("route-missing", "cni.plugin=cilium cni.mode=native", far, 100, "dropped at router/fabric: IP_INNOROUTES"),
         (
             "duplicate-pod-ip",
             "cni.plugin=calico cni.mode=bgp",
@@ -105,6 +107,18 @@ kind: Pod
 metadata: {name: near, labels: {app: near}}
 spec: {nodeName: node-a, containers: [{name: near, ports: [{containerPort: 8080}]}]}
 ";
+
+#[test]
+fn with_the_nics_mtu_ciliums_envelopes_are_cut_into_pieces() {
+    let lab = lab("cni.plugin=cilium cni.mode=vxlan");
+    let n_cut = |faults: Vec<String>| {
+        let run = Run { size: 1472, faults, ..Run::new("pod/client", "ping://10.244.1.2") };
+        let trace = trace(&lab, &run).expect("a run");
+        trace.steps().filter(|(_, step)| step.outer && matches!(step.decision, Decision::Fragment { .. })).count()
+    };
+    assert_eq!(n_cut(Vec::new()), 0);
+    assert!(n_cut(vec!["cni-mtu".to_owned()]) > 0);
+}
 
 #[test]
 fn a_service_breaks_where_netfilter_or_the_bridge_does_not_help_it() {

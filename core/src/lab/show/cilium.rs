@@ -13,6 +13,8 @@ pub(super) fn bpf(ns: &NetNs, words: &[&str]) -> Option<Vec<Line>> {
         ["lb", "list" | "ls"] => lines(&bpf.lb),
         ["ct", "list" | "ls", "global"] => lines(&bpf.ct),
         ["nat", "list" | "ls"] => lines(&bpf.nat),
+        ["frag", "list" | "ls"] if bpf.frag.rows().is_empty() => vec![("No entries found.".to_owned(), None)],
+        ["frag", "list" | "ls"] => lines(&bpf.frag),
         _ => return None,
     })
 }

@@ -61,7 +61,7 @@ pub struct CtRow {
 impl BpfRow for CtRow {
     type Key = BpfTuple;
     const COMMAND: &'static str = "cilium bpf ct list global";
-    const HEADING: (&'static str, &'static str) = ("", "");
+    const HEADING: &'static [&'static str] = &[];
 
     fn key(&self) -> BpfTuple {
         self.tuple

@@ -39,7 +39,7 @@ pub enum EndpointKind {
 impl BpfRow for EndpointRow {
     type Key = IpAddr;
     const COMMAND: &'static str = "cilium bpf endpoint list";
-    const HEADING: (&'static str, &'static str) = ("IP ADDRESS", "LOCAL ENDPOINT INFO");
+    const HEADING: &'static [&'static str] = &["IP ADDRESS", "LOCAL ENDPOINT INFO"];
 
     fn key(&self) -> IpAddr {
         self.ip

@@ -33,7 +33,7 @@ pub struct IpcacheRow {
 impl BpfRow for IpcacheRow {
     type Key = IpNet;
     const COMMAND: &'static str = "cilium bpf ipcache list";
-    const HEADING: (&'static str, &'static str) = ("IP PREFIX/ADDRESS", "IDENTITY");
+    const HEADING: &'static [&'static str] = &["IP PREFIX/ADDRESS", "IDENTITY"];
 
     fn key(&self) -> IpNet {
         self.prefix

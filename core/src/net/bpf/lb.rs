@@ -96,7 +96,7 @@ pub enum LbType {
 impl BpfRow for LbRow {
     type Key = LbKey;
     const COMMAND: &'static str = "cilium bpf lb list";
-    const HEADING: (&'static str, &'static str) = ("SERVICE ADDRESS", "BACKEND ADDRESS (REVNAT_ID) (SLOT)");
+    const HEADING: &'static [&'static str] = &["SERVICE ADDRESS", "BACKEND ADDRESS (REVNAT_ID) (SLOT)"];
 
     fn key(&self) -> LbKey {
         self.key

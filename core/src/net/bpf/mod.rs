@@ -5,9 +5,11 @@
 
 mod conntrack;
 mod endpoint;
+mod frag;
 mod ipcache;
 mod lb;
 mod nat;
+mod reverse_sk;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -19,9 +21,11 @@ use crate::trace::{Consulted, Row, Why, Written};
 
 pub use conntrack::{BpfTuple, CtDirection, CtRow};
 pub use endpoint::{EndpointKind, EndpointRow};
+pub use frag::{FragKey, FragRow};
 pub use ipcache::{IpcacheRow, identity};
 pub use lb::{LbFlags, LbKey, LbRow, LbScope, LbType, LbValue};
 pub use nat::SnatRow;
+pub use reverse_sk::{ReverseSkKey, ReverseSkRow};
 
 /// A program of Cilium's, attached to a device. What it does on the way in and on the way out belongs together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +69,10 @@ pub struct Bpf {
     pub ct: BpfMap<CtRow>,
     /// `cilium_snat_v4_external`: sources that were replaced.
     pub nat: BpfMap<SnatRow>,
+    /// `cilium_ipv4_frag_datagrams`: ports of datagrams that come in pieces.
+    pub frag: BpfMap<FragRow>,
+    /// `cilium_lb4_reverse_sk`: which service a socket meant.
+    pub reverse_sk: BpfMap<ReverseSkRow>,
 }
 
 impl Bpf {
@@ -82,6 +90,8 @@ impl Bpf {
             lb: BpfMap::default(),
             ct: BpfMap::default(),
             nat: BpfMap::default(),
+            frag: BpfMap::default(),
+            reverse_sk: BpfMap::default(),
         }
     }
 }
@@ -92,8 +102,9 @@ pub trait BpfRow: Clone + fmt::Debug + fmt::Display + Send + Sync + 'static {
     type Key: Copy + fmt::Debug + fmt::Display + Ord + Send + Sync;
     /// The command that lists the map.
     const COMMAND: &'static str;
-    /// The heading that the command prints; empty if it prints none.
-    const HEADING: (&'static str, &'static str);
+    /// The heading of every column that the command prints; empty if it prints none. In a row's text three spaces part
+    /// the columns.
+    const HEADING: &'static [&'static str];
 
     /// This row's key.
     fn key(&self) -> Self::Key;
@@ -129,6 +140,11 @@ impl<R: BpfRow> BpfMap<R> {
         written
     }
 
+    /// Keeps the rows for which `keeps` says so.
+    pub fn retain(&mut self, keeps: impl FnMut(&R) -> bool) {
+        Arc::make_mut(&mut self.rows).retain(keeps);
+    }
+
     /// Writes many rows. Of two with the same key the first stays.
     pub fn extend(&mut self, more: impl IntoIterator<Item = R>) {
         let rows = Arc::make_mut(&mut self.rows);
@@ -150,18 +166,23 @@ impl<R: BpfRow> BpfMap<R> {
     /// The map as its command prints it.
     #[must_use]
     pub fn list(&self) -> Vec<String> {
-        let (first, second) = R::HEADING;
-        let heading = (!first.is_empty()).then(|| (first.to_owned(), second.to_owned()));
-        let rows = self.rows.iter().map(|row| {
-            let text = row.to_string();
-            match text.split_once("   ") {
-                Some((key, value)) => (key.to_owned(), value.trim_start().to_owned()),
-                None => (text, String::new()),
-            }
-        });
-        let cells: Vec<(String, String)> = heading.into_iter().chain(rows).collect();
-        let width = cells.iter().filter(|cell| !cell.1.is_empty()).map(|cell| cell.0.len()).max().unwrap_or(0);
-        cells.into_iter().map(|(key, value)| format!("{key:<width$}   {value}").trim_end().to_owned()).collect()
+        let n_columns = R::HEADING.len().max(1);
+        let heading = (n_columns > 1).then(|| R::HEADING.iter().map(|word| (*word).to_owned()).collect());
+        let cells = |row: &R| -> Vec<String> {
+            row.to_string().splitn(n_columns, "   ").map(|cell| cell.trim_start().to_owned()).collect()
+        };
+        let lines: Vec<Vec<String>> = heading.into_iter().chain(self.rows.iter().map(cells)).collect();
+        // As Go's tabwriter counts: the last cell of a line belongs to no column.
+        let width = |column: usize| {
+            let cells = lines.iter().filter(|line| line.len() > column + 1).map(|line| line[column].len());
+            cells.max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..n_columns).map(width).collect();
+        let print = |line: &Vec<String>| {
+            let cells = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+            cells.collect::<Vec<_>>().join("   ").trim_end().to_owned()
+        };
+        lines.iter().map(print).collect()
     }
 }
 

@@ -26,7 +26,7 @@ impl SnatRow {
 impl BpfRow for SnatRow {
     type Key = BpfTuple;
     const COMMAND: &'static str = "cilium bpf nat list";
-    const HEADING: (&'static str, &'static str) = ("", "");
+    const HEADING: &'static [&'static str] = &[];
 
     fn key(&self) -> BpfTuple {
         self.tuple

@@ -42,6 +42,8 @@ pub struct Connection {
     pub assured: bool,
     /// Whether its first packet has got through: it is in the table.
     pub confirmed: bool,
+    /// Whether it was taken out of the table, and does not come back (`IPS_DYING`).
+    pub(in crate::netfilter) dying: bool,
     /// Whether the source is translated.
     pub snat: bool,
     /// Whether the destination is translated.
@@ -181,6 +183,10 @@ impl Conntrack {
         if !self.advance(id, direction, packet, now) {
             return CtState::None;
         }
+        // Models nf_conntrack_tcp_packet: a reset before any answer, and there is no connection to speak of.
+        if !self.get(id).seen_reply && matches!(packet.transport(), Some(Transport::Tcp(tcp)) if tcp.rst) {
+            self.forget(id);
+        }
         let connection = self.get(id);
         let info = match direction {
             Direction::Reply => CtInfo::Established,
@@ -217,6 +223,7 @@ impl Conntrack {
             seen_reply: false,
             assured: false,
             confirmed: false,
+            dying: false,
             snat: false,
             dnat: false,
             snat_done: false,
@@ -268,6 +275,7 @@ impl Conntrack {
     pub(in crate::netfilter) fn forget(&mut self, id: ConnId) {
         let connection = self.get_mut(id);
         connection.confirmed = false;
+        connection.dying = true;
         let tuples = [connection.original, connection.reply];
         for tuple in tuples {
             self.by_tuple.remove(&tuple);
@@ -287,7 +295,7 @@ impl Conntrack {
     /// if another one has taken its tuple meanwhile. Models __nf_conntrack_confirm.
     pub(in crate::netfilter) fn confirm(&mut self, id: ConnId, now: Instant) -> Result<Option<Written>, Clash> {
         let connection = self.get(id);
-        if connection.confirmed {
+        if connection.confirmed || connection.dying {
             return Ok(None);
         }
         let (original, reply) = (connection.original, connection.reply);

@@ -96,8 +96,8 @@ pub(super) fn step(now: TcpState, tcp: &Tcp, direction: Direction) -> Step {
         },
         (Direction::Original, false, _, true) => match now {
             S::None | S::SynSent => Step::Invalid,
-            S::SynRecv | S::Established | S::FinWait => Step::To(S::FinWait),
-            S::CloseWait | S::LastAck => Step::To(S::LastAck),
+            S::SynRecv | S::Established => Step::To(S::FinWait),
+            S::FinWait | S::CloseWait | S::LastAck => Step::To(S::LastAck),
             S::TimeWait => Step::To(S::TimeWait),
             S::Close => Step::To(S::Close),
         },
@@ -122,8 +122,8 @@ pub(super) fn step(now: TcpState, tcp: &Tcp, direction: Direction) -> Step {
         },
         (Direction::Reply, false, _, true) => match now {
             S::None | S::SynSent => Step::Invalid,
-            S::SynRecv | S::Established | S::FinWait => Step::To(S::FinWait),
-            S::CloseWait | S::LastAck => Step::To(S::LastAck),
+            S::SynRecv | S::Established => Step::To(S::FinWait),
+            S::FinWait | S::CloseWait | S::LastAck => Step::To(S::LastAck),
             S::TimeWait => Step::To(S::TimeWait),
             S::Close => Step::To(S::Close),
         },

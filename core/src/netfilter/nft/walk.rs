@@ -11,7 +11,7 @@ use super::{Key, Rule, Statement, Table, Verdict};
 use crate::base::Writer;
 use crate::netfilter::xtables::Changes;
 use crate::netfilter::{Flow, HookView, NatRange, Policy, TableVerdict};
-use crate::trace::{Consulted, Row, Why};
+use crate::trace::{Consulted, Row, Stretch, Why};
 
 /// Rules of one chain that were tried one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -234,6 +234,23 @@ impl Consulted for Walk {
             Some(_) => Some(self.n_tried()),
             None => self.n_tried().checked_sub(1).filter(|_| self.visits.last().is_some_and(|visit| visit.matched)),
         }
+    }
+
+    fn all_matched(&self) -> Vec<usize> {
+        let visits = self.visits.iter().filter(|visit| visit.matched);
+        let rules = visits.map(|visit| visit.first_row + visit.end - visit.first - 1);
+        rules.chain(self.policy.map(|_| self.n_tried())).collect()
+    }
+
+    fn stretches(&self) -> Vec<Stretch> {
+        let stretch = |chain: usize, first_row, first| Stretch {
+            chain: self.table.chains()[chain].name.clone(),
+            first_row,
+            first_number: first + 1,
+        };
+        let of_rules = self.visits.iter().map(|visit| stretch(visit.chain, visit.first_row, visit.first));
+        let n_rules = self.table.chains()[self.base].rules().len();
+        of_rules.chain(self.policy.map(|_| stretch(self.base, self.n_tried(), n_rules))).collect()
     }
 
     fn row(&self, idx: usize) -> Row {

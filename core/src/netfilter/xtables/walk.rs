@@ -10,7 +10,7 @@ use super::rule::{Match, NatRange, RejectWith, Rule, Target};
 use super::{Policy, Table, TableName};
 use crate::base::Writer;
 use crate::netfilter::{Flow, HookView};
-use crate::trace::{Consulted, Row, Why};
+use crate::trace::{Consulted, Row, Stretch, Why};
 
 /// What a table decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -335,6 +335,21 @@ impl Consulted for Walk {
         let visits = self.visits.iter().filter(|visit| visit.matched);
         let rules = visits.map(|visit| visit.first_row + visit.end - visit.first - 1);
         rules.chain(self.policy.map(|_| self.n_tried())).collect()
+    }
+
+    fn stretches(&self) -> Vec<Stretch> {
+        let of_rules = self.visits.iter().map(|visit| Stretch {
+            chain: self.table.chains()[visit.chain].name().clone(),
+            first_row: visit.first_row,
+            first_number: visit.first + 1,
+        });
+        let base = self.table.chain(self.view.hook.name()).filter(|_| self.policy.is_some());
+        let of_policy = base.map(|chain| Stretch {
+            chain: chain.name().clone(),
+            first_row: self.n_tried(),
+            first_number: chain.rules().len() + 1,
+        });
+        of_rules.chain(of_policy).collect()
     }
 
     fn row(&self, idx: usize) -> Row {

@@ -77,6 +77,13 @@ pub(super) fn translates(step: &Step, decision: &Decision, at: &str) -> Words {
             "No packet ever carries the service's address: there is nothing to translate on the way, and nothing to translate back.".into(),
         );
     }
+    if hook_of(step) == Some(BpfHook::SockRecvmsg) {
+        return (
+            format!("recvmsg() from {from} says that it is from {to}."),
+            "cilium_lb4_reverse_sk remembers which service this socket meant by that backend. The program runs in the system call, when the packet has long arrived.".into(),
+            "The packet says the backend's address. Only the answer of the system call is changed, so that the application hears from whom it asked.".into(),
+        );
+    }
     // The map that was read last tells a request from an answer.
     let by_nat = step.consulted.last().is_some_and(|table| table.command() == "cilium bpf nat list");
     match (end, by_nat) {
@@ -141,6 +148,10 @@ pub(super) fn drops(reason: DropReason) -> (String, String) {
         DropReason::BpfIsClusterIp => (
             "A clusterIP is for the cluster.",
             "The service's row says non-routable, and the packet came from outside.",
+        ),
+        DropReason::BpfFragNotFound => (
+            "A piece of a datagram whose first piece is not known.",
+            "Only the first piece names ports, and cilium_ipv4_frag_datagrams has no row for this datagram.",
         ),
         _ => ("The program finds no route.", "bpf_fib_lookup has no answer for the destination."),
     };

@@ -242,7 +242,8 @@ pub(super) fn drops(reason: DropReason, step: &Step, at: &str, dev: &str) -> Wor
         | DropReason::BpfTtlExceeded
         | DropReason::BpfNotInSrcRange
         | DropReason::BpfIsClusterIp
-        | DropReason::BpfNoFib => {
+        | DropReason::BpfNoFib
+        | DropReason::BpfFragNotFound => {
             let (headline, what) = super::bpf::drops(reason);
             return (headline, what, format!("The kernel has no name for it; Cilium's is {}.", name.replace("BPF_", "DROP_")));
         }
