@@ -99,6 +99,10 @@ fn bgp_messages_say_to_a_stranger_what_they_say_to_us() {
         BgpMessage::Keepalive,
         BgpMessage::Update(update),
         BgpMessage::Update(BgpUpdate::default()),
+        BgpMessage::Update(BgpUpdate {
+            withdrawn: vec!["10.244.7.0/24".parse().expect("a network")],
+            ..BgpUpdate::default()
+        }),
         BgpMessage::Notification { code: 6, subcode: 2 },
     ];
     let payload: Vec<u8> = messages.iter().flat_map(|message| message.to_bytes().expect("a message")).collect();
@@ -113,7 +117,8 @@ fn bgp_messages_say_to_a_stranger_what_they_say_to_us() {
     assert_eq!(faulty_frames(&capture), Vec::<String>::new());
     for expected in [
         "bgp.cap.4as == 4200000001 and bgp.open.holdtime == 90 and bgp.open.identifier == 172.18.0.2",
-        "bgp.type == 4 and bgp.notify.major_error == 6",
+        "bgp.type == 4 and bgp.notify.major_error == 6 and bgp.notify.minor_error_cease == 2",
+        "bgp.withdrawn_prefix == 10.244.7.0",
         "bgp.withdrawn_prefix == 10.244.3.0 and bgp.update.path_attribute.next_hop == 172.18.0.1",
         "bgp.nlri_prefix == 10.244.0.0 and bgp.nlri_prefix == 10.128.0.0",
         "bgp.update.path_attribute.as_path_segment.as4 == 4200000001",

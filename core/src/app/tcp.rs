@@ -342,7 +342,9 @@ impl TcpEndpoint {
         }
     }
 
-    fn has_heard_all(&self) -> bool {
+    /// Whether the other's message is here, whole.
+    #[must_use]
+    pub fn has_heard_all(&self) -> bool {
         self.n_heard >= self.plan.awaits
     }
 

@@ -23,8 +23,8 @@ use crate::base::{Place, Writer};
 use crate::k8s::cni::bgp::{Bgp, Learned, SpeakerId};
 use crate::net::{Listener, NsId, Protocol, Topology, TransportProtocol};
 use crate::sim::{self, BgpTalk, Exchange, Talk};
-use crate::trace::{Recorder, Stage, Step, Trace, Written};
-use crate::wire::{BGP_PORT, BgpMessage, BgpUpdate, Packet, Transport};
+use crate::trace::{Recorder, Trace, Written};
+use crate::wire::{BGP_PORT, BgpMessage, BgpUpdate};
 
 /// Seconds that Calico's BIRD offers.
 const HOLD_TIME_SECS: u16 = 240;
@@ -98,7 +98,6 @@ pub(super) fn run(
     };
     let mut topo = prepare(if event == Event::Establish { &down } else { &up }, run.seed);
     let change = Change { lab, before: &before, after: &after };
-    let mut told = Vec::new();
     let own = topo.find(from).and_then(|ns| topo.ns(ns).select_address(2, peer)).unwrap_or(peer);
     let cease = BgpMessage::Notification { code: CEASE, subcode: ADMINISTRATIVE_SHUTDOWN };
     let (says, answers) = match event {
@@ -124,21 +123,18 @@ pub(super) fn run(
                 BgpTalk { server: NsId(0), opens: false, closes: false, says, answers: Vec::new(), server_ttl: None };
             if let Some(exchange) = change.exchange(&mut topo, (at, neighbour), address, talk, run.seed) {
                 others.push(exchange);
-                told.push(neighbour);
                 queue.push_back((at, neighbour));
             }
         }
     }
-    let ends = sim::run_in_turn(topo, &first, &others, &mut |idx, topo, recorder| match idx.checked_sub(1) {
-        Some(idx) => change.learn(topo, recorder, told[idx], Stage::Deliver),
-        None => {
-            change.learn(topo, recorder, server, Stage::Deliver);
-            // Who ends a session forgets what it has learned by it as it says so.
-            let stage = if event == Event::Shutdown { Stage::App } else { Stage::Deliver };
-            change.learn(topo, recorder, client, stage);
+    let ended = sim::run_in_turn(topo, &first, &others, &mut |ns, topo, recorder| {
+        change.learn(topo, recorder, ns);
+        // Who ends a session forgets what it has learned by it, once that is said.
+        if event == Event::Shutdown {
+            change.learn(topo, recorder, first.client);
         }
     });
-    Ok(ends)
+    Ok(ended)
 }
 
 /// What is known before and after.
@@ -197,10 +193,9 @@ impl Change<'_> {
         messages.into_iter().filter_map(|update| BgpMessage::Update(update).to_bytes()).flatten().collect()
     }
 
-    /// A speaker's table becomes what it has learned; what changed stands at the last step of `stage` there that has data.
-    fn learn(&self, topo: &mut Topology, recorder: &mut Recorder, speaker: SpeakerId, stage: Stage) {
-        let place = self.after.speaker(speaker).place.clone();
-        let Some(id) = topo.find(&place) else { return };
+    /// The table of the speaker in `id` becomes what it has learned; what changed stands at its last step.
+    fn learn(&self, topo: &mut Topology, recorder: &mut Recorder, id: NsId) {
+        let place = topo.ns(id).place.clone();
         let is_router = matches!(*place, Place::Router(_));
         if !is_router && !self.lab.spec.cni.installs_bgp_routes() {
             return;
@@ -211,11 +206,7 @@ impl Change<'_> {
         ns.main.retain(|route| route.protocol != protocol || route.gateway.is_none());
         self.after.install(ns, protocol, writer);
         let after = &ns.main;
-        let has_data = |step: &Step| {
-            let transport = step.packet().and_then(Packet::transport);
-            step.stage == stage && matches!(transport, Some(Transport::Tcp(tcp)) if tcp.payload_len > 0)
-        };
-        let Some(step) = recorder.last_step(&place, has_data) else { return };
+        let Some(step) = recorder.last_step(&place) else { return };
         let written = |text: String, writer| Written { command: "ip route show table main".to_owned(), text, writer };
         // As `ip monitor route` prints it.
         for route in before.rows().iter().filter(|route| !after.rows().contains(route)) {

@@ -134,6 +134,7 @@ impl Simulator<'_> {
         let was_opening = connection.tcp.progress() == Progress::Opening;
         let segments = connection.tcp.receive(tcp, self.now);
         let progress = connection.tcp.progress();
+        let has_heard_all = tcp.payload_len > 0 && connection.tcp.has_heard_all();
         if connection.tcp.role() == Role::Client {
             if was_opening || tcp.payload_len > 0 || progress != Progress::Open {
                 self.patience.until = self.now + PATIENCE;
@@ -143,6 +144,9 @@ impl Simulator<'_> {
                 Progress::Satisfied | Progress::Closed => self.complete(from.clone()),
                 Progress::Opening | Progress::Open => {}
             }
+        }
+        if has_heard_all {
+            (self.heard)(key.0, &mut self.topo, &mut self.recorder);
         }
         self.send_segments(key, segments);
         // A reset ends it at once, and a SYN that comes after it begins another one.

@@ -55,25 +55,21 @@ pub fn run_losing(
         Ok(exchange) => exchange,
         Err((reason, at)) => return (recorder.finish(Disposition::Rejected { reason, at }), topo),
     };
-    let mut sim = Simulator::new(topo, recorder, &exchange, loses);
+    let mut heard = |_: NsId, _: &mut Topology, _: &mut Recorder| {};
+    let mut sim = Simulator::new(topo, recorder, &exchange, loses, &mut heard);
     sim.run();
     let disposition = sim.disposition();
     (sim.recorder.finish(disposition), sim.topo)
 }
 
-/// Runs several exchanges, each when the one before it is over, as far as they succeed. `after` is told of each and does
-/// what the programs do with what they have heard. It ended as the first one did, or as the first that failed.
+/// Runs several exchanges, each when the one before it is over, as far as they succeed. `heard` does what the program at a
+/// place does with the whole message that has just been delivered to it. It ended as the first one did, or as the first that failed.
 #[must_use]
-pub fn run_in_turn(
-    topo: Topology,
-    first: &Exchange,
-    others: &[Exchange],
-    after: &mut dyn FnMut(usize, &mut Topology, &mut Recorder),
-) -> (Trace, Topology) {
+pub fn run_in_turn(topo: Topology, first: &Exchange, others: &[Exchange], heard: Heard<'_>) -> (Trace, Topology) {
     let mut loses = |_: At, _: &Packet| false;
-    let mut sim = Simulator::new(topo, Recorder::default(), first, &mut loses);
+    let mut sim = Simulator::new(topo, Recorder::default(), first, &mut loses, heard);
     let mut disposition = None;
-    for (idx, exchange) in std::iter::once(first).chain(others).enumerate() {
+    for exchange in std::iter::once(first).chain(others) {
         sim.exchange = exchange;
         sim.outcome = Outcome::default();
         sim.patience = Patience::default();
@@ -85,11 +81,13 @@ pub fn run_in_turn(
             break;
         }
         disposition.get_or_insert(ended);
-        after(idx, &mut sim.topo, &mut sim.recorder);
     }
     let disposition = disposition.unwrap_or_else(|| sim.disposition());
     (sim.recorder.finish(disposition), sim.topo)
 }
+
+/// What the program at a place does once it has heard a message.
+type Heard<'a> = &'a mut dyn FnMut(NsId, &mut Topology, &mut Recorder);
 
 #[derive(Default)]
 struct Outcome {
@@ -110,6 +108,7 @@ struct Simulator<'a> {
     patience: Patience,
     outcome: Outcome,
     loses: &'a mut dyn FnMut(At, &Packet) -> bool,
+    heard: Heard<'a>,
 }
 
 impl<'a> Simulator<'a> {
@@ -118,6 +117,7 @@ impl<'a> Simulator<'a> {
         recorder: Recorder,
         exchange: &'a Exchange,
         loses: &'a mut dyn FnMut(At, &Packet) -> bool,
+        heard: Heard<'a>,
     ) -> Self {
         Self {
             topo,
@@ -130,6 +130,7 @@ impl<'a> Simulator<'a> {
             patience: Patience::default(),
             outcome: Outcome::default(),
             loses,
+            heard,
         }
     }
 

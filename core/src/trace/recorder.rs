@@ -127,10 +127,9 @@ impl Recorder {
         self.hops.iter().find(|hop| hop.journey == journey).map(|hop| hop.at.clone())
     }
 
-    /// The last step at `at` for which `is_wanted` holds: what a program does with what it got there belongs to it.
-    pub fn last_step(&mut self, at: &Place, is_wanted: impl Fn(&Step) -> bool) -> Option<&mut Step> {
-        let hops = self.hops.iter_mut().rev().filter(|hop| *hop.at == *at);
-        hops.flat_map(|hop| hop.steps.iter_mut().rev()).find(|step| is_wanted(step))
+    /// The last step at `at`: what a program does with what it has got there belongs to it.
+    pub fn last_step(&mut self, at: &Place) -> Option<&mut Step> {
+        self.hops.iter_mut().rev().find(|hop| *hop.at == *at)?.steps.last_mut()
     }
 
     /// Number of steps so far.

@@ -142,6 +142,65 @@ fn a_session_is_a_run_and_its_routes_stay() {
 }
 
 #[test]
+fn a_route_that_is_withdrawn_or_lost_goes_from_every_table_by_a_packet_of_its_own() {
+    let lab = lab(&BGP);
+    for event in ["withdraw", "shutdown"] {
+        let session = Run::new("node/node-b", &format!("bgp://172.18.1.1?{event}"));
+        let trace = trace(&lab, &session).expect("a session");
+        crate::trace::validate(&trace).expect("a trace has its shape");
+        let gone = |(hop, step): (&crate::trace::Hop, &crate::trace::Step)| {
+            let row = step.wrote.iter().find(|row| row.text.starts_with("Deleted 10.244.1.0/24"))?;
+            Some((hop.at.short().to_owned(), step.id.clone(), row.writer))
+        };
+        let gone: Vec<_> = trace.steps().filter_map(gone).collect();
+        use crate::base::Writer::{Admin, Cni};
+        let expected = [
+            ("r2".to_owned(), "bgp.request.r2.deliver".to_owned(), Admin),
+            ("fabric".to_owned(), "bgp.request-2.fabric.deliver".to_owned(), Admin),
+            ("r1".to_owned(), "bgp.request-3.r1.deliver".to_owned(), Admin),
+            ("node-a".to_owned(), "bgp.request-4.node-a.deliver".to_owned(), Cni),
+        ];
+        assert_eq!(gone, expected, "{event}");
+        let has = |at: &str, route: &str| {
+            show(&lab, at, Some(&session), &["ip", "route"], false).expect("a table").contains(route)
+        };
+        assert!(!has("router/r1", "10.244.1.0/24"), "{event}");
+        assert!(has("router/r1", "10.244.0.0/24 via 172.18.0.2 dev eth0 proto bgp"), "{event}");
+        assert_eq!(has("node/node-b", "10.244.0.0/24 via 172.18.1.1"), event == "withdraw", "{event}");
+    }
+}
+
+#[test]
+fn direct_sessions_have_a_ttl_of_1_and_calicos_are_multihop() {
+    for (cni, ttls) in [(BGP[0].1, [64, 1]), ("cilium", [1, 1])] {
+        let mode = if cni == "cilium" { "native" } else { "bgp" };
+        let lab = lab(&[("cni.plugin", cni), ("cni.mode", mode), BGP[2]]);
+        let trace = trace(&lab, &Run::new("node/node-b", "bgp://172.18.1.1")).expect("a session");
+        let ttl = |name: &str| {
+            let mut steps = trace.steps().filter(|(hop, _)| trace.journey(hop.journey).name == name);
+            steps.find_map(|(_, step)| Some(step.packet()?.ip_header()?.ttl)).expect("a packet")
+        };
+        assert_eq!([ttl("request"), ttl("reply")], ttls, "{cni}");
+    }
+}
+
+#[test]
+fn what_a_session_does_not_do_is_said() {
+    let error = |set: &[(&str, &str)], to: &str| {
+        trace(&lab(set), &Run::new("node/node-b", to)).expect_err("no such run").to_string()
+    };
+    assert_eq!(
+        error(&BGP, "bgp://172.18.1.1?withdraws"),
+        "--to: \"withdraws\" is nothing that happens to a BGP session; expected withdraw or shutdown; the nearest is withdraw"
+    );
+    let down = [&BGP[..], &[("fabric.bgp.down", "[node-b]")]].concat();
+    assert_eq!(
+        error(&down, "bgp://172.18.1.1?shutdown"),
+        "--to: node/node-b has no BGP session with 172.18.1.1; only nodes in racks have one, under calico/bgp and cilium/native, unless fabric.bgp.down names them"
+    );
+}
+
+#[test]
 fn a_machine_in_a_machine_has_two_envelopes_and_too_large_a_frame_has_no_room() {
     let nested = ("fabric.nested", "{}");
     let ping = |mtu: &str, size: usize| {
