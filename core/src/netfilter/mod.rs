@@ -6,6 +6,8 @@
 
 mod asked;
 mod conntrack;
+#[cfg(test)]
+mod fixtures;
 mod ipset;
 mod nat;
 pub mod nft;

@@ -127,7 +127,9 @@ fn full_step(trace: &Trace, hop: &Hop, step: &Step, out: &mut String) -> std::fm
         full_table(&**table, out)?;
     }
     for row in &step.wrote {
-        writeln!(out, "    + {}: {} [{}]", row.command, row.text.trim_end(), row.writer)?;
+        // A row that goes says so itself, as `ip monitor` does.
+        let sign = if row.text.starts_with("Deleted ") { '-' } else { '+' };
+        writeln!(out, "    {sign} {}: {} [{}]", row.command, row.text.trim_end(), row.writer)?;
     }
     if let Some(packet) = step.packet() {
         writeln!(out, "    {}", one_line(packet))?;

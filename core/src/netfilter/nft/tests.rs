@@ -11,29 +11,13 @@ use super::{
     SetRef, Span, Statement, Table, UpdateOp, Verdict, priority,
 };
 use crate::base::{Dice, Instant, Writer};
+use crate::netfilter::fixtures::Nowhere;
 use crate::netfilter::{
-    AddressType, CtState, CtStates, Facts, HookResult, HookVerdict, HookView, NatRange, Netfilter, Passing, Policy,
+    AddressType, CtState, CtStates, HookResult, HookVerdict, HookView, NatRange, Netfilter, Passing, Policy,
     RejectWith, TableName, Target,
 };
 use crate::trace::{Hook, Why};
 use crate::wire::{IcmpError, IpSpec, Packet, TcpFlags, TcpOptions, TcpSpec, tcp, udp};
-
-#[derive(Debug)]
-struct Nowhere;
-
-impl Facts for Nowhere {
-    fn address_type(&self, ip: IpAddr, _: Option<&str>) -> AddressType {
-        if ip == IpAddr::from([172, 18, 0, 2]) { AddressType::Local } else { AddressType::Unicast }
-    }
-
-    fn source_address(&self, _: &str, _: IpAddr) -> Option<IpAddr> {
-        Some(IpAddr::from([172, 18, 0, 2]))
-    }
-
-    fn first_address(&self, _: &str) -> Option<IpAddr> {
-        None
-    }
-}
 
 fn view(hook: Hook, now: Instant) -> HookView {
     let (iif, oif): (Option<Arc<str>>, Option<Arc<str>>) = match hook {

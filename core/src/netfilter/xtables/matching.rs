@@ -212,6 +212,17 @@ impl Miss<'_> {
     }
 }
 
+/// In words: what the packet has by which a match holds.
+pub(super) fn holds(one: &Match, flow: &Flow, view: &HookView) -> String {
+    match one {
+        Match::Recent { list, .. } => format!("list {list}"),
+        Match::Set { set, .. } if set.not => format!("not in set {}", set.value),
+        Match::Set { set, .. } => format!("in set {}", set.value),
+        Match::Physdev { .. } => "from such a port of a bridge".to_owned(),
+        other => describe_match(other, None, flow, view),
+    }
+}
+
 fn describe_match(one: &Match, roll: Option<&Roll>, flow: &Flow, view: &HookView) -> String {
     match (one, roll) {
         (Match::Random { probability }, Some(Roll::Random(number))) => {
@@ -248,7 +259,7 @@ fn describe_match(one: &Match, roll: Option<&Roll>, flow: &Flow, view: &HookView
     }
 }
 
-fn protocol_name(number: u8) -> String {
+pub(super) fn protocol_name(number: u8) -> String {
     match number {
         1 => "ICMP".to_owned(),
         6 => "TCP".to_owned(),

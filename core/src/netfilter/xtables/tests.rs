@@ -5,28 +5,10 @@ use std::sync::Arc;
 
 use super::{Match, NatRange, Not, Policy, RecentOp, Rule, Table, TableError, TableName, Target};
 use crate::base::{Dice, Instant, Writer};
-use crate::netfilter::{
-    AddressType, CtState, Facts, HookResult, HookVerdict, HookView, Netfilter, Passing, RejectWith,
-};
+use crate::netfilter::fixtures::Nowhere;
+use crate::netfilter::{AddressType, CtState, HookResult, HookVerdict, HookView, Netfilter, Passing, RejectWith};
 use crate::trace::{Choice, Hook, Why};
 use crate::wire::{IcmpError, IpSpec, Packet, TcpFlags, TcpOptions, TcpSpec, tcp};
-
-#[derive(Debug)]
-struct Nowhere;
-
-impl Facts for Nowhere {
-    fn address_type(&self, ip: IpAddr, _: Option<&str>) -> AddressType {
-        if ip == IpAddr::from([172, 18, 0, 2]) { AddressType::Local } else { AddressType::Unicast }
-    }
-
-    fn source_address(&self, _: &str, _: IpAddr) -> Option<IpAddr> {
-        Some(IpAddr::from([172, 18, 0, 2]))
-    }
-
-    fn first_address(&self, _: &str) -> Option<IpAddr> {
-        None
-    }
-}
 
 fn view(hook: Hook) -> HookView {
     HookView {

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::matching::{Chance, Roll, Rolls, miss, state_name};
+use super::matching::{Chance, Roll, Rolls, holds, miss, protocol_name, state_name};
 use super::rule::{Match, NatRange, RejectWith, Rule, Target};
 use super::{Policy, Table, TableName};
 use crate::base::Writer;
@@ -277,7 +277,7 @@ impl Walk {
         let rolls = &self.rolls[self.rolls.partition_point(|(of, _)| *of < row)..];
         match miss(rule, &flow, &self.view, &mut Rolls::Replay(rolls.iter())) {
             Some(miss) => Why::Missed(miss.describe(&flow, &self.view)),
-            None => Why::Matched(describe_match(rule, &flow)),
+            None => Why::Matched(describe_match(rule, &flow, &self.view)),
         }
     }
 }
@@ -303,15 +303,21 @@ fn probability(one: &Match) -> f64 {
     }
 }
 
-fn describe_match(rule: &Rule, flow: &Flow) -> String {
-    let by_dice = rule.matches.iter().any(|one| matches!(one, Match::Random { .. } | Match::Nth { .. }));
-    let by_state = rule.matches.iter().any(|one| matches!(one, Match::CtState(_)));
+/// What the packet has that the rule asks for: what tells most about it first.
+fn describe_match(rule: &Rule, flow: &Flow, view: &HookView) -> String {
+    let has = |is: fn(&Match) -> bool| rule.matches.iter().any(is);
     match () {
-        () if by_dice => "the dice chose it".to_owned(),
-        () if by_state => format!("state is {}", state_name(flow.ct.states)),
+        () if has(|one| matches!(one, Match::Random { .. } | Match::Nth { .. })) => "the dice chose it".to_owned(),
+        () if has(|one| matches!(one, Match::CtState(_))) => format!("state is {}", state_name(flow.ct.states)),
         () if rule.dst.is_some() => format!("destination is {}", flow.dst),
         () if rule.src.is_some() => format!("source is {}", flow.src),
-        () => "takes every packet that comes here".to_owned(),
+        () => match rule.matches.iter().find(|one| !matches!(one, Match::Comment(_))) {
+            Some(one) => holds(one, flow, view),
+            None if rule.oif.is_some() => format!("leaves by {}", view.oif.as_deref().unwrap_or("no device")),
+            None if rule.iif.is_some() => format!("came in by {}", view.iif.as_deref().unwrap_or("no device")),
+            None if rule.protocol.is_some() => format!("protocol is {}", protocol_name(flow.protocol)),
+            None => "takes every packet that comes here".to_owned(),
+        },
     }
 }
 
