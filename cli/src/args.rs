@@ -60,6 +60,8 @@ trace options
   --df                set DF (ping only)
   --ttl N             TTL of every packet of the client
   --seed N            seed of everything that is drawn (default 1)
+  --via NODE          the node that packets from outside to a service's address are handed to
+  --do 'TIME ACTION REF'  delete, scale=N, fail-readiness or cordon something, TIME ms after the client starts
   --format FORMAT     text (default), json or pcapng
   --detail LEVEL      minimal, summary (default) or full
   -o FILE             write there instead of to standard output
@@ -155,6 +157,8 @@ fn trace(mut parser: Parser) -> Result<Command, UsageError> {
                 detail = Detail::parse(&name)
                     .ok_or_else(|| format!("--detail: found {name:?}, expected minimal, summary or full"))?;
             }
+            Long("do") => run.actions.push(word(&mut parser)?),
+            Long("via") => run.via = Some(word(&mut parser)?),
             Long("expect") => {
                 let name = word(&mut parser)?;
                 let known = ["delivered", "rejected", "dropped"].into_iter().find(|known| *known == name);

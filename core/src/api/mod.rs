@@ -6,6 +6,7 @@ mod scene;
 mod step;
 
 pub use crate::base::{Place, Writer};
+pub use crate::k8s::kube_proxy::ProxyMode;
 pub use crate::lab::{
     CniMode, Fault, Lab, Parsed, Problem, Run, RunError, Severity, ShowError, Source, fault_notes, faults, parse, show,
     show_broken, trace,

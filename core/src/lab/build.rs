@@ -1,18 +1,16 @@
 //! From a lab to namespaces, tables and wires: the fabric first, then nodes, then what Kubernetes puts into them.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
 
 use super::Lab;
 use super::fabric::{Fabric, set_sysctls};
-use super::spec::KubeProxyMode;
 use crate::base::Place;
 use crate::k8s::cni::bgp::Bgp;
 use crate::k8s::cni::{self, CiliumNet, ClusterNet, NodeNet};
-use crate::k8s::kube_proxy::{self, ProxyConfig, ServicePort};
+use crate::k8s::kube_proxy::{self, Proxier, ProxyConfig, ProxyMode, ServicePorts};
 use crate::k8s::kubelet;
 use crate::k8s::objects::{Node, Pod};
 use crate::net::{Conf, NetNs, Topology, Unfinished};
@@ -61,12 +59,12 @@ pub(super) fn prepare_with_bgp(lab: &Lab, seed: u64) -> (Topology, Arc<Bgp>) {
         bgp: bgp.clone(),
         bgp_down: lab.spec.fabric.bgp_down.clone(),
         cilium: lab.spec.cni.is_cilium().then(|| {
-            let is_replaced = lab.spec.kube_proxy.mode == KubeProxyMode::None;
+            let is_replaced = lab.spec.kube_proxy.mode == ProxyMode::None;
             CiliumNet::new(&lab.objects, is_replaced)
         }),
     });
-    let services: Arc<Vec<ServicePort>> = match lab.spec.kube_proxy.mode {
-        KubeProxyMode::None => Arc::default(),
+    let services: Arc<ServicePorts> = match lab.spec.kube_proxy.mode {
+        ProxyMode::None => Arc::default(),
         _ => Arc::new(kube_proxy::service_ports(&lab.objects)),
     };
     let mut pods: BTreeMap<&str, Vec<Pod>> = BTreeMap::new();
@@ -90,7 +88,8 @@ pub(super) fn prepare_with_bgp(lab: &Lab, seed: u64) -> (Topology, Arc<Bgp>) {
             lab.spec.sysctls.get(&place.to_string()).map(|settings| (place, settings.clone()))
         };
         let sysctls: Vec<_> = pods.iter().filter_map(sysctls_of).collect();
-        let (mode, proxy, services) = (lab.spec.kube_proxy.mode, proxy_config(lab, node), services.clone());
+        let proxier = proxy_config(lab, node).and_then(|config| Proxier::new(lab.spec.kube_proxy.mode, config));
+        let services = services.clone();
         topo.defer(
             id,
             Unfinished::new(move |topo| {
@@ -103,10 +102,8 @@ pub(super) fn prepare_with_bgp(lab: &Lab, seed: u64) -> (Topology, Arc<Bgp>) {
                         topo.ns_mut(pod).sysctls.apply(settings);
                     }
                 }
-                if let (KubeProxyMode::Iptables, Some(proxy)) = (mode, &proxy) {
-                    let ns = topo.ns_mut(id);
-                    let own: Vec<IpAddr> = ns.addresses().collect();
-                    kube_proxy::iptables::program(&mut ns.netfilter, proxy, &own, &services);
+                if let Some(mut proxier) = proxier.clone() {
+                    proxier.sync(topo.ns_mut(id), &services);
                 }
                 cni::program_rules(topo.ns_mut(id), &net, &cluster);
             }),

@@ -23,8 +23,8 @@ pub use problem::{Problem, Severity};
 pub use run::{Run, RunError, resolve, trace, trace_on, trace_to_end};
 pub use show::{ShowError, answer, show, show_broken};
 pub use spec::{
-    CniMode, DnsSpec, FabricSpec, FilterSite, FilterSpec, HostSpec, KubeProxyMode, KubeProxySpec, LabSpec, NestedSpec,
-    RackSpec, UpstreamSpec,
+    CniMode, DnsSpec, FabricSpec, FilterSite, FilterSpec, HostSpec, KubeProxySpec, LabSpec, NestedSpec, RackSpec,
+    UpstreamSpec,
 };
 
 /// A cluster and what surrounds it: complete, checked, and ready to be wired.

@@ -32,6 +32,10 @@ pub struct Run {
     pub seed: u64,
     /// Faults that are broken before, by their ids.
     pub faults: Vec<String>,
+    /// What happens to the cluster meanwhile, each as `TIME ACTION REF`.
+    pub actions: Vec<String>,
+    /// The node that the fabric hands a client's packets for service addresses to, if it is not to choose.
+    pub via: Option<String>,
 }
 
 impl Run {
@@ -47,6 +51,8 @@ impl Run {
             ttl: None,
             seed: 1,
             faults: Vec::new(),
+            actions: Vec::new(),
+            via: None,
         }
     }
 }

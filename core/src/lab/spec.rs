@@ -9,6 +9,7 @@ use ipnet::IpNet;
 
 use crate::base::Span;
 pub use crate::k8s::cni::CniMode;
+use crate::k8s::kube_proxy::ProxyMode;
 pub use fabric::{FabricSpec, FilterSite, FilterSpec, NestedSpec, RackSpec};
 
 /// `Lab.spec`, complete: every field has its value or its default.
@@ -44,7 +45,7 @@ pub struct LabSpec {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KubeProxySpec {
     /// `mode`.
-    pub mode: KubeProxyMode,
+    pub mode: ProxyMode,
     /// `clusterCIDR`: what counts as local traffic; `podCIDR` unless stated, `None` for `null`.
     pub cluster_cidr: Option<IpNet>,
     /// `masqueradeAll`.
@@ -53,26 +54,6 @@ pub struct KubeProxySpec {
     pub localhost_node_ports: bool,
     /// `nodePortAddresses`; empty for every address of the node.
     pub node_port_addresses: Vec<IpNet>,
-}
-
-/// The back end of kube-proxy.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum KubeProxyMode {
-    /// Rules of iptables.
-    #[default]
-    Iptables,
-    /// Virtual servers of IPVS.
-    Ipvs,
-    /// Verdict maps of nftables.
-    Nftables,
-    /// No kube-proxy.
-    None,
-}
-
-impl KubeProxyMode {
-    /// Every mode with its name in the document.
-    pub const ALL: [(&'static str, Self); 4] =
-        [("iptables", Self::Iptables), ("ipvs", Self::Ipvs), ("nftables", Self::Nftables), ("none", Self::None)];
 }
 
 /// `dns`: CoreDNS and the resolver it forwards to.
@@ -120,7 +101,7 @@ impl Default for LabSpec {
             hosts: Vec::new(),
             fabric: FabricSpec::default(),
             kube_proxy: KubeProxySpec {
-                mode: KubeProxyMode::default(),
+                mode: ProxyMode::default(),
                 cluster_cidr: Some(net(10, 244, 16)),
                 masquerade_all: false,
                 localhost_node_ports: true,

@@ -33,7 +33,7 @@ const FIREWALL: &str = "KUBE-FIREWALL";
 const CANARY: &str = "KUBE-PROXY-CANARY";
 
 /// Writes the rules for `services`, which come by name, on a node whose own addresses are `local`.
-pub fn program(netfilter: &mut Netfilter, config: &ProxyConfig, local: &[IpAddr], services: &[ServicePort]) {
+pub fn program(netfilter: &mut Netfilter, config: &ProxyConfig, local: &[IpAddr], services: &[Arc<ServicePort>]) {
     let is_large = services.iter().map(|service| service.endpoints.len()).sum::<usize>() > LARGE_CLUSTER;
     let mut shared = Shared::default();
     let nat = netfilter.table_mut(TableName::Nat);

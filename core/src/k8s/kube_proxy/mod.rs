@@ -1,11 +1,12 @@
 //! kube-proxy: services become rules on every node.
 //!
 //! Models pkg/proxy of Kubernetes 1.33. [`service_ports`] is what it keeps of the API's objects, the same for all modes
-//! and nodes; [`iptables`] writes the rules of one node. IPv4 only.
+//! and nodes; a [`Proxier`] keeps the tables of one node true. IPv4 only.
 
 mod endpoints;
 pub mod iptables;
 mod names;
+mod proxier;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -16,6 +17,7 @@ use ipnet::IpNet;
 use super::objects::{EndpointSlice, Objects, Protocol, Service, ServicePort as PortSpec, ServiceType};
 
 pub use endpoints::{Serving, categorize};
+pub use proxier::{Proxier, ProxyMode, ServicePorts};
 
 /// What kube-proxy is configured with on one node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,7 +137,7 @@ pub struct Endpoint {
 ///
 /// Models pkg/proxy ServiceChangeTracker and EndpointsChangeTracker.
 #[must_use]
-pub fn service_ports(objects: &Objects) -> Vec<ServicePort> {
+pub fn service_ports(objects: &Objects) -> ServicePorts {
     let mut slices: BTreeMap<(&str, &str), Vec<&EndpointSlice>> = BTreeMap::new();
     for slice in &objects.endpoint_slices {
         slices.entry((&slice.meta.namespace, &slice.service_name)).or_default().push(slice);
@@ -145,7 +147,7 @@ pub fn service_ports(objects: &Objects) -> Vec<ServicePort> {
         let Some(cluster_ip @ IpAddr::V4(_)) = service.cluster_ip else { continue };
         let key = (service.meta.namespace.as_str(), service.meta.name.as_str());
         let slices = slices.get(&key).map_or(&[][..], Vec::as_slice);
-        ports.extend(service.ports.iter().map(|port| service_port(service, cluster_ip, port, slices)));
+        ports.extend(service.ports.iter().map(|port| Arc::new(service_port(service, cluster_ip, port, slices))));
     }
     ports.sort_by(|a, b| (&a.name, a.protocol).cmp(&(&b.name, b.protocol)));
     ports

@@ -11,7 +11,7 @@ use ipnet::IpNet;
 
 use super::super::{ClusterNet, DEFAULT, NodeNet, host};
 use crate::base::Place;
-use crate::k8s::kube_proxy::{self, Endpoint, ServicePort, categorize};
+use crate::k8s::kube_proxy::{self, Endpoint, ServicePort, ServicePorts, categorize};
 use crate::k8s::objects::{Objects, Protocol};
 use crate::net::{
     Bpf, EndpointKind, EndpointRow, IpcacheRow, LbFlags, LbKey, LbRow, LbScope, LbType, LbValue, TransportProtocol,
@@ -25,7 +25,7 @@ pub struct CiliumNet {
     pub kube_proxy_replacement: bool,
     /// Every pod's address, its node and its identity.
     pods: BTreeMap<IpAddr, (String, u32)>,
-    services: Vec<ServicePort>,
+    services: ServicePorts,
 }
 
 impl CiliumNet {

@@ -2,14 +2,15 @@
 
 use ipnet::IpNet;
 
+use crate::k8s::kube_proxy::ProxyMode;
 use crate::lab::parse::fields::{Fields, net, text};
-use crate::lab::spec::{KubeProxyMode, KubeProxySpec};
+use crate::lab::spec::KubeProxySpec;
 
 const KNOWN: [&str; 5] = ["mode", "clusterCIDR", "masqueradeAll", "localhostNodePorts", "nodePortAddresses"];
 
 pub(super) fn kube_proxy(fields: &Fields<'_>, pod_cidr: IpNet) -> KubeProxySpec {
     fields.only("kubeProxy", &KNOWN);
-    let mode = |node| KubeProxyMode::ALL.iter().find(|(name, _)| Some(*name) == text(node)).map(|(_, mode)| *mode);
+    let mode = |node| ProxyMode::ALL.iter().find(|(name, _)| Some(*name) == text(node)).map(|(_, mode)| *mode);
     KubeProxySpec {
         mode: fields.read("mode", "iptables, ipvs, nftables or none", mode).unwrap_or_default(),
         cluster_cidr: match fields.raw("clusterCIDR") {
