@@ -122,6 +122,7 @@ fn iptables_of_ten_thousand_services(bencher: Bencher) {
         masquerade_all: false,
         localhost_node_ports: true,
         node_port_addresses: Vec::new(),
+        service_cidrs: Vec::new(),
     };
     bencher.with_inputs(Netfilter::default).bench_local_refs(|netfilter| {
         iptables::program(netfilter, &config, &[config.node_ip], black_box(&services));

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use kubehop_core::k8s::kube_proxy::{ProxyConfig, iptables, service_ports};
+use kubehop_core::k8s::kube_proxy::{ProxyConfig, ServicePorts, iptables, nftables, service_ports};
 use kubehop_core::k8s::objects::{
     Endpoint, EndpointPort, EndpointSlice, ObjectMeta, Objects, Protocol, Service, ServicePort, ServiceType,
 };
@@ -148,14 +148,18 @@ impl SliceRow {
 }
 
 impl Cluster {
-    /// The node's tables.
-    pub(crate) fn netfilter(&self) -> Netfilter {
-        let objects = Objects {
+    /// What kube-proxy keeps of the services.
+    pub(crate) fn ports(&self) -> ServicePorts {
+        service_ports(&Objects {
             services: self.services.iter().map(ServiceRow::object).collect(),
             endpoint_slices: self.slices.iter().map(SliceRow::object).collect(),
             ..Objects::default()
-        };
-        let config = ProxyConfig {
+        })
+    }
+
+    /// What kube-proxy is told.
+    pub(crate) fn config(&self) -> ProxyConfig {
+        ProxyConfig {
             node_name: NODE.to_owned(),
             zone: String::new(),
             node_ip: ip("192.168.0.2"),
@@ -163,9 +167,21 @@ impl Cluster {
             masquerade_all: self.masquerade_all,
             localhost_node_ports: self.localhost_node_ports.unwrap_or(true),
             node_port_addresses: self.node_port_addresses.iter().map(|it| it.parse().expect("a network")).collect(),
-        };
+            service_cidrs: vec!["172.30.0.0/16".parse().expect("a network")],
+        }
+    }
+
+    /// The node's tables.
+    pub(crate) fn netfilter(&self) -> Netfilter {
         let mut netfilter = Netfilter::default();
-        iptables::program(&mut netfilter, &config, &OWN.map(IpAddr::from), &service_ports(&objects));
+        iptables::program(&mut netfilter, &self.config(), &OWN.map(IpAddr::from), &self.ports());
+        netfilter
+    }
+
+    /// The node's table of nftables.
+    pub(crate) fn nftables(&self) -> Netfilter {
+        let mut netfilter = Netfilter::default();
+        nftables::program(&mut netfilter.nft, &self.config(), &OWN.map(IpAddr::from), &self.ports());
         netfilter
     }
 }

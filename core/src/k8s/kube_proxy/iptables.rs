@@ -305,7 +305,7 @@ fn jump(chain: &Arc<str>) -> Target {
     Target::Jump(chain.clone())
 }
 
-fn protocol_name(protocol: Protocol) -> &'static str {
+pub(super) fn protocol_name(protocol: Protocol) -> &'static str {
     match protocol {
         Protocol::Tcp => "tcp",
         Protocol::Udp => "udp",
@@ -313,7 +313,7 @@ fn protocol_name(protocol: Protocol) -> &'static str {
     }
 }
 
-fn protocol_number(protocol: Protocol) -> u8 {
+pub(super) fn protocol_number(protocol: Protocol) -> u8 {
     match protocol {
         Protocol::Tcp => 6,
         Protocol::Udp => 17,

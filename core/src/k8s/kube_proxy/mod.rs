@@ -6,6 +6,7 @@
 mod endpoints;
 pub mod iptables;
 mod names;
+pub mod nftables;
 mod proxier;
 
 use std::collections::BTreeMap;
@@ -34,8 +35,10 @@ pub struct ProxyConfig {
     pub masquerade_all: bool,
     /// `localhostNodePorts`.
     pub localhost_node_ports: bool,
-    /// `nodePortAddresses`; empty for every address of the node.
+    /// `nodePortAddresses`; empty for every address of the node, or with nftables for its primary one.
     pub node_port_addresses: Vec<IpNet>,
+    /// Where clusterIPs come from; nftables drops what goes to one that no service has.
+    pub service_cidrs: Vec<IpNet>,
 }
 
 impl ProxyConfig {

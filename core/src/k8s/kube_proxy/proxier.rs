@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{ProxyConfig, ServicePort, iptables};
+use super::{ProxyConfig, ServicePort, iptables, nftables};
 use crate::net::NetNs;
 
 /// The back end of kube-proxy.
@@ -42,6 +42,7 @@ pub struct Proxier {
 #[derive(Clone, Debug)]
 enum Backend {
     Iptables,
+    Nftables(nftables::State),
 }
 
 impl Proxier {
@@ -50,7 +51,8 @@ impl Proxier {
     pub fn new(mode: ProxyMode, config: ProxyConfig) -> Option<Self> {
         let backend = match mode {
             ProxyMode::Iptables => Backend::Iptables,
-            ProxyMode::Ipvs | ProxyMode::Nftables | ProxyMode::None => return None,
+            ProxyMode::Nftables => Backend::Nftables(nftables::State::default()),
+            ProxyMode::Ipvs | ProxyMode::None => return None,
         };
         Some(Self { config, backend })
     }
@@ -58,7 +60,8 @@ impl Proxier {
     /// Makes the tables of its node say what `ports` say.
     pub fn sync(&mut self, ns: &mut NetNs, ports: &ServicePorts) {
         let own: Vec<IpAddr> = ns.addresses().collect();
-        match self.backend {
+        match &mut self.backend {
+            Backend::Nftables(state) => nftables::sync(state, ns, &self.config, &own, ports),
             Backend::Iptables => iptables::program(&mut ns.netfilter, &self.config, &own, ports),
         }
     }
