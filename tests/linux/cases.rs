@@ -60,6 +60,7 @@ impl Case {
 }
 
 pub(crate) const HOST_GW: &[(&str, &str)] = &[("cni.mode", "host-gw")];
+pub(crate) const NFTABLES: &[(&str, &str)] = &[("kubeProxy.mode", "nftables")];
 pub(crate) const CALICO_VXLAN: &[(&str, &str)] = &[("cni.plugin", "calico"), ("cni.mode", "vxlan")];
 pub(crate) const CALICO_BGP: &[(&str, &str)] = &[("cni.plugin", "calico"), ("cni.mode", "bgp")];
 pub(crate) const SMALL_NIC: &[(&str, &str)] = &[("underlay.nodes.node-b.mtu", "1400")];
