@@ -5,6 +5,7 @@ mod table;
 
 mod elsewhere;
 mod limits;
+mod nftables;
 mod pods;
 mod services;
 mod verdicts;
@@ -77,5 +78,5 @@ pub(crate) const NO_BRIDGE_NETFILTER: &[(&str, &str)] =
 
 /// All cases by name.
 pub(crate) fn all() -> impl Iterator<Item = &'static (&'static str, Case)> {
-    [pods::CASES, services::CASES, elsewhere::CASES, limits::CASES, verdicts::CASES].into_iter().flatten()
+    [pods::CASES, services::CASES, nftables::CASES, elsewhere::CASES, limits::CASES, verdicts::CASES].into_iter().flatten()
 }
