@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::Arc;
 
 use kubehop_core::base::{Dice, Instant};
+use kubehop_core::k8s::objects::Protocol;
 use kubehop_core::netfilter::{
     AddressType, CtState, Facts, HookResult, HookVerdict, HookView, Netfilter, Passing, TableName,
 };
@@ -44,7 +45,7 @@ impl Facts for Machine {
     }
 }
 
-fn view(hook: Hook) -> HookView {
+pub(crate) fn view(hook: Hook) -> HookView {
     HookView {
         hook,
         iif: None,
@@ -57,28 +58,22 @@ fn view(hook: Hook) -> HookView {
     }
 }
 
+/// The first packet of a connection from port 40000.
+pub(crate) fn packet(from: &str, to: &str, protocol: Protocol) -> Packet {
+    let to: SocketAddrV4 = to.parse().expect("an address and a port");
+    let src: Ipv4Addr = from.parse().expect("an address");
+    let ip = IpSpec { src, dst: *to.ip(), ttl: 64, df: true, id: 1, tos: 0 };
+    let (flags, options) = (TcpFlags { syn: true, ..TcpFlags::default() }, TcpOptions::None);
+    let syn = TcpSpec { sport: 40000, dport: to.port(), seq: 1, ack: 0, flags, window: 64240, options };
+    match protocol {
+        Protocol::Udp => wire::udp(ip, 40000, to.port(), b"x"),
+        Protocol::Tcp | Protocol::Sctp => wire::tcp(ip, syn, &[]),
+    }
+}
+
 impl Flow {
     fn packet(&self) -> Packet {
-        let to: SocketAddrV4 = self.to.parse().expect("an address and a port");
-        let src: Ipv4Addr = self.from.parse().expect("an address");
-        let ip = IpSpec { src, dst: *to.ip(), ttl: 64, df: true, id: 1, tos: 0 };
-        let flags = TcpFlags { syn: true, ..TcpFlags::default() };
-        match self.protocol.as_str() {
-            "UDP" => wire::udp(ip, 40000, to.port(), b"x"),
-            _ => wire::tcp(
-                ip,
-                TcpSpec {
-                    sport: 40000,
-                    dport: to.port(),
-                    seq: 1,
-                    ack: 0,
-                    flags,
-                    window: 64240,
-                    options: TcpOptions::None,
-                },
-                &[],
-            ),
-        }
+        packet(&self.from, &self.to, if self.protocol == "UDP" { Protocol::Udp } else { Protocol::Tcp })
     }
 
     /// What becomes of it: as in the table, and whether it is marked.

@@ -112,7 +112,8 @@ fn sets(table: &mut Table) {
     table.add_set("services", services);
     // A concatenation is listed by its last byte.
     let mixed = [DataType::IfName, DataType::Mark, DataType::InetService, DataType::InetProto];
-    let rows = [("eth0", 0x1_0002_u32, 80, 6_u8), ("lo", 0x2_0001, 443, 17), ("eth1", 3, 22, 6), ("a", 0x4000, 8080, 6)];
+    let rows =
+        [("eth0", 0x1_0002_u32, 80, 6_u8), ("lo", 0x2_0001, 443, 17), ("eth1", 3, 22, 6), ("a", 0x4000, 8080, 6)];
     let mixed = rows.into_iter().fold(Set::new(&mixed), |set, (dev, mark, number, protocol)| {
         set.with([Span::dev(dev), Span::one(mark), port(number), Span::one(protocol)])
     });
@@ -224,7 +225,10 @@ fn matches() -> Vec<Match> {
         Field::IpSaddr.within(SetRef::named("networks")).negated(),
         one_of(Field::IpSaddr, &[ip("10.0.0.200"), ip("10.0.0.3"), net("10.1.0.0/16")]).negated(),
         one_of(Field::IpDaddr, &[net("172.30.0.0/16")]),
-        one_of(Field::IpSaddr, &[net("10.0.0.0/8"), net("10.1.0.0/16"), net("11.0.0.0/9"), ip("1.2.3.4"), ip("1.2.3.5")]),
+        one_of(
+            Field::IpSaddr,
+            &[net("10.0.0.0/8"), net("10.1.0.0/16"), net("11.0.0.0/9"), ip("1.2.3.4"), ip("1.2.3.5")],
+        ),
         Match::within(vec![Field::IpSaddr, Field::TcpDport], pairs.anonymous()),
         Match::within(vec![Field::IpDaddr, Field::ThDport], SetRef::named("ranged")),
         Field::IpProtocol.is(Span::one(TCP)),
