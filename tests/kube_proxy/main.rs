@@ -8,5 +8,5 @@ mod flows;
 mod labs;
 mod loops;
 mod rules;
-mod syncs;
+mod nftables;
 mod topology;
