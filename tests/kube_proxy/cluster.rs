@@ -165,7 +165,8 @@ impl Cluster {
             node_port_addresses: self.node_port_addresses.iter().map(|it| it.parse().expect("a network")).collect(),
         };
         let mut netfilter = Netfilter::default();
-        iptables::program(&mut netfilter, &config, &OWN.map(IpAddr::from), &service_ports(&objects));
+        let ports = service_ports(&objects);
+        iptables::sync(&mut Default::default(), &mut netfilter, &config, &OWN.map(IpAddr::from), &ports);
         netfilter
     }
 }
