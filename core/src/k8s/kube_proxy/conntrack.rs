@@ -39,6 +39,3 @@ pub(super) fn clean(table: &mut Conntrack, ports: &ServicePorts) -> Vec<Connecti
             && (is_stale(by_address.get(&original.dst.0)) || is_stale(by_node_port.get(&original.dst.1)))
     })
 }
-
-#[cfg(test)]
-mod tests;

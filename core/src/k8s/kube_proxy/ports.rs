@@ -7,7 +7,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::{Endpoint, ServicePort, ServicePorts, is_v4};
-use crate::k8s::objects::{EndpointPort, EndpointSlice, ObjectMeta, Objects, Service, ServicePort as PortSpec, ServiceType};
+use crate::k8s::objects::{
+    EndpointPort, EndpointSlice, ObjectMeta, Objects, Service, ServicePort as PortSpec, ServiceType,
+};
 
 /// All service ports that have a clusterIP, by name, with their endpoints.
 #[must_use]
@@ -40,7 +42,12 @@ pub fn updated_ports(ports: &ServicePorts, objects: &Objects, changed: &BTreeSet
     };
     let of_these = Objects {
         services: objects.services.iter().filter(|it| is_in(&it.meta, &it.meta.name)).cloned().collect(),
-        endpoint_slices: objects.endpoint_slices.iter().filter(|it| is_in(&it.meta, &it.service_name)).cloned().collect(),
+        endpoint_slices: objects
+            .endpoint_slices
+            .iter()
+            .filter(|it| is_in(&it.meta, &it.service_name))
+            .cloned()
+            .collect(),
         ..Objects::default()
     };
     let mut updated = ports.clone();

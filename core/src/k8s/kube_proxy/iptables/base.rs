@@ -6,7 +6,9 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::{EXTERNAL_SERVICES, FIREWALL, FORWARD, MASQUERADE_MARK, NODE_PORTS, POSTROUTING, PROXY_FIREWALL, SERVICES, rule};
+use super::{
+    EXTERNAL_SERVICES, FIREWALL, FORWARD, MASQUERADE_MARK, NODE_PORTS, POSTROUTING, PROXY_FIREWALL, SERVICES, rule,
+};
 use crate::k8s::kube_proxy::ProxyConfig;
 use crate::netfilter::{AddressType, CtStates, Match, NatRange, Not, Rule, Table, Target};
 
