@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use kubehop_core::k8s::kube_proxy::{ProxyConfig, ServicePorts, iptables, nftables, service_ports};
+use kubehop_core::k8s::kube_proxy::iptables::{self, Written};
+use kubehop_core::k8s::kube_proxy::{ProxyConfig, ServicePorts, Sync, nftables, service_ports};
 use kubehop_core::k8s::objects::{
     Endpoint, EndpointPort, EndpointSlice, ObjectMeta, Objects, Protocol, Service, ServicePort, ServiceType,
 };
@@ -34,6 +35,8 @@ pub(crate) struct Cluster {
     pub flows: Vec<super::flows::Flow>,
     /// Whether KUBE-FIREWALL has its rule.
     pub blocks_localnet: Option<bool>,
+    /// What a sync does that comes after the one of the table before.
+    pub sync: Option<super::syncs::Expected>,
 }
 
 #[derive(Deserialize)]
@@ -148,16 +151,15 @@ impl SliceRow {
 }
 
 impl Cluster {
-    /// What kube-proxy keeps of the services.
-    pub(crate) fn ports(&self) -> ServicePorts {
-        service_ports(&Objects {
+    /// What the API has.
+    pub(crate) fn objects(&self) -> Objects {
+        Objects {
             services: self.services.iter().map(ServiceRow::object).collect(),
             endpoint_slices: self.slices.iter().map(SliceRow::object).collect(),
             ..Objects::default()
-        })
+        }
     }
 
-    /// What kube-proxy is told.
     pub(crate) fn config(&self) -> ProxyConfig {
         ProxyConfig {
             node_name: NODE.to_owned(),
@@ -173,15 +175,24 @@ impl Cluster {
 
     /// The node's tables.
     pub(crate) fn netfilter(&self) -> Netfilter {
+        self.tables_for(&service_ports(&self.objects()))
+    }
+
+    /// The node's tables for other services.
+    pub(crate) fn tables_for(&self, ports: &ServicePorts) -> Netfilter {
         let mut netfilter = Netfilter::default();
-        iptables::program(&mut netfilter, &self.config(), &OWN.map(IpAddr::from), &self.ports());
+        self.sync(&mut Written::default(), &mut netfilter, ports);
         netfilter
     }
 
+    pub(crate) fn sync(&self, written: &mut Written, netfilter: &mut Netfilter, ports: &ServicePorts) -> Sync {
+        iptables::sync(written, netfilter, &self.config(), &OWN.map(IpAddr::from), ports)
+    }
     /// The node's table of nftables.
     pub(crate) fn nftables(&self) -> Netfilter {
-        let mut netfilter = Netfilter::default();
-        nftables::program(&mut netfilter.nft, &self.config(), &OWN.map(IpAddr::from), &self.ports());
+        let (mut netfilter, ports) = (Netfilter::default(), service_ports(&self.objects()));
+        let own = OWN.map(IpAddr::from);
+        nftables::sync(&mut nftables::Written::default(), &mut netfilter.nft, &self.config(), &own, &ports);
         netfilter
     }
 }

@@ -10,8 +10,9 @@ use ipnet::IpNet;
 
 use super::base::{MARK_MASQ, REJECT, rule};
 use super::{Holder, Slot};
-use crate::k8s::kube_proxy::iptables::{protocol_name, protocol_number};
-use crate::k8s::kube_proxy::{Endpoint, ProxyConfig, ServicePort, Serving, categorize, names};
+use crate::k8s::kube_proxy::{
+    Endpoint, ProxyConfig, ServicePort, Serving, categorize, names, protocol_name, protocol_number,
+};
 use crate::netfilter::nft::{
     DataType, Element, Field, Key, Numgen, NumgenMode, Rule, Set, SetRef, Span, Statement, UpdateOp, Verdict,
 };
