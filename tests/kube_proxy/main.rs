@@ -5,9 +5,11 @@
 
 mod cluster;
 mod connections;
+mod draw;
 mod flows;
 mod labs;
 mod loops;
+mod modes;
 mod nftables;
 mod rules;
 mod syncs;
