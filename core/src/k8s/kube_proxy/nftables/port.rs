@@ -37,6 +37,9 @@ pub(super) struct Port<'a> {
     has_external: bool,
 }
 
+/// Chains or sets by name.
+type Named<T> = Vec<(Arc<str>, T)>;
+
 /// An endpoint with the names of its chain and of the set that remembers its clients.
 struct Backend<'a> {
     endpoint: &'a Endpoint,
@@ -112,7 +115,7 @@ impl<'a> Port<'a> {
     }
 
     /// Its chains, and the sets that remember which client went to which endpoint.
-    pub(super) fn chains(&self) -> (Vec<(Arc<str>, Vec<Rule>)>, Vec<(Arc<str>, Set)>) {
+    pub(super) fn chains(&self) -> (Named<Vec<Rule>>, Named<Set>) {
         let (service, serving) = (self.service, &self.serving);
         let mut chains = Vec::with_capacity(serving.reachable.len() + 2);
         if serving.has_any && service.is_externally_accessible() {
