@@ -15,6 +15,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use super::objects::{EndpointSlice, Objects, Protocol, Service, ServicePort as PortSpec, ServiceType};
+use crate::base::sort_by;
 
 pub use endpoints::{Serving, categorize};
 pub use proxier::{Proxier, ProxyMode, ServicePorts};
@@ -149,7 +150,7 @@ pub fn service_ports(objects: &Objects) -> ServicePorts {
         let slices = slices.get(&key).map_or(&[][..], Vec::as_slice);
         ports.extend(service.ports.iter().map(|port| Arc::new(service_port(service, cluster_ip, port, slices))));
     }
-    ports.sort_by(|a, b| (&a.name, a.protocol).cmp(&(&b.name, b.protocol)));
+    sort_by(&mut ports, |a, b| (&a.name, a.protocol).cmp(&(&b.name, b.protocol)));
     ports
 }
 
@@ -199,7 +200,7 @@ fn endpoints_of(port: &PortSpec, slices: &[&EndpointSlice]) -> Vec<Endpoint> {
             });
         }
     }
-    endpoints.sort_by(|a, b| a.text.cmp(&b.text));
+    sort_by(&mut endpoints, |a, b| a.text.cmp(&b.text));
     endpoints.dedup_by(|a, b| a.text == b.text);
     endpoints
 }
