@@ -9,6 +9,7 @@ mod connections;
 mod flows;
 mod labs;
 mod loops;
+mod modes;
 mod rules;
 mod syncs;
 mod topology;
