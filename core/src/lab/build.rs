@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::Lab;
+use super::{Lab, balancer};
 use super::fabric::{Fabric, set_sysctls};
 use crate::base::Place;
 use crate::k8s::cni::bgp::Bgp;
@@ -115,6 +115,10 @@ pub(super) fn prepare_with_bgp(lab: &Lab, seed: u64) -> (Topology, Arc<Bgp>) {
         fabric.plug_in(&mut topo, ns, host.address.trunc(), [host.address].into_iter(), OUTSIDE_MTU);
     }
     fabric.finish(&mut topo, &lab.spec.fabric);
+    // Somebody answers for the addresses of a cluster without kube-proxy too.
+    let is_replaced = lab.spec.kube_proxy.mode == ProxyMode::None;
+    let services = if is_replaced { Arc::new(kube_proxy::service_ports(&lab.objects)) } else { services };
+    balancer::balance(lab, &mut topo, &services, seed);
     (topo, bgp)
 }
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use thiserror::Error;
 
 use super::build::prepare;
-use super::{Lab, faults, session};
+use super::{Lab, balancer, faults, session};
 use crate::app;
 use crate::base::{Place, PlaceError};
 use crate::net::{NsId, Topology};
@@ -172,12 +172,21 @@ pub fn trace_to_end(lab: &Lab, run: &Run) -> Result<(Trace, Topology), RunError>
 /// # Errors
 /// If the client or the target does not exist or cannot be read.
 pub fn trace_on(lab: &Lab, mut topo: Topology, run: &Run) -> Result<(Trace, Topology), RunError> {
+    hand_over(lab, &mut topo, run)?;
     if let Ok(Target { scheme: Scheme::Bgp, host, path, .. }) = Target::parse(lab, &run.to) {
         resolve(lab, &mut topo, &run.from, "--from")?;
         return session::run(lab, run, &run.from.parse::<Place>()?, host, path.parse()?);
     }
     let exchange = exchange(lab, &mut topo, run)?;
     Ok(sim::run_to_end(topo, &exchange))
+}
+
+/// Hands packets for service addresses that no machine has to the node that a run names, if it names one.
+///
+/// # Errors
+/// If it is no node.
+pub fn hand_over(lab: &Lab, topo: &mut Topology, run: &Run) -> Result<(), RunError> {
+    balancer::hand_over_via(lab, topo, run)
 }
 
 /// The address that a run's target names, if it can be read.

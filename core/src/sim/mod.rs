@@ -19,7 +19,7 @@ use std::time::Duration;
 use crate::app;
 use crate::base::{Dice, Instant, Place};
 use crate::datapath::{self, Ctx, Effect, Next, Routed, Sender};
-use crate::net::{At, FlowKey, Listener, NsId, Skb, SocketLookup, SocketOwner, Topology, TransportProtocol};
+use crate::net::{Answer, At, FlowKey, Listener, NsId, Skb, SocketLookup, SocketOwner, Topology, TransportProtocol};
 use crate::trace::{Decision, Disposition, DropReason, MtuCheck, Recorder, RejectReason, Stage, Step, Trace};
 use crate::wire::{self, BGP_PORT, Icmp, IpSpec, Packet, Transport};
 
@@ -264,7 +264,7 @@ impl<'a> Simulator<'a> {
         let dst = self.exchange.dst;
         let host = self.topo.namespaces().find(|ns| matches!(*ns.place, Place::Host(_)) && ns.is_local(dst));
         if let Some(id) = host.and_then(|host| self.topo.find(&host.place.clone())) {
-            self.topo.ns_mut(id).sockets.listen(Listener { protocol, port, program: "server".into() });
+            self.topo.ns_mut(id).sockets.listen(Listener { protocol, port, program: "server".into(), answer: Answer::Asked });
         }
     }
 

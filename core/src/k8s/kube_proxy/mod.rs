@@ -4,6 +4,7 @@
 //! and nodes; a [`Proxier`] keeps the tables of one node true. IPv4 only.
 
 mod endpoints;
+mod health;
 pub mod iptables;
 mod names;
 mod proxier;
@@ -17,6 +18,7 @@ use ipnet::IpNet;
 use super::objects::{EndpointSlice, Objects, Protocol, Service, ServicePort as PortSpec, ServiceType};
 
 pub use endpoints::{Serving, categorize};
+pub use health::local_endpoints;
 pub use proxier::{Proxier, ProxyMode, ServicePorts};
 
 /// What kube-proxy is configured with on one node.
@@ -94,6 +96,12 @@ pub struct ServicePort {
 }
 
 impl ServicePort {
+    /// `NAMESPACE/SERVICE`.
+    #[must_use]
+    pub fn service(&self) -> &str {
+        self.name.split_once(':').map_or(&self.name, |(service, _)| service)
+    }
+
     /// Whether it has an address besides its clusterIP.
     #[must_use]
     pub fn is_externally_accessible(&self) -> bool {

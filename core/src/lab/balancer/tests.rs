@@ -1,0 +1,1 @@
+//! Which node gets the packets for a service address.
