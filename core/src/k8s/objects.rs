@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::base::Span;
+use crate::net::PathMatching;
 
 /// Everything that the input files state, in file order, plus what controllers have added.
 #[derive(Clone, Debug, Default)]
@@ -331,19 +332,34 @@ pub fn selects(wanted: &BTreeMap<String, String>, labels: &BTreeMap<String, Stri
 pub struct Ingress {
     /// Metadata.
     pub meta: ObjectMeta,
+    /// `spec.ingressClassName`, or what the annotation says that it has replaced; empty if none.
+    pub class: String,
     /// Rules, flattened: one per host and path.
     pub rules: Vec<IngressRule>,
+    /// `spec.defaultBackend`.
+    pub default_backend: Option<IngressBackend>,
 }
 
 /// One host and path of an ingress.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IngressRule {
     /// Host; empty for any.
     pub host: String,
     /// Path; `/` if none.
     pub path: String,
-    /// Backend service.
+    /// `pathType`.
+    pub matching: PathMatching,
+    /// Who serves it.
+    pub backend: IngressBackend,
+}
+
+/// A port of a service that an ingress leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IngressBackend {
+    /// Service.
     pub service: String,
-    /// Backend port.
+    /// Its port: a number, or its name.
     pub port: TargetPort,
+    /// Where it stands.
+    pub span: Span,
 }

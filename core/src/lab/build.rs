@@ -11,7 +11,7 @@ use crate::base::Place;
 use crate::k8s::cni::bgp::Bgp;
 use crate::k8s::cni::{self, CiliumNet, ClusterNet, NodeNet};
 use crate::k8s::kube_proxy::{self, Proxier, ProxyConfig, ProxyMode, ServicePorts};
-use crate::k8s::kubelet;
+use crate::k8s::{ingress, kubelet};
 use crate::k8s::objects::{Node, Pod};
 use crate::net::{Conf, NetNs, Topology, Unfinished};
 
@@ -67,6 +67,7 @@ pub(super) fn prepare_with_bgp(lab: &Lab, seed: u64) -> (Topology, Arc<Bgp>) {
         ProxyMode::None => Arc::default(),
         _ => Arc::new(kube_proxy::service_ports(&lab.objects)),
     };
+    let proxy = ingress::proxy(&lab.objects);
     let mut pods: BTreeMap<&str, Vec<Pod>> = BTreeMap::new();
     for pod in &lab.objects.pods {
         pods.entry(&pod.node_name).or_default().push(pod.clone());
@@ -89,13 +90,16 @@ pub(super) fn prepare_with_bgp(lab: &Lab, seed: u64) -> (Topology, Arc<Bgp>) {
         };
         let sysctls: Vec<_> = pods.iter().filter_map(sysctls_of).collect();
         let proxier = proxy_config(lab, node).and_then(|config| Proxier::new(lab.spec.kube_proxy.mode, config));
-        let services = services.clone();
+        let (services, proxy) = (services.clone(), proxy.clone());
         topo.defer(
             id,
             Unfinished::new(move |topo| {
                 cni::program_node(topo, id, &net, &cluster, &nic);
                 for pod in &pods {
                     kubelet::run_pod(topo, id, &net, &cluster, pod, seed);
+                }
+                if let Some(proxy) = &proxy {
+                    ingress::configure(topo, id, &pods, proxy);
                 }
                 for (place, settings) in &sysctls {
                     if let Some(pod) = topo.find(place) {

@@ -217,7 +217,8 @@ fn exchange(lab: &Lab, topo: &mut Topology, run: &Run) -> Result<Exchange, RunEr
                 (app::filler(run.size), app::filler(run.reply_size))
             };
             let reply_len = reply.len();
-            Talk::Tcp { port: target.port, is_http, request, reply, reply_len }
+            let flow = if is_http { "http" } else { "tcp" };
+            Talk::Tcp { port: target.port, flow, request, reply, reply_len }
         }
     };
     // ping is a program of its own in whatever container it is typed; a machine without containers has its tools.

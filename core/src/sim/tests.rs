@@ -48,7 +48,7 @@ fn exchange(talk: Talk) -> Exchange {
 
 fn tcp(request: usize) -> Exchange {
     let talk = |len| vec![b'x'; len];
-    exchange(Talk::Tcp { port: 80, is_http: false, request: talk(request), reply: talk(100), reply_len: 100 })
+    exchange(Talk::Tcp { port: 80, flow: "tcp", request: talk(request), reply: talk(100), reply_len: 100 })
 }
 
 /// Runs `exchange` where the wires behind the router lose the segments that `loses` picks by what they are and how many

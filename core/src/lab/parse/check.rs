@@ -3,6 +3,7 @@
 //! What is wrong is dropped after the problem is noted, so that nothing behind the parser meets it.
 
 mod fabric;
+mod ingress;
 mod nodes;
 mod pods;
 mod services;
@@ -12,6 +13,7 @@ mod unique;
 use crate::lab::nearest::nearest;
 
 pub(super) use fabric::{fabric, rack_addresses, racks};
+pub(super) use ingress::ingresses;
 pub(super) use nodes::{addresses, networks};
 pub(super) use pods::pods;
 pub(super) use services::services;
