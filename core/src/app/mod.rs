@@ -5,6 +5,6 @@ mod message;
 mod nginx;
 mod tcp;
 
-pub use message::{datagram, echo_payload, filler, http_reply, http_request};
+pub use message::{datagram, echo_payload, filler, http_get, http_reply, http_request};
 pub use nginx::{Forwarded, error_page, forwarded, relayed};
 pub use tcp::{Cause, Progress, Role, SPACING, Segment, TcpEndpoint, TcpPlan};

@@ -115,6 +115,84 @@ pub struct Container {
     pub image: String,
     /// Declared ports.
     pub ports: Vec<ContainerPort>,
+    /// What the kubelet asks it.
+    pub probes: Vec<Probe>,
+}
+
+/// A question by which the kubelet learns how a container is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// What it is for.
+    pub kind: ProbeKind,
+    /// How it is asked.
+    pub handler: ProbeHandler,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// What the answer to a probe decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProbeKind {
+    /// Whether the pod gets traffic from services.
+    Readiness,
+    /// Whether the container is restarted.
+    Liveness,
+    /// Whether the others are asked already.
+    Startup,
+}
+
+impl ProbeKind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Readiness, Self::Liveness, Self::Startup];
+
+    /// In one word.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Readiness => "readiness",
+            Self::Liveness => "liveness",
+            Self::Startup => "startup",
+        }
+    }
+
+    /// The field of a container that holds it.
+    #[must_use]
+    pub fn field(self) -> &'static str {
+        match self {
+            Self::Readiness => "readinessProbe",
+            Self::Liveness => "livenessProbe",
+            Self::Startup => "startupProbe",
+        }
+    }
+}
+
+/// How a probe is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProbeHandler {
+    /// `httpGet`.
+    Http {
+        /// `host`; empty for the pod itself.
+        host: String,
+        /// `path`.
+        path: String,
+        /// `port`: a number, or the name of a port of the container.
+        port: TargetPort,
+        /// `httpHeaders`.
+        headers: Vec<(String, String)>,
+        /// `scheme: HTTPS`.
+        https: bool,
+    },
+    /// `tcpSocket`: whether a connection is accepted.
+    Tcp {
+        /// `host`; empty for the pod itself.
+        host: String,
+        /// `port`.
+        port: TargetPort,
+    },
+    /// `exec`: a command inside the container.
+    Exec,
+    /// `grpc`.
+    Grpc,
 }
 
 /// A port that a container declares, and so listens on.

@@ -18,7 +18,7 @@ use super::Lab;
 use super::nearest::nearest;
 use super::run::{Run, RunError};
 use crate::base::{Dice, Place, Writer};
-use crate::k8s::kube_proxy::{ServicePorts, local_endpoints};
+use crate::k8s::kube_proxy::{ProxyMode, ServicePorts, local_endpoints};
 use crate::k8s::objects::Node;
 use crate::net::{Conf, NsId, Protocol, Route, RouteKind, Topology};
 
@@ -84,12 +84,16 @@ pub fn via_note(lab: &Lab, run: &Run) -> Option<String> {
     let via = run.via.as_ref()?;
     let target = super::run::target_address(lab, run)?;
     let topo = super::build::prepare(lab, run.seed);
-    if service_addresses(lab, &topo).contains(&target) {
-        return None;
+    let translates = lab.spec.kube_proxy.mode != ProxyMode::None || lab.spec.cni.is_cilium();
+    let is_inside = matches!(run.from.parse(), Ok(Place::Pod { .. } | Place::Node(_)));
+    if !service_addresses(lab, &topo).contains(&target) {
+        return Some(format!(
+            "--via {via} has no effect: {target} is no load balancer's address and no externalIP that the fabric hands to a node"
+        ));
     }
-    Some(format!(
-        "--via {via} has no effect: {target} is no load balancer's address and no externalIP that the fabric hands to a node"
-    ))
+    (translates && is_inside).then(|| {
+        format!("--via {via} has no effect: {} is inside the cluster, where its own node translates {target}", run.from)
+    })
 }
 
 /// The addresses of load balancers and externalIPs that no machine has.

@@ -1,5 +1,6 @@
 //! L8: what people put in. Files become a [`Lab`] and a list of problems; commands are typed at its places.
 
+mod asked;
 mod balancer;
 mod build;
 mod fabric;

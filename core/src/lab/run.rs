@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use thiserror::Error;
 
 use super::build::prepare;
-use super::{Lab, balancer, faults, session};
+use super::{Lab, asked, balancer, faults, session};
 use crate::app;
 use crate::base::{Place, PlaceError};
 use crate::net::{NsId, Topology};
@@ -75,7 +75,7 @@ pub enum RunError {
     },
     /// The target is no target.
     #[error(
-        "--to: {found:?} is not a target; expected tcp://HOST:PORT, udp://HOST:PORT, http://HOST[:PORT][/PATH], ping://HOST or bgp://HOST[?withdraw|?shutdown]"
+        "--to: {found:?} is not a target; expected tcp://HOST:PORT, udp://HOST:PORT, http://HOST[:PORT][/PATH], ping://HOST, bgp://HOST[?withdraw|?shutdown], probe://pod/NS/NAME[/CONTAINER][?kind=KIND] or scrape://pod/NS/NAME"
     )]
     NotATarget {
         /// What stood there.
@@ -119,6 +119,22 @@ pub enum RunError {
     /// A BGP session is asked for something that it does not do.
     #[error("--to: {found:?} is nothing that happens to a BGP session; expected withdraw or shutdown{}", nearest_is(.nearest))]
     BgpEvent {
+        /// What stood behind the question mark.
+        found: String,
+        /// The nearest that there is.
+        nearest: Option<String>,
+    },
+    /// A pod cannot be asked what was to be asked.
+    #[error("--to {target}: {reason}")]
+    CannotAsk {
+        /// What stood there.
+        target: String,
+        /// What is missing, or is wrong.
+        reason: String,
+    },
+    /// There is no such probe.
+    #[error("--to: {found:?} is no kind of probe; expected ?kind=readiness, liveness or startup{}", nearest_is(.nearest))]
+    ProbeKind {
         /// What stood behind the question mark.
         found: String,
         /// The nearest that there is.
@@ -191,15 +207,21 @@ pub fn hand_over(lab: &Lab, topo: &mut Topology, run: &Run) -> Result<(), RunErr
 
 /// The address that a run's target names, if it can be read.
 pub(super) fn target_address(lab: &Lab, run: &Run) -> Option<IpAddr> {
-    Target::parse(lab, &run.to).ok().map(|target| target.host)
+    asked::address(lab, run).or_else(|| Target::parse(lab, &run.to).ok().map(|target| target.host))
 }
 
 fn exchange(lab: &Lab, topo: &mut Topology, run: &Run) -> Result<Exchange, RunError> {
     let (client, program) = resolve(lab, topo, &run.from, "--from")?;
-    let target = Target::parse(lab, &run.to)?;
     let check = |option, found, what, max| {
         if found > max { Err(RunError::TooLarge { option, found, what, max }) } else { Ok(()) }
     };
+    if let Some(asked) = asked::asked(lab, run) {
+        check("--reply-size", run.reply_size, "message of one walk", MAX_STREAM)?;
+        let asked = asked?;
+        let program = asked.program.unwrap_or_else(|| program.unwrap_or_else(|| "prometheus".to_owned()).into());
+        return Ok(Exchange { client, program, dst: asked.dst, talk: asked.talk, ttl: run.ttl, seed: run.seed });
+    }
+    let target = Target::parse(lab, &run.to)?;
     let (what, max) = match target.scheme {
         Scheme::Ping | Scheme::Udp => ("datagram", MAX_DATAGRAM),
         Scheme::Tcp | Scheme::Http | Scheme::Bgp => ("message of one walk", MAX_STREAM),
