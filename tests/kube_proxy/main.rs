@@ -8,4 +8,5 @@ mod flows;
 mod labs;
 mod loops;
 mod rules;
+mod runs;
 mod topology;
