@@ -265,3 +265,24 @@ spec: { type: LoadBalancer, externalTrafficPolicy: Local, healthCheckNodePort: 3
         }
     }
 }
+
+#[test]
+fn cilium_tells_a_balancer_the_same_in_its_own_words() {
+    let service = "
+---
+apiVersion: v1
+kind: Service
+metadata: { name: balanced }
+spec: { type: LoadBalancer, externalTrafficPolicy: Local, healthCheckNodePort: 32000, selector: { half: b }, ports: [{ port: 80 }] }
+";
+    let text = format!("{CLUSTER}{service}");
+    let set = [("cni.plugin", "cilium"), ("kubeProxy.mode", "none")].map(|(path, value)| (path.into(), value.into()));
+    let cluster = parse(&[Source { name: "lab.yaml", text: text.as_bytes() }], &set).lab;
+    let run = Run::new("router/fabric", "http://172.18.0.3:32000/healthz");
+    let trace = kubehop_core::api::trace(&cluster, &run).expect("a run");
+    let reply = trace.steps().find(|(hop, _)| trace.journey(hop.journey).name == "reply");
+    let packet = reply.and_then(|(_, step)| step.packet().cloned()).expect("a reply");
+    let said = String::from_utf8_lossy(&packet.ip_payload()[32..]).into_owned();
+    let body = "{\"service\":{\"namespace\":\"default\",\"name\":\"balanced\"},\"localEndpoints\":1}\n";
+    assert!(said.starts_with("HTTP/1.1 200 OK\r\n") && said.ends_with(body), "{said}");
+}

@@ -28,7 +28,12 @@ pub fn run_pod(topo: &mut Topology, node_ns: NsId, node: &NodeNet, cluster: &Clu
                 Protocol::Sctp => continue,
             };
             let program = container.name.as_str().into();
-            topo.ns_mut(ns).sockets.listen(Listener { protocol, port: port.container_port, program, answer: Answer::Asked });
+            topo.ns_mut(ns).sockets.listen(Listener {
+                protocol,
+                port: port.container_port,
+                program,
+                answer: Answer::Asked,
+            });
         }
     }
 }

@@ -20,7 +20,8 @@ use crate::sim::Talk;
 /// The version that this project plays.
 const KUBE_PROBE: &str = "kube-probe/1.33";
 /// What Prometheus 3 says that it understands, without its protobuf.
-const METRICS: &str = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;version=0.0.4;q=0.4,*/*;q=0.1";
+const METRICS: &str =
+    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;version=0.0.4;q=0.4,*/*;q=0.1";
 
 /// What is asked, whom, and by which program, if it is not the client's first container.
 pub(super) struct Asked {
@@ -148,7 +149,8 @@ fn probe(to: &To<'_>) -> Result<Asked, RunError> {
             (destination(to, host)?, talk)
         }
         ProbeHandler::Exec => {
-            let text = "runs a command inside the container: the kubelet asks the container runtime, and no packet is sent";
+            let text =
+                "runs a command inside the container: the kubelet asks the container runtime, and no packet is sent";
             return Err(to.wrong(format!("its {} {text}", kind.field())));
         }
         ProbeHandler::Grpc => {
@@ -175,9 +177,11 @@ fn kind(to: &To<'_>) -> Result<Option<ProbeKind>, RunError> {
 fn destination(to: &To<'_>, host: &str) -> Result<IpAddr, RunError> {
     match host {
         "" => Ok(to.ip),
-        host => host.parse().ok().filter(IpAddr::is_ipv4).ok_or_else(|| {
-            to.wrong(format!("its probe asks host {host}, which is not an IPv4 address"))
-        }),
+        host => host
+            .parse()
+            .ok()
+            .filter(IpAddr::is_ipv4)
+            .ok_or_else(|| to.wrong(format!("its probe asks host {host}, which is not an IPv4 address"))),
     }
 }
 

@@ -160,7 +160,12 @@ impl Change<'_> {
         for ns in [client, server] {
             topo.finish(ns);
         }
-        let listener = Listener { protocol: TransportProtocol::Tcp, port: BGP_PORT, program: PROGRAM.into(), answer: Answer::Asked };
+        let listener = Listener {
+            protocol: TransportProtocol::Tcp,
+            port: BGP_PORT,
+            program: PROGRAM.into(),
+            answer: Answer::Asked,
+        };
         topo.ns_mut(server).sockets.listen(listener);
         let talk = Talk::Bgp(BgpTalk { server, server_ttl, ..talk });
         Some(Exchange { client, program: PROGRAM.into(), dst: address, talk, ttl, seed })

@@ -269,7 +269,12 @@ impl<'a> Simulator<'a> {
         let dst = self.exchange.dst;
         let host = self.topo.namespaces().find(|ns| matches!(*ns.place, Place::Host(_)) && ns.is_local(dst));
         if let Some(id) = host.and_then(|host| self.topo.find(&host.place.clone())) {
-            self.topo.ns_mut(id).sockets.listen(Listener { protocol, port, program: "server".into(), answer: Answer::Asked });
+            self.topo.ns_mut(id).sockets.listen(Listener {
+                protocol,
+                port,
+                program: "server".into(),
+                answer: Answer::Asked,
+            });
         }
     }
 

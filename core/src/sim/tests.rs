@@ -22,7 +22,12 @@ fn topology(mtu: usize) -> Topology {
         topo.add_namespace(NetNs::new(place, 1));
     }
     topo.ns_mut(ROUTER).sysctls.ip_forward = true;
-    topo.ns_mut(SERVER).sockets.listen(Listener { protocol: TransportProtocol::Tcp, port: 80, program: "web".into(), answer: Answer::Asked });
+    topo.ns_mut(SERVER).sockets.listen(Listener {
+        protocol: TransportProtocol::Tcp,
+        port: 80,
+        program: "web".into(),
+        answer: Answer::Asked,
+    });
     let ends = [
         (CLIENT, "eth0", 9000, At { ns: ROUTER, index: 2 }, "10.9.1.2/24"),
         (ROUTER, "eth0", 9000, At { ns: CLIENT, index: 2 }, "10.9.1.1/24"),

@@ -18,7 +18,7 @@ use ipnet::IpNet;
 use super::objects::{EndpointSlice, Objects, Protocol, Service, ServicePort as PortSpec, ServiceType};
 
 pub use endpoints::{Serving, categorize};
-pub use health::local_endpoints;
+pub use health::{HealthServer, local_endpoints};
 pub use proxier::{Proxier, ProxyMode, ServicePorts};
 
 /// What kube-proxy is configured with on one node.

@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{ProxyConfig, ServicePort, health, iptables};
+use super::{HealthServer, ProxyConfig, ServicePort, iptables};
 use crate::net::NetNs;
 
 /// The back end of kube-proxy.
@@ -57,7 +57,7 @@ impl Proxier {
 
     /// Makes the tables of its node say what `ports` say.
     pub fn sync(&mut self, ns: &mut NetNs, ports: &ServicePorts) {
-        health::sync(&mut ns.sockets, &self.config.node_name, ports);
+        HealthServer::KubeProxy.sync(&mut ns.sockets, &self.config.node_name, ports);
         let own: Vec<IpAddr> = ns.addresses().collect();
         match self.backend {
             Backend::Iptables => iptables::program(&mut ns.netfilter, &self.config, &own, ports),

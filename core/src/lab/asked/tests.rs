@@ -84,10 +84,18 @@ fn what_cannot_be_asked_says_what_is_missing() {
         ("node/node-a", "probe://pod/default/web/side?kind=startup", "no packet is sent"),
         ("node/node-a", "probe://pod/default/web/side?kind=liveness", "speaks gRPC"),
         ("node/node-a", "probe://pod/default/web/side", "port \"htpp\" is none of container side"),
-        ("node/node-a", "probe://pod/default/web/main?kind=startup", "container main has readinessProbe and livenessProbe"),
+        (
+            "node/node-a",
+            "probe://pod/default/web/main?kind=startup",
+            "container main has readinessProbe and livenessProbe",
+        ),
         ("node/node-b", "probe://pod/quiet", "the pod has no probe at all"),
         ("pod/prometheus", "scrape://pod/quiet", "prometheus.io/scrape is \"false\""),
-        ("pod/prometheus", "scrape://pod/prometheus", "expected the annotation prometheus.io/port, or a port named metrics"),
+        (
+            "pod/prometheus",
+            "scrape://pod/prometheus",
+            "expected the annotation prometheus.io/port, or a port named metrics",
+        ),
     ];
     for (from, to, expected) in cases {
         let error = run(from, to).expect_err(to);

@@ -29,9 +29,7 @@ fn rules(fields: &Fields<'_>) -> Vec<IngressRule> {
         Some(IngressRule {
             host: host.clone(),
             path: path.text("path").filter(|path| !path.is_empty()).unwrap_or("/").to_owned(),
-            matching: path
-                .read("pathType", "Exact, Prefix or ImplementationSpecific", path_type)
-                .unwrap_or_default(),
+            matching: path.read("pathType", "Exact, Prefix or ImplementationSpecific", path_type).unwrap_or_default(),
             backend: backend(&path.mapping("backend"))?,
         })
     };
