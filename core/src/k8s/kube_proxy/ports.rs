@@ -72,6 +72,16 @@ pub fn updated_ports(ports: &ServicePorts, objects: &Objects, changed: &BTreeSet
     updated
 }
 
+/// The endpoints of one port of a service, whatever kind the service is of.
+#[must_use]
+pub fn endpoints(objects: &Objects, service: &Service, port: &PortSpec) -> Vec<Endpoint> {
+    let is_its = |slice: &&EndpointSlice| {
+        (&slice.meta.namespace, &slice.service_name) == (&service.meta.namespace, &service.meta.name)
+    };
+    let slices: Vec<&EndpointSlice> = objects.endpoint_slices.iter().filter(is_its).collect();
+    endpoints_of(port, &slices)
+}
+
 /// Models newBaseServiceInfo.
 fn service_port(service: &Service, cluster_ip: IpAddr, port: &PortSpec, slices: &[&EndpointSlice]) -> ServicePort {
     let (namespace, name) = (&service.meta.namespace, &service.meta.name);
