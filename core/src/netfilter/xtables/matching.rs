@@ -223,10 +223,25 @@ pub(super) fn holds(one: &Match, flow: &Flow, view: &HookView) -> String {
     }
 }
 
+/// A number below 2^31 as a share of it.
+fn share(number: u32) -> f64 {
+    f64::from(number) / f64::from(1_u32 << 31)
+}
+
+/// In words: what was drawn by which a match holds.
+pub(super) fn chosen_by(one: &Match, roll: &Roll) -> Option<String> {
+    match (one, roll) {
+        (Match::Random { probability }, Roll::Random(number)) => {
+            Some(format!("drew {:.4}, below {:.4}", share(*number), share(*probability)))
+        }
+        (Match::Nth { every, .. }, Roll::Nth(counted)) => Some(format!("packet {counted} of {every}")),
+        _ => None,
+    }
+}
+
 fn describe_match(one: &Match, roll: Option<&Roll>, flow: &Flow, view: &HookView) -> String {
     match (one, roll) {
         (Match::Random { probability }, Some(Roll::Random(number))) => {
-            let share = |number: u32| f64::from(number) / f64::from(1_u32 << 31);
             format!("drew {:.4}, not below {:.4}", share(*number), share(*probability))
         }
         (Match::Nth { packet, every, .. }, Some(Roll::Nth(counted))) => {
