@@ -13,6 +13,10 @@ mod show;
 mod spec;
 mod yaml;
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::k8s::kube_proxy::ServicePorts;
 use crate::k8s::objects::Objects;
 
 pub use build::build;
@@ -34,4 +38,6 @@ pub struct Lab {
     pub objects: Objects,
     /// The `kubehop.dev/v1 Lab` document, or its defaults.
     pub spec: LabSpec,
+    /// Nodes whose kube-proxy has stopped, each with the service ports that it last heard of.
+    pub stopped_proxies: BTreeMap<String, Arc<ServicePorts>>,
 }

@@ -180,9 +180,9 @@ pub fn trace_on(lab: &Lab, mut topo: Topology, run: &Run) -> Result<(Trace, Topo
     Ok(sim::run_to_end(topo, &exchange))
 }
 
-/// The address that a run's target names, if it can be read.
-pub(super) fn target_address(lab: &Lab, run: &Run) -> Option<IpAddr> {
-    Target::parse(lab, &run.to).ok().map(|target| target.host)
+/// The address that a run's target names, with its port, if it can be read; of a ping the port is 0.
+pub(super) fn target_address(lab: &Lab, run: &Run) -> Option<(IpAddr, u16)> {
+    Target::parse(lab, &run.to).ok().map(|target| (target.host, target.port))
 }
 
 fn exchange(lab: &Lab, topo: &mut Topology, run: &Run) -> Result<Exchange, RunError> {

@@ -55,7 +55,7 @@ pub(super) fn complete(mut draft: Draft<'_>, mut spec: LabSpec, spec_fields: &Fi
     report(controllers::node_ports(&mut objects.services), problems);
     controllers::endpoint_slices(&mut objects);
     check::places(&mut spec, &objects, spec_fields);
-    Lab { objects, spec }
+    Lab { objects, spec, ..Lab::default() }
 }
 
 fn objects_of<T>(list: Vec<Stated<'_, T>>) -> Vec<T> {
