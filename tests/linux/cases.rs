@@ -25,13 +25,15 @@ pub(crate) struct Case {
     ttl: Option<u8>,
     /// Changes of the lab, as `--set` takes them.
     pub(crate) set: &'static [(&'static str, &'static str)],
+    /// What is broken.
+    fault: Option<&'static str>,
     /// Changes of the machines that a lab has no words for, made before anything moves.
     pub(crate) change: Option<fn(&mut Topology)>,
 }
 
 impl Case {
     pub(crate) const fn new(lab: &'static str, from: &'static str, to: &'static str) -> Self {
-        Self { lab, from, to, size: 100, reply_size: 100, df: false, ttl: None, set: &[], change: None }
+        Self { lab, from, to, size: 100, reply_size: 100, df: false, ttl: None, set: &[], fault: None, change: None }
     }
 
     pub(crate) const fn sizes(self, size: usize, reply_size: usize) -> Self {
@@ -40,6 +42,10 @@ impl Case {
 
     pub(crate) const fn set(self, set: &'static [(&'static str, &'static str)]) -> Self {
         Self { set, ..self }
+    }
+
+    pub(crate) const fn fault(self, id: &'static str) -> Self {
+        Self { fault: Some(id), ..self }
     }
 
     pub(crate) const fn change(self, change: fn(&mut Topology)) -> Self {
@@ -55,7 +61,9 @@ impl Case {
     }
 
     pub(crate) fn run(&self) -> Run {
-        Run { size: self.size, reply_size: self.reply_size, df: self.df, ttl: self.ttl, ..Run::new(self.from, self.to) }
+        let faults = self.fault.iter().map(|id| (*id).to_owned()).collect();
+        let run = Run::new(self.from, self.to);
+        Run { size: self.size, reply_size: self.reply_size, df: self.df, ttl: self.ttl, faults, ..run }
     }
 }
 

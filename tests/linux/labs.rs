@@ -29,7 +29,8 @@ pub(crate) fn read(name: &str, set: &[(&str, &str)]) -> Lab {
 
 /// The machines of a case, before anything has happened.
 pub(crate) fn topology(case: &Case) -> Topology {
-    let mut topo = lab::build(&lab(case), case.run().seed);
+    let (_, mut topo) = lab::broken(&lab(case), &case.run()).unwrap();
+    topo.finish_all();
     if let Some(change) = case.change {
         change(&mut topo);
     }

@@ -24,7 +24,7 @@ pub use faults::{Fault, fault_notes, faults};
 pub use nearest::nearest;
 pub use parse::{Parsed, Source, parse};
 pub use problem::{Problem, Severity};
-pub use run::{Run, RunError, resolve, trace, trace_on, trace_to_end};
+pub use run::{Run, RunError, broken, resolve, trace, trace_on, trace_to_end};
 pub use show::{ShowError, answer, show, show_broken};
 pub use spec::{
     CniMode, DnsSpec, FabricSpec, FilterSite, FilterSpec, HostSpec, KubeProxySpec, LabSpec, NestedSpec, RackSpec,

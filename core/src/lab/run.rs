@@ -161,10 +161,20 @@ pub fn trace(lab: &Lab, run: &Run) -> Result<Trace, RunError> {
 /// If the client or the target does not exist or cannot be read.
 pub fn trace_to_end(lab: &Lab, run: &Run) -> Result<(Trace, Topology), RunError> {
     if !run.faults.is_empty() {
-        let broken = faults::broken(lab, &run.faults, Some(run))?;
-        return trace_on(&broken.lab, broken.prepare(run.seed), run);
+        let (lab, topo) = broken(lab, run)?;
+        return trace_on(&lab, topo, run);
     }
     trace_on(lab, prepare(lab, run.seed), run)
+}
+
+/// The lab and its machines with the faults of `run` broken in them.
+///
+/// # Errors
+/// If there is no such fault, or the run cannot be made.
+pub fn broken(lab: &Lab, run: &Run) -> Result<(Lab, Topology), RunError> {
+    let broken = faults::broken(lab, &run.faults, Some(run))?;
+    let topo = broken.prepare(run.seed);
+    Ok((broken.lab, topo))
 }
 
 /// Runs `run` on machines that are there already, whatever has been written into them since they were built.
