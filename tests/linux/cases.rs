@@ -4,6 +4,7 @@
 mod table;
 
 mod elsewhere;
+mod faults;
 mod limits;
 mod pods;
 mod services;
@@ -84,5 +85,7 @@ pub(crate) const NO_BRIDGE_NETFILTER: &[(&str, &str)] =
 
 /// All cases by name.
 pub(crate) fn all() -> impl Iterator<Item = &'static (&'static str, Case)> {
-    [pods::CASES, services::CASES, elsewhere::CASES, limits::CASES, verdicts::CASES].into_iter().flatten()
+    [pods::CASES, services::CASES, elsewhere::CASES, limits::CASES, verdicts::CASES, faults::CASES]
+        .into_iter()
+        .flatten()
 }

@@ -46,15 +46,6 @@ cases! {
     twenty_kilobytes_by_tcp_to_a_service_on_the_same_node: from_pod("tcp://10.96.1.1:80").sizes(20000, 20000);
     twenty_kilobytes_by_tcp_to_a_service_on_another_node: from_pod("tcp://10.96.1.2:80").sizes(20000, 20000);
 
-    http_to_a_service_whose_pods_are_not_ready: from_pod("http://10.96.1.2:80").fault("endpoint-not-ready");
-    http_to_a_service_with_a_wrong_target_port: from_pod("http://10.96.1.2:80").fault("wrong-target-port");
-    http_from_outside_past_a_node_that_has_no_endpoint: from_outside("http://172.18.0.2:30081").fault("etp-local-no-endpoint");
-    udp_by_stale_rules_to_the_same_node: from_pod("udp://10.96.1.1:53").fault("kube-proxy-stopped");
-    udp_by_stale_rules_to_another_node: from_pod("udp://10.96.1.2:53").fault("kube-proxy-stopped");
-    udp_by_an_entry_that_outlived_a_pod_of_the_same_node: from_pod("udp://10.96.1.1:53").fault("stale-conntrack");
-    udp_by_an_entry_that_outlived_a_pod_of_another_node: from_pod("udp://10.96.1.2:53").fault("stale-conntrack");
-    udp_from_outside_by_an_entry_that_outlived_its_pod: from_outside("udp://172.18.0.2:30052").fault("stale-conntrack");
-
     http_from_a_node_to_a_service_on_it: from_node("http://10.96.1.1:80");
     http_from_a_node_to_a_service_on_another_node: from_node("http://10.96.1.2:80");
     udp_from_a_node_to_a_service_on_another_node: from_node("udp://10.96.1.2:53");
