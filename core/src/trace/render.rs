@@ -71,10 +71,10 @@ fn minimal(trace: &Trace, out: &mut String) -> std::fmt::Result {
                     (End::Destination, _) if hook.is_some() => writeln!(out, "  {at} ebpf destination {from} to {to}")?,
                     (End::Source, _) if hook.is_some() => writeln!(out, "  {at} ebpf source {from} to {to}")?,
                     (End::Destination, By::Rule(Chosen { chain, .. })) => {
-                        writeln!(out, "  {at} dnat {from} to {to} by {chain}")?
+                        writeln!(out, "  {at} dnat {from} to {to} by {chain}")?;
                     }
                     (End::Source, By::Rule(Chosen { chain, .. })) => {
-                        writeln!(out, "  {at} snat {from} to {to} by {chain}")?
+                        writeln!(out, "  {at} snat {from} to {to} by {chain}")?;
                     }
                     (End::Destination, _) => writeln!(out, "  {at} destination {from} is {to} again")?,
                     (End::Source, _) => writeln!(out, "  {at} source {from} is {to} again")?,
