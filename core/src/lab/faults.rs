@@ -184,7 +184,7 @@ const ALL: [(Fault, Break); 19] = [
         Fault {
             id: "stale-conntrack",
             title: "A UDP entry still leads to an endpoint that is gone",
-            breaks: "The client uses the same port again, so its datagrams follow the old entry and no rule is asked. Each one renews it.",
+            breaks: "The client uses the same port again, so its datagrams follow the old entry and no rule is asked. kube-proxy forgets such entries; this one it has missed.",
         },
         services::stale_conntrack,
     ),
