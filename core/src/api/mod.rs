@@ -12,9 +12,9 @@ pub use crate::lab::{
     parse, rule_counts, show, show_broken, trace, via_note,
 };
 pub use crate::trace::{
-    BpfHook, BridgeTarget, Choice, Consulted, Decision, Detail, Disposition, DropReason, Envelope, Explanation, Frame,
-    Hook, HookFunction, Hop, Journey, JourneyId, NextHop, RejectReason, Row, Stage, Step, Stretch, Trace, Tracked, Why,
-    Written, explain, render, validate,
+    BpfHook, BridgeTarget, By, Choice, Chosen, Consulted, Decision, Detail, Disposition, DropReason, Envelope,
+    Explanation, Frame, Hook, HookFunction, Hop, Journey, JourneyId, NextHop, RejectReason, Row, Stage, Step, Stretch,
+    Trace, Tracked, Why, Written, explain, render, validate,
 };
 pub use crate::wire::{End, Field, FieldChange, Layer, LayerChange, Link, Packet, Role, dissect, one_line};
 pub use json::to_json;

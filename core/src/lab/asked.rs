@@ -55,9 +55,11 @@ pub(super) fn asked(lab: &Lab, run: &Run) -> Option<Result<Asked, RunError>> {
     Some(To::read(lab, run, rest).and_then(|to| ask(&to)))
 }
 
-/// The address of the pod that is asked.
-pub(super) fn address(lab: &Lab, run: &Run) -> Option<IpAddr> {
-    asked(lab, run)?.ok().map(|asked| asked.dst)
+/// The address and port of the pod that is asked.
+pub(super) fn address(lab: &Lab, run: &Run) -> Option<(IpAddr, u16)> {
+    let asked = asked(lab, run)?.ok()?;
+    let Talk::Tcp { port, .. } = asked.talk else { return None };
+    Some((asked.dst, port))
 }
 
 impl<'a> To<'a> {

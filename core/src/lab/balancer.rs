@@ -82,7 +82,7 @@ pub(super) fn hand_over_via(lab: &Lab, topo: &mut Topology, run: &Run) -> Result
 #[must_use]
 pub fn via_note(lab: &Lab, run: &Run) -> Option<String> {
     let via = run.via.as_ref()?;
-    let target = super::run::target_address(lab, run)?;
+    let (target, _) = super::run::target_address(lab, run)?;
     let topo = super::build::prepare(lab, run.seed);
     let translates = lab.spec.kube_proxy.mode != ProxyMode::None || lab.spec.cni.is_cilium();
     let is_inside = matches!(run.from.parse(), Ok(Place::Pod { .. } | Place::Node(_)));

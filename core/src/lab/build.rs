@@ -88,7 +88,8 @@ pub(super) fn prepare_with_bgp(lab: &Lab, seed: u64) -> (Topology, Arc<Bgp>) {
         };
         let sysctls: Vec<_> = pods.iter().filter_map(sysctls_of).collect();
         let proxier = proxy_config(lab, node).and_then(|config| Proxier::new(lab.spec.kube_proxy.mode, config));
-        let (services, proxy) = (services.clone(), proxy.clone());
+        let services = lab.stopped_proxies.get(&node.meta.name).unwrap_or(&services).clone();
+        let proxy = proxy.clone();
         topo.defer(
             id,
             Unfinished::new(move |topo| {

@@ -185,10 +185,20 @@ pub fn trace(lab: &Lab, run: &Run) -> Result<Trace, RunError> {
 /// If the client or the target does not exist or cannot be read.
 pub fn trace_to_end(lab: &Lab, run: &Run) -> Result<(Trace, Topology), RunError> {
     if !run.faults.is_empty() {
-        let broken = faults::broken(lab, &run.faults, Some(run))?;
-        return trace_on(&broken.lab, broken.prepare(run.seed), run);
+        let (lab, topo) = broken(lab, run)?;
+        return trace_on(&lab, topo, run);
     }
     trace_on(lab, prepare(lab, run.seed), run)
+}
+
+/// The lab and its machines with the faults of `run` broken in them.
+///
+/// # Errors
+/// If there is no such fault, or the run cannot be made.
+pub fn broken(lab: &Lab, run: &Run) -> Result<(Lab, Topology), RunError> {
+    let broken = faults::broken(lab, &run.faults, Some(run))?;
+    let topo = broken.prepare(run.seed);
+    Ok((broken.lab, topo))
 }
 
 /// Runs `run` on machines that are there already, whatever has been written into them since they were built.
@@ -213,9 +223,9 @@ pub fn hand_over(lab: &Lab, topo: &mut Topology, run: &Run) -> Result<(), RunErr
     balancer::hand_over_via(lab, topo, run)
 }
 
-/// The address that a run's target names, if it can be read.
-pub(super) fn target_address(lab: &Lab, run: &Run) -> Option<IpAddr> {
-    asked::address(lab, run).or_else(|| Target::parse(lab, &run.to).ok().map(|target| target.host))
+/// The address that a run's target names, with its port, if it can be read; of a ping the port is 0.
+pub(super) fn target_address(lab: &Lab, run: &Run) -> Option<(IpAddr, u16)> {
+    asked::address(lab, run).or_else(|| Target::parse(lab, &run.to).ok().map(|target| (target.host, target.port)))
 }
 
 fn exchange(lab: &Lab, topo: &mut Topology, run: &Run) -> Result<Exchange, RunError> {

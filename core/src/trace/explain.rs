@@ -214,10 +214,10 @@ fn words(trace: &Trace, hop: &Hop, step: &Step, at: &str, dev: &str) -> Words {
             },
         ),
         Decision::Complain(reason, error) => {
-            let (headline, what, why) = drops(*reason, step, at, dev);
+            let (headline, what, why) = drops(*reason, step, at, dev, true);
             (headline, what, format!("{why} The sender is told: {}.", error.name()))
         }
-        Decision::Drop(reason) => drops(*reason, step, at, dev),
+        Decision::Drop(reason) => drops(*reason, step, at, dev, false),
     }
 }
 

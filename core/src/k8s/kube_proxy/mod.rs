@@ -17,6 +17,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use super::objects::Protocol;
+use crate::base::{Refusal, ServiceNote};
 
 pub use endpoints::{Serving, categorize};
 pub use health::{HealthServer, local_endpoints};
@@ -113,6 +114,22 @@ impl ServicePort {
     #[must_use]
     pub fn is_externally_accessible(&self) -> bool {
         self.node_port.is_some() || !self.external_ips.is_empty() || !self.load_balancer_ips.is_empty()
+    }
+
+    /// What a row that is written for it says of it.
+    #[must_use]
+    pub fn note(&self, refusal: Option<Refusal>) -> Arc<ServiceNote> {
+        Arc::new(ServiceNote { name: self.name.clone(), refusal })
+    }
+
+    /// Why a node refuses packets for it, if it must.
+    #[must_use]
+    pub fn refusal(&self, serving: &Serving<'_>) -> Refusal {
+        match self.endpoints.iter().filter(|it| it.ready).count() {
+            n if serving.has_any => Refusal::NoneLocal(n),
+            _ if self.endpoints.is_empty() => Refusal::NoEndpoints,
+            _ => Refusal::NotReady(self.endpoints.len()),
+        }
     }
 
     /// Whether endpoints of all nodes are used. With `externalTrafficPolicy: Local` too: the node's own clients and pods

@@ -58,7 +58,7 @@ pub(super) fn complete(mut draft: Draft<'_>, mut spec: LabSpec, spec_fields: &Fi
     controllers::endpoint_slices(&mut objects);
     check::ingresses(&objects, problems);
     check::places(&mut spec, &objects, spec_fields);
-    Lab { objects, spec }
+    Lab { objects, spec, ..Lab::default() }
 }
 
 fn objects_of<T>(list: Vec<Stated<'_, T>>) -> Vec<T> {
