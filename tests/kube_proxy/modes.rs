@@ -1,148 +1,191 @@
-//! The modes beside each other: what they have in common, and each documented difference as one.
+//! The law of the modes: whichever writes a node's tables, a client's connection can come to the same endpoints with the
+//! same probabilities. What they are is worked out from the services alone.
 
-use std::net::IpAddr;
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
-use kubehop_core::base::{Dice, Writer};
-use kubehop_core::k8s::kube_proxy::{ProxyConfig, ServicePort, ServicePorts, iptables, nftables};
-use kubehop_core::k8s::objects::Protocol;
-use kubehop_core::netfilter::{Match, Netfilter, Rule, TableName, Target};
-use kubehop_core::trace::Choice;
-use kubehop_core::wire::{IpSpec, TcpFlags, TcpOptions, TcpSpec, tcp};
+use kubehop_core::api::{self, Lab, ProxyMode, Run, Source, Trace};
+use kubehop_core::base::Dice;
+use kubehop_core::k8s::kube_proxy::{Proxier, ServicePort, categorize, service_ports};
 
-use super::cluster::{OWN, read};
-use super::draw::{Draw, config};
-use super::flows::{packet, walk};
+use super::cluster::read;
 
-/// The node's rules of iptables, and those of nftables.
-fn both(config: &ProxyConfig, ports: &ServicePorts) -> [Netfilter; 2] {
-    let own = OWN.map(IpAddr::from);
-    let [mut one, mut two] = [Netfilter::default(), Netfilter::default()];
-    iptables::sync(&mut iptables::Written::default(), &mut one, config, &own, ports);
-    nftables::sync(&mut nftables::Written::default(), &mut two.nft, config, &own, ports);
-    [one, two]
+const NODES: usize = 3;
+
+/// The modes that write anything.
+pub(crate) fn modes() -> Vec<(&'static str, ProxyMode)> {
+    let cluster = read("[{ table: none }]").remove(0);
+    let writes = |mode: &(&str, ProxyMode)| Proxier::new(mode.1, cluster.config()).is_some();
+    ProxyMode::ALL.into_iter().filter(writes).collect()
 }
 
-/// A few services that have no address in common.
-fn services(draw: &mut Draw) -> ServicePorts {
-    let services = (0..3_u8).map(|n| {
-        let mut service = draw.service();
-        service.name = format!("ns/svc{n}:p80");
-        service.port = 80;
-        service.cluster_ip = IpAddr::from([172, 30, 0, n + 1]);
-        service.node_port = service.node_port.map(|_| 30001 + u16::from(n));
-        let to_own = |ips: &mut Vec<IpAddr>, last| ips.iter_mut().for_each(|ip| *ip = IpAddr::from([198, 51, n, last]));
-        to_own(&mut service.external_ips, 1);
-        to_own(&mut service.load_balancer_ips, 2);
-        service.into()
-    });
-    services.collect()
+/// Three nodes with pods, and services with all that decides who serves them, drawn.
+fn manifests(dice: &mut Dice) -> String {
+    let mut below = |n: u32| (dice.word() >> 8) % n;
+    let mut text = String::from(
+        "apiVersion: kubehop.dev/v1\nkind: Lab\nmetadata: { name: modes }\nspec: { hosts: [{ name: laptop, address: 203.0.113.2/24 }] }\n---\n",
+    );
+    for node in 0..NODES {
+        let _ = write!(
+            text,
+            "apiVersion: v1\nkind: Node\nmetadata: {{ name: node-{node}, labels: {{ topology.kubernetes.io/zone: zone-{} }} }}\nspec: {{ podCIDR: 10.244.{node}.0/24 }}\n---\n",
+            node % 2
+        );
+        for (pod, ip) in [("client", 2), ("a", 3), ("b", 4)] {
+            let _ = write!(
+                text,
+                "apiVersion: v1\nkind: Pod\nmetadata: {{ name: {pod}-{node} }}\nspec: {{ nodeName: node-{node}, containers: [{{ name: main, ports: [{{ containerPort: 8080 }}] }}] }}\nstatus: {{ podIP: 10.244.{node}.{ip} }}\n---\n"
+            );
+        }
+    }
+    for service in 0..6 {
+        let policy = |is_local: bool| if is_local { "Local" } else { "Cluster" };
+        let affinity = if below(4) == 0 { "ClientIP" } else { "None" };
+        let _ = write!(
+            text,
+            "apiVersion: v1\nkind: Service\nmetadata: {{ name: s{service} }}\nspec: {{ type: NodePort, clusterIP: 10.96.1.{service}, internalTrafficPolicy: {}, externalTrafficPolicy: {}, sessionAffinity: {affinity}, ports: [{{ port: 80, nodePort: {} }}] }}\n---\n",
+            policy(below(3) == 0),
+            policy(below(2) == 0),
+            30_100 + service
+        );
+        let has_hints = below(3) == 0;
+        let mut endpoints = Vec::new();
+        for node in 0..NODES {
+            for ip in [3, 4] {
+                let (ready, terminating) =
+                    [(true, false), (true, false), (false, false), (false, true)][below(4) as usize];
+                if below(3) > 0 {
+                    continue;
+                }
+                let hints = if has_hints {
+                    format!(", hints: {{ forZones: [{{ name: zone-{} }}] }}", node % 2)
+                } else {
+                    String::new()
+                };
+                endpoints.push(format!(
+                    "{{ addresses: [10.244.{node}.{ip}], nodeName: node-{node}, conditions: {{ ready: {ready}, serving: {}, terminating: {terminating} }}{hints} }}",
+                    ready || terminating
+                ));
+            }
+        }
+        let _ = write!(
+            text,
+            "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {{ name: s{service}-x, labels: {{ kubernetes.io/service-name: s{service} }} }}\naddressType: IPv4\nports: [{{ port: 8080 }}]\nendpoints: [{}]\n---\n",
+            endpoints.join(", ")
+        );
+    }
+    text
 }
 
-/// Where a service is asked: its addresses, and its port on the node's primary one.
-fn targets(service: &ServicePort) -> Vec<String> {
-    let addresses = [service.cluster_ip].into_iter();
-    let addresses = addresses.chain(service.external_ips.iter().chain(&service.load_balancer_ips).copied());
-    let node_port = service.node_port.map(|port| format!("192.168.0.2:{port}"));
-    addresses.map(|ip| format!("{ip}:{}", service.port)).chain(node_port).collect()
+pub(crate) fn lab(text: &str, mode: &str) -> Lab {
+    let parsed = api::parse(
+        &[Source { name: "lab.yaml", text: text.as_bytes() }],
+        &[("kubeProxy.mode".to_owned(), mode.to_owned())],
+    );
+    assert!(!parsed.has_errors(), "{:?}", parsed.problems);
+    parsed.lab
 }
 
-/// Whether a client asks a balancer's address that is limited to others.
-fn is_for_others(service: &ServicePort, from: &str, to: &str) -> bool {
-    let from: IpAddr = from.parse().expect("an address");
-    let is_balancer = service.load_balancer_ips.iter().any(|ip| *to == format!("{ip}:{}", service.port));
-    is_balancer && !service.source_ranges.is_empty() && !service.source_ranges.iter().any(|net| net.contains(&from))
+/// Every endpoint with its probability in thousandths, by address.
+fn destinations(trace: &Trace) -> Vec<(String, u32)> {
+    let Some(choice) = &trace.choice else { return Vec::new() };
+    let one = |((ip, port), p): &((std::net::IpAddr, u16), f64)| (format!("{ip}:{port}"), (p * 1000.0).round() as u32);
+    let mut all: Vec<(String, u32)> = choice.destinations.iter().map(one).collect();
+    all.sort();
+    all
+}
+
+/// Those of these endpoints, each as likely as the others.
+fn evenly(endpoints: &[&kubehop_core::k8s::kube_proxy::Endpoint]) -> Vec<(String, u32)> {
+    let share = (1000.0 / endpoints.len().max(1) as f64).round() as u32;
+    let mut all: Vec<(String, u32)> = endpoints.iter().map(|endpoint| (endpoint.text.clone(), share)).collect();
+    all.sort();
+    all
+}
+
+/// A client, the node that translates for it, and its way to a service.
+struct Case {
+    from: String,
+    node: usize,
+    to: String,
+    /// Whether only endpoints of that node may serve it.
+    is_local: bool,
+}
+
+fn cases(idx: usize, port: &ServicePort, lab: &Lab) -> Vec<Case> {
+    let at = |node: usize| lab.objects.nodes[node].addresses[0];
+    let (own, other) = (idx % NODES, (idx + 1) % NODES);
+    let cluster_ip = format!("tcp://{}:80", port.cluster_ip);
+    let node_port = |node: usize| format!("tcp://{}:{}", at(node), port.node_port.unwrap_or_default());
+    let case = |from: String, node, to: &str, is_local| Case { from, node, to: to.to_owned(), is_local };
+    vec![
+        case(format!("pod/client-{own}"), own, &cluster_ip, port.internal_local),
+        case(format!("pod/a-{own}"), own, &cluster_ip, port.internal_local),
+        case(format!("node/node-{other}"), other, &cluster_ip, port.internal_local),
+        case("host/laptop".to_owned(), own, &node_port(own), port.external_local),
+        case("host/laptop".to_owned(), other, &node_port(other), port.external_local),
+    ]
 }
 
 #[test]
-fn both_modes_reach_the_same_endpoints_with_the_same_probabilities() {
-    let (mut n_translated, mut n_for_others) = (0, 0);
-    for seed in 0..60 {
-        let mut draw = Draw(Dice::new(seed, "modes"));
-        let mut config = config();
-        config.masquerade_all = draw.below(4) == 0;
-        config.local_cidr = config.local_cidr.filter(|_| draw.below(4) > 0);
-        let ports = services(&mut draw);
-        let [one, two] = both(&config, &ports);
-        for service in &ports {
-            // A pod, an endpoint, the node, somebody outside, and one of the clients that source ranges allow.
-            for from in ["10.0.0.9", "10.0.0.1", "192.168.0.2", "203.0.113.2", "192.168.0.77"] {
-                for to in targets(service) {
-                    let syn = packet(from, &to, service.protocol);
-                    let (mut left, right) = (walk(one.clone(), syn.clone()), walk(two.clone(), syn));
-                    // Source ranges hold without endpoints too; iptables then tells everybody that there are none.
-                    if left.0 == "REJECT" && is_for_others(service, from, &to) {
-                        left.0 = "DROP".to_owned();
-                        n_for_others += 1;
-                    }
-                    let context = format!("{seed}: {from} to {to} of {service:?}");
-                    assert_eq!(left.0, right.0, "{context}");
-                    // An endpoint that is sent to itself is masqueraded, and the modes draw each for themselves.
-                    let chosen = |choice: &Option<Choice>| choice.as_ref().map(|choice| choice.chosen);
-                    if from != "10.0.0.1" || chosen(&left.2) == chosen(&right.2) {
-                        assert_eq!(left.1, right.1, "masquerade: {context}");
-                    }
-                    let shares = |choice: &Option<Choice>| -> Vec<((IpAddr, u16), u32)> {
-                        let all = choice.iter().flat_map(|choice| &choice.destinations);
-                        all.map(|(endpoint, share)| (*endpoint, (share * 1e6).round() as u32)).collect()
-                    };
-                    assert_eq!(shares(&left.2), shares(&right.2), "{context}");
-                    n_translated += usize::from(left.2.is_some());
+fn every_mode_reaches_the_same_endpoints_as_often() {
+    let (mut n_served, mut n_alone) = (0, 0);
+    for seed in 1..=6 {
+        let text = manifests(&mut Dice::new(seed, "modes"));
+        for (mode, _) in modes() {
+            let lab = lab(&text, mode);
+            for (idx, port) in service_ports(&lab.objects).iter().enumerate() {
+                for case in cases(idx, port, &lab) {
+                    let zone = format!("zone-{}", case.node % 2);
+                    let serving = categorize(port, &format!("node-{}", case.node), &zone);
+                    let endpoints = if case.is_local { &serving.local } else { &serving.cluster };
+                    let trace = api::trace(&lab, &Run::new(&case.from, &case.to)).expect("a run");
+                    let told = || format!("seed {seed}, {mode}: {} from {} to {}", port.name, case.from, case.to);
+                    assert_eq!(destinations(&trace), evenly(endpoints), "{}", told());
+                    let kind = trace.disposition.kind();
+                    assert_eq!(kind == "delivered", !endpoints.is_empty(), "{}: {kind}", told());
+                    *(if endpoints.is_empty() { &mut n_alone } else { &mut n_served }) += 1;
                 }
             }
         }
     }
-    assert!(n_translated > 500 && n_for_others > 5, "{n_translated}, {n_for_others}");
+    assert!(n_served > 50 && n_alone > 10, "{n_served} and {n_alone}");
 }
 
+/// What is done, by whom and to what, and how it comes out in each mode.
+type Difference = (&'static str, &'static str, &'static str, &'static [(&'static str, &'static str)]);
+
+const TWO_NODES: &str = include_str!("differences.yaml");
+
+/// What the modes are known to do each in its own way, and how it comes out.
 #[test]
-fn what_nftables_does_otherwise_than_iptables() {
-    let clusters = read(include_str!("overall.yaml"));
-    let tables = [clusters[0].netfilter(), clusters[0].nftables()];
-    for (what, from, to, expected) in [
-        ("node ports are on the primary address alone", "203.0.113.2", "192.168.1.2:3003", ["10.180.0.3:80", ""]),
-        ("node ports are not on the loopback address", "127.0.0.1", "127.0.0.1:3003", ["10.180.0.3:80", ""]),
-        ("a port that no service of a clusterIP has is refused", "10.0.0.2", "172.30.0.41:81", ["", "REJECT"]),
-        ("a clusterIP that no service has is dropped", "10.0.0.2", "172.30.0.99:80", ["", "DROP"]),
-    ] {
-        let found = tables.clone().map(|tables| walk(tables, packet(from, to, Protocol::Tcp)).0);
-        assert_eq!(found, expected, "{what}");
+fn modes_differ_where_it_is_known() {
+    let differences: &[Difference] = &[
+        (
+            "a port of a clusterIP that no service has",
+            "pod/client",
+            "tcp://10.96.0.50:81",
+            &[("iptables", "rejected at router/fabric"), ("nftables", "rejected at node/node-a")],
+        ),
+        (
+            "a clusterIP that no service has",
+            "pod/client",
+            "tcp://10.96.0.99:80",
+            &[("iptables", "rejected at router/fabric"), ("nftables", "dropped at node/node-a")],
+        ),
+        (
+            "a node port on the loopback address",
+            "node/node-a",
+            "tcp://127.0.0.1:30080",
+            &[("iptables", "delivered at pod/default/web"), ("nftables", "rejected at node/node-a")],
+        ),
+    ];
+    let known: BTreeSet<&str> = modes().into_iter().map(|(mode, _)| mode).collect();
+    for (what, from, to, outcomes) in differences {
+        for (mode, expected) in outcomes.iter().filter(|(mode, _)| known.contains(mode)) {
+            let trace = api::trace(&lab(TWO_NODES, mode), &Run::new(from, to)).expect("a run");
+            let found = trace.disposition.to_string();
+            assert!(found.starts_with(expected), "{what}, {mode}: found {found}, expected {expected}");
+        }
     }
-}
-
-#[test]
-fn nftables_has_node_ports_where_it_is_told_but_never_on_loopback() {
-    let clusters = read(include_str!("overall.yaml"));
-    for (nets, expected) in [
-        (&["192.168.1.0/24", "127.0.0.0/8"][..], ["", "10.180.0.3:80", ""]),
-        (&["0.0.0.0/0"], ["10.180.0.3:80", "10.180.0.3:80", ""]),
-    ] {
-        let mut config = clusters[0].config();
-        config.node_port_addresses = nets.iter().map(|net| net.parse().expect("a network")).collect();
-        let [_, tables] = both(&config, &kubehop_core::k8s::kube_proxy::service_ports(&clusters[0].objects()));
-        assert_eq!(tables.nft.validate(), Ok(()));
-        let found = ["192.168.0.2", "192.168.1.2", "127.0.0.1"]
-            .map(|ip| walk(tables.clone(), packet("203.0.113.2", &format!("{ip}:3003"), Protocol::Tcp)).0);
-        assert_eq!(found, expected, "{nets:?}");
-    }
-}
-
-#[test]
-fn nftables_lets_packets_through_that_belong_to_no_connection() {
-    let ip = IpSpec { src: [10, 0, 0, 2].into(), dst: [10, 0, 0, 3].into(), ttl: 64, df: true, id: 1, tos: 0 };
-    let flags = TcpFlags { rst: true, ..TcpFlags::default() };
-    let reset = TcpSpec { sport: 1, dport: 2, seq: 1, ack: 0, flags, window: 0, options: TcpOptions::None };
-    let found = both(&config(), &ServicePorts::new()).map(|tables| walk(tables, tcp(ip, reset, &[])).0);
-    assert_eq!(found, ["DROP", ""]);
-}
-
-#[test]
-fn nftables_does_not_open_the_port_of_health_checks() {
-    let clusters = read(include_str!("overall.yaml"));
-    // Somebody else's rule behind kube-proxy's: with iptables the port is accepted before it.
-    let found = [clusters[0].netfilter(), clusters[0].nftables()].map(|mut tables| {
-        let closed = Rule::new(Writer::Admin, Target::Drop).protocol(6).and(Match::dport(30000));
-        tables.table_mut(TableName::Filter).append("INPUT", closed);
-        walk(tables, packet("203.0.113.2", "192.168.0.2:30000", Protocol::Tcp)).0
-    });
-    assert_eq!(found, ["", "DROP"]);
 }

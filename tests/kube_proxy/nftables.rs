@@ -32,11 +32,9 @@ fn after_any_sequence_of_changes_the_table_is_the_one_written_from_nothing() {
         for step in 0..12 {
             draw.change(&mut ports);
             proxier.sync(&mut ns, &ports);
-            let mut fresh = Ruleset::default();
-            let own: Vec<IpAddr> = ns.addresses().collect();
-            let done = nftables::sync(&mut nftables::Written::default(), &mut fresh, &config(), &own, &ports);
-            assert!(done.full, "{seed}, {step}: {done:?}");
-            let (changed, written) = (&ns.netfilter.nft, &fresh);
+            let (mut fresh, mut other) = self::proxier();
+            assert!(fresh.sync(&mut other, &ports).full, "{seed}, {step}");
+            let (changed, written) = (&ns.netfilter.nft, &other.netfilter.nft);
             let same = table(changed) == table(written);
             assert!(same, "{seed}, {step}:\n{}\n{}", changed.list(Instant::START), written.list(Instant::START));
             assert_eq!(changed.validate(), Ok(()), "{seed}, {step}");

@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{ProxyConfig, ServicePort, conntrack, iptables, nftables};
+use super::{HealthServer, ProxyConfig, ServicePort, conntrack, iptables, nftables};
 use crate::net::NetNs;
 use crate::netfilter::Connection;
 
@@ -86,10 +86,11 @@ impl Proxier {
 
     /// Makes the tables of its node say what `ports` say, and says what it has done.
     pub fn sync(&mut self, ns: &mut NetNs, ports: &ServicePorts) -> Sync {
+        HealthServer::KubeProxy.sync(&mut ns.sockets, &self.config.node_name, ports);
         let own: Vec<IpAddr> = ns.addresses().collect();
         let mut done = match &mut self.backend {
-            Backend::Iptables(written) => iptables::sync(written, &mut ns.netfilter, &self.config, &own, ports),
-            Backend::Nftables(written) => nftables::sync(written, &mut ns.netfilter.nft, &self.config, &own, ports),
+            Backend::Iptables(written) => iptables::sync(written, ns, &self.config, &own, ports),
+            Backend::Nftables(written) => nftables::sync(written, ns, &self.config, &own, ports),
         };
         done.conntrack = conntrack::clean(&mut ns.netfilter.conntrack, ports);
         done

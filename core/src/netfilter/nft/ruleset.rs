@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{Key, NumgenMode, Rule, Set, Statement};
-use crate::base::Instant;
+use crate::base::{Instant, sort_by};
 use crate::netfilter::Policy;
 use crate::trace::Hook;
 
@@ -178,7 +178,7 @@ impl Table {
     #[must_use]
     pub fn chains(&self) -> Vec<&Arc<Chain>> {
         let mut chains: Vec<&Arc<Chain>> = self.chains.values().collect();
-        chains.sort_by_key(|chain| chain.order);
+        sort_by(&mut chains, |a, b| a.order.cmp(&b.order));
         chains
     }
 
@@ -192,7 +192,7 @@ impl Table {
     #[must_use]
     pub fn sets(&self) -> Vec<(&Arc<str>, &Set)> {
         let mut sets: Vec<_> = self.sets.iter().collect();
-        sets.sort_by_key(|(_, (order, _))| *order);
+        sort_by(&mut sets, |(_, (a, _)), (_, (b, _))| a.cmp(b));
         sets.into_iter().map(|(name, (_, set))| (name, &**set)).collect()
     }
 
@@ -373,7 +373,7 @@ impl Ruleset {
                 }
             }
         }
-        found.sort_by_key(|it| it.priority);
+        sort_by(&mut found, |a, b| a.priority.cmp(&b.priority));
         found
     }
 }
