@@ -38,6 +38,7 @@ pub struct Walk {
     visits: Vec<Visit>,
     /// What was drawn and looked up, each with its row.
     rolls: Vec<(usize, Roll)>,
+    n_lookups: usize,
     /// The policy that decided, if no rule did.
     policy: Option<Policy>,
     /// The service that the last of the rules and elements that matched was written for.
@@ -114,8 +115,17 @@ pub(in crate::netfilter) fn walk(
         }
     };
     let rolls = std::mem::take(&mut chance.rolls);
-    let record =
-        Walk { table: table.clone(), base: base.clone(), view: view.clone(), flow, visits, rolls, policy, service };
+    let record = Walk {
+        table: table.clone(),
+        base: base.clone(),
+        view: view.clone(),
+        flow,
+        visits,
+        rolls,
+        n_lookups: chance.n_lookups,
+        policy,
+        service,
+    };
     (verdict, carried.changes, record)
 }
 
@@ -254,6 +264,10 @@ fn draws(rule: &Rule) -> u32 {
 impl Consulted for Walk {
     fn command(&self) -> String {
         format!("nft list table {}", self.table.title())
+    }
+
+    fn n_asked(&self) -> (usize, usize) {
+        (self.n_tried(), self.n_lookups)
     }
 
     fn n_rows(&self) -> usize {

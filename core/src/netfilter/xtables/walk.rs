@@ -347,6 +347,10 @@ impl Consulted for Walk {
         format!("iptables-save -t {}", self.table.name().as_str())
     }
 
+    fn n_asked(&self) -> (usize, usize) {
+        (self.n_tried(), 0)
+    }
+
     fn n_rows(&self) -> usize {
         self.n_tried() + usize::from(self.policy.is_some())
     }
