@@ -194,7 +194,7 @@ fn http_headers<'a>(authority: &'a str, stated: &'a [(String, String)]) -> Vec<(
     let mut others: Vec<(&str, &str)> =
         stated.iter().map(|(name, value)| (&**name, &**value)).filter(|(name, _)| !is_special(name)).collect();
     others.extend([("Accept", of("Accept").unwrap_or("*/*"))].into_iter().filter(|(_, value)| !value.is_empty()));
-    others.sort_unstable();
+    crate::base::sort_by(&mut others, Ord::cmp);
     headers.extend(others);
     headers.push(("Connection", "close"));
     headers

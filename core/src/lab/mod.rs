@@ -3,6 +3,7 @@
 mod asked;
 mod balancer;
 mod build;
+mod counts;
 mod fabric;
 mod faults;
 mod nearest;
@@ -19,6 +20,7 @@ use crate::k8s::objects::Objects;
 
 pub use balancer::via_note;
 pub use build::build;
+pub use counts::{MAX_SERVICES, RuleCount, rule_counts};
 pub use faults::{Fault, fault_notes, faults};
 pub use nearest::nearest;
 pub use parse::{Parsed, Source, parse};

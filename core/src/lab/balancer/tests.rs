@@ -90,7 +90,7 @@ fn way(topo: &Topology, router: &str, vip: &str) -> String {
 fn healthy_nodes_get_the_packets_and_nobody_where_none_is() {
     let ways = |vip: &str| -> Vec<String> {
         let mut ways: Vec<String> = (0..16).map(|seed| way(&build(&lab(&[]), seed), "fabric", vip)).collect();
-        ways.sort();
+        crate::base::sort_by(&mut ways, Ord::cmp);
         ways.dedup();
         ways
     };
