@@ -5,6 +5,7 @@ mod table;
 
 mod balancer;
 mod elsewhere;
+mod ingress;
 mod limits;
 mod pods;
 mod services;
@@ -85,7 +86,7 @@ pub(crate) const NO_BRIDGE_NETFILTER: &[(&str, &str)] =
 
 /// All cases by name.
 pub(crate) fn all() -> impl Iterator<Item = &'static (&'static str, Case)> {
-    [pods::CASES, services::CASES, balancer::CASES, elsewhere::CASES, limits::CASES, verdicts::CASES]
+    [pods::CASES, services::CASES, balancer::CASES, ingress::CASES, elsewhere::CASES, limits::CASES, verdicts::CASES]
         .into_iter()
         .flatten()
 }

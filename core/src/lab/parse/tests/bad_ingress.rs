@@ -22,19 +22,27 @@ fn what_of_an_ingress_leads_nowhere_is_noted() {
         (format!("{CONTROLLER}{SERVICE}{}", ingress(&web)), &[]),
         (
             format!("{SERVICE}{}", ingress(&web)),
-            &["8:18: note: nothing serves ingress default/shop: no pod is an ingress controller, which has the label app.kubernetes.io/name: ingress-nginx or the image ingress-nginx/controller"],
+            &[
+                "8:18: note: nothing serves ingress default/shop: no pod is an ingress controller, which has the label app.kubernetes.io/name: ingress-nginx or the image ingress-nginx/controller",
+            ],
         ),
         (
             format!("{CONTROLLER}{SERVICE}{}", ingress(&format!("ingressClassName: traefik, {web}"))),
-            &["13:18: note: ingressClassName: found \"traefik\" for ingress default/shop, expected nginx, the class that is played here; nothing serves it"],
+            &[
+                "13:18: note: ingressClassName: found \"traefik\" for ingress default/shop, expected nginx, the class that is played here; nothing serves it",
+            ],
         ),
         (
             format!("{CONTROLLER}{SERVICE}{}", ingress(&to("", "wbe", "number: 80"))),
-            &["14:69: note: backend: found \"wbe\" in ingress default/shop, expected a service of default; the nearest is web"],
+            &[
+                "14:69: note: backend: found \"wbe\" in ingress default/shop, expected a service of default; the nearest is web",
+            ],
         ),
         (
             format!("{CONTROLLER}{SERVICE}{}", ingress(&to("", "web", "name: http"))),
-            &["14:69: note: backend: found port \"http\" of service web in ingress default/shop, expected one that the service has: 80"],
+            &[
+                "14:69: note: backend: found port \"http\" of service web in ingress default/shop, expected one that the service has: 80",
+            ],
         ),
         (
             format!("{CONTROLLER}{SERVICE}{}", ingress(&to("pathType: prefix,", "web", "number: 80"))),
