@@ -165,7 +165,7 @@ fn bench_service(bencher: Bencher, mode: ProxyMode) {
     last.endpoints[0].address = endpoint.into();
     last.endpoints[0].text = endpoint.to_string();
     let dst = last.cluster_ip;
-    let talk = Talk::Tcp { port: 80, is_http: true, request: vec![0; 100], reply: vec![0; 100], reply_len: 100 };
+    let talk = Talk::Tcp { port: 80, flow: "http", request: vec![0; 100], reply: vec![0; 100], reply_len: 100 };
     let exchange = Exchange { dst, talk, ..exchange };
     for name in ["node-a", "node-b"] {
         let node = topo.find(&Place::Node(name.to_owned())).expect("the example has this node");
