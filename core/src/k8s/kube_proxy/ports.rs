@@ -25,12 +25,8 @@ pub fn service_ports(objects: &Objects) -> ServicePorts {
         let slices = slices.get(&key).map_or(&[][..], Vec::as_slice);
         ports.extend(service.ports.iter().map(|port| Arc::new(service_port(service, cluster_ip, port, slices))));
     }
-    sort(&mut ports);
-    ports
-}
-
-fn sort(ports: &mut ServicePorts) {
     ports.sort_by(|a, b| a.key().cmp(&b.key()));
+    ports
 }
 
 /// `ports`, which was made of earlier objects, after the services with these namespaces and names or their slices have
@@ -66,8 +62,10 @@ pub fn updated_ports(ports: &ServicePorts, objects: &Objects, changed: &BTreeSet
             }
         }
     }
-    updated.extend(new);
-    sort(&mut updated);
+    for port in new {
+        let at = updated.partition_point(|before| before.key() <= port.key());
+        updated.insert(at, port);
+    }
     updated
 }
 
