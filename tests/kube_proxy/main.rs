@@ -11,5 +11,6 @@ mod labs;
 mod loops;
 mod modes;
 mod rules;
+mod runs;
 mod syncs;
 mod topology;

@@ -3,6 +3,7 @@
 #[macro_use]
 mod table;
 
+mod balancer;
 mod elsewhere;
 mod limits;
 mod pods;
@@ -23,6 +24,7 @@ pub(crate) struct Case {
     reply_size: usize,
     df: bool,
     ttl: Option<u8>,
+    via: Option<&'static str>,
     /// Changes of the lab, as `--set` takes them.
     pub(crate) set: &'static [(&'static str, &'static str)],
     /// Changes of the machines that a lab has no words for, made before anything moves.
@@ -31,7 +33,7 @@ pub(crate) struct Case {
 
 impl Case {
     pub(crate) const fn new(lab: &'static str, from: &'static str, to: &'static str) -> Self {
-        Self { lab, from, to, size: 100, reply_size: 100, df: false, ttl: None, set: &[], change: None }
+        Self { lab, from, to, size: 100, reply_size: 100, df: false, ttl: None, via: None, set: &[], change: None }
     }
 
     pub(crate) const fn sizes(self, size: usize, reply_size: usize) -> Self {
@@ -54,8 +56,15 @@ impl Case {
         Self { ttl: Some(ttl), ..self }
     }
 
+    /// The node that the fabric hands the client's packets to.
+    pub(crate) const fn via(self, node: &'static str) -> Self {
+        Self { via: Some(node), ..self }
+    }
+
     pub(crate) fn run(&self) -> Run {
-        Run { size: self.size, reply_size: self.reply_size, df: self.df, ttl: self.ttl, ..Run::new(self.from, self.to) }
+        let via = self.via.map(str::to_owned);
+        let Self { size, reply_size, df, ttl, .. } = *self;
+        Run { size, reply_size, df, ttl, via, ..Run::new(self.from, self.to) }
     }
 }
 
@@ -76,5 +85,7 @@ pub(crate) const NO_BRIDGE_NETFILTER: &[(&str, &str)] =
 
 /// All cases by name.
 pub(crate) fn all() -> impl Iterator<Item = &'static (&'static str, Case)> {
-    [pods::CASES, services::CASES, elsewhere::CASES, limits::CASES, verdicts::CASES].into_iter().flatten()
+    [pods::CASES, services::CASES, balancer::CASES, elsewhere::CASES, limits::CASES, verdicts::CASES]
+        .into_iter()
+        .flatten()
 }

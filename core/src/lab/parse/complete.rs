@@ -56,6 +56,7 @@ pub(super) fn complete(mut draft: Draft<'_>, mut spec: LabSpec, spec_fields: &Fi
     report(controllers::cluster_ips(&mut objects.services, spec.service_cidr), problems);
     report(controllers::node_ports(&mut objects.services), problems);
     controllers::endpoint_slices(&mut objects);
+    check::ingresses(&objects, problems);
     check::places(&mut spec, &objects, spec_fields);
     Lab { objects, spec }
 }
