@@ -6,6 +6,7 @@ mod table;
 mod balancer;
 mod elsewhere;
 mod faults;
+mod ingress;
 mod limits;
 mod nftables;
 mod pods;
@@ -101,6 +102,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static (&'static str, Case)> {
         services::CASES,
         nftables::CASES,
         balancer::CASES,
+        ingress::CASES,
         elsewhere::CASES,
         limits::CASES,
         verdicts::CASES,
