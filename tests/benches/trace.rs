@@ -68,8 +68,7 @@ fn large_request() -> (Topology, Exchange) {
     let mut topo = lab::build(&lab, 1);
     topo.finish_all();
     let (client, _) = lab::resolve(&lab, &mut topo, "pod/client", "--from").expect("the example has a client");
-    let talk =
-        Talk::Tcp { port: 8080, is_http: false, request: vec![0; 64 << 10], reply: vec![0; 100], reply_len: 100 };
+    let talk = Talk::Tcp { port: 8080, flow: "tcp", request: vec![0; 64 << 10], reply: vec![0; 100], reply_len: 100 };
     (topo, Exchange { client, program: "client".into(), dst: [10, 244, 1, 2].into(), talk, ttl: None, seed: 1 })
 }
 
@@ -166,7 +165,7 @@ fn bench_service(bencher: Bencher, mode: ProxyMode) {
     last.endpoints[0].address = endpoint.into();
     last.endpoints[0].text = endpoint.to_string();
     let dst = last.cluster_ip;
-    let talk = Talk::Tcp { port: 80, is_http: true, request: vec![0; 100], reply: vec![0; 100], reply_len: 100 };
+    let talk = Talk::Tcp { port: 80, flow: "http", request: vec![0; 100], reply: vec![0; 100], reply_len: 100 };
     let exchange = Exchange { dst, talk, ..exchange };
     for name in ["node-a", "node-b"] {
         let node = topo.find(&Place::Node(name.to_owned())).expect("the example has this node");

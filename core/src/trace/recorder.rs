@@ -140,6 +140,12 @@ impl Recorder {
         self.hops.iter_mut().rev().find(|hop| *hop.at == *at)?.steps.last_mut()
     }
 
+    /// The last step at `at` by which something reached a socket.
+    pub fn last_delivery(&mut self, at: &Place) -> Option<&mut Step> {
+        let steps = self.hops.iter_mut().rev().filter(|hop| *hop.at == *at).flat_map(|hop| hop.steps.iter_mut().rev());
+        steps.into_iter().find(|step| step.stage == Stage::Deliver)
+    }
+
     /// Number of steps so far.
     #[must_use]
     pub fn n_steps(&self) -> usize {

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use super::{BpfHook, By, Chosen, Consulted, Decision, Hop, Stage, Step, Trace, Why, explain, show_end};
-use crate::wire::{End, LayerChange, diff, one_line};
+use crate::wire::{End, LayerChange, Packet, diff, dissect, one_line};
 
 /// How much is said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -135,6 +135,9 @@ fn full_step(trace: &Trace, hop: &Hop, step: &Step, out: &mut String) -> std::fm
     }
     if let Some(packet) = step.packet() {
         writeln!(out, "    {}", one_line(packet))?;
+        if step.before.is_none() {
+            full_message(packet, out)?;
+        }
     }
     if let (Some(before), Some(after)) = (&step.before, &step.after) {
         for change in diff(before, after) {
@@ -144,6 +147,16 @@ fn full_step(trace: &Trace, hop: &Hop, step: &Step, out: &mut String) -> std::fm
     if let Some(check) = &step.mtu {
         let verdict = if check.fits() { "fits" } else { "does not fit" };
         writeln!(out, "    mtu: {} of {} on {}: {verdict}", check.len, check.mtu, check.device)?;
+    }
+    Ok(())
+}
+
+/// What a program says in words, where it is said.
+fn full_message(packet: &Packet, out: &mut String) -> std::fmt::Result {
+    let layers = dissect(packet);
+    let http = layers.iter().filter(|layer| layer.name == "HTTP");
+    for field in http.flat_map(|layer| &layer.fields) {
+        writeln!(out, "    | {}", field.value)?;
     }
     Ok(())
 }

@@ -5,6 +5,7 @@
 
 mod conntrack;
 mod endpoints;
+mod health;
 pub mod iptables;
 mod names;
 mod ports;
@@ -19,7 +20,8 @@ use super::objects::Protocol;
 use crate::base::{Refusal, ServiceNote};
 
 pub use endpoints::{Serving, categorize};
-pub use ports::{service_ports, updated_ports};
+pub use health::{HealthServer, local_endpoints};
+pub use ports::{endpoints, service_ports, updated_ports};
 pub use proxier::{Proxier, ProxyMode, ServicePorts, Sync};
 
 /// What kube-proxy is configured with on one node.
@@ -100,6 +102,12 @@ impl ServicePort {
     /// What it is listed by.
     pub(super) fn key(&self) -> (&str, Protocol) {
         (&self.name, self.protocol)
+    }
+
+    /// `NAMESPACE/SERVICE`.
+    #[must_use]
+    pub fn service(&self) -> &str {
+        self.name.split_once(':').map_or(&self.name, |(service, _)| service)
     }
 
     /// Whether it has an address besides its clusterIP.

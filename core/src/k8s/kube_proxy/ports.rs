@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::{Endpoint, ServicePort, ServicePorts, is_v4};
+use crate::base::sort_by;
 use crate::k8s::objects::{
     EndpointPort, EndpointSlice, ObjectMeta, Objects, Service, ServicePort as PortSpec, ServiceType,
 };
@@ -30,7 +31,7 @@ pub fn service_ports(objects: &Objects) -> ServicePorts {
 }
 
 fn sort(ports: &mut ServicePorts) {
-    ports.sort_by(|a, b| a.key().cmp(&b.key()));
+    sort_by(ports, |a, b| a.key().cmp(&b.key()));
 }
 
 /// `ports`, which was made of earlier objects, after the services with these namespaces and names or their slices have
@@ -69,6 +70,16 @@ pub fn updated_ports(ports: &ServicePorts, objects: &Objects, changed: &BTreeSet
     updated.extend(new);
     sort(&mut updated);
     updated
+}
+
+/// The endpoints of one port of a service, whatever kind the service is of.
+#[must_use]
+pub fn endpoints(objects: &Objects, service: &Service, port: &PortSpec) -> Vec<Endpoint> {
+    let is_its = |slice: &&EndpointSlice| {
+        (&slice.meta.namespace, &slice.service_name) == (&service.meta.namespace, &service.meta.name)
+    };
+    let slices: Vec<&EndpointSlice> = objects.endpoint_slices.iter().filter(is_its).collect();
+    endpoints_of(port, &slices)
 }
 
 /// Models newBaseServiceInfo.
@@ -117,7 +128,7 @@ fn endpoints_of(port: &PortSpec, slices: &[&EndpointSlice]) -> Vec<Endpoint> {
             });
         }
     }
-    endpoints.sort_by(|a, b| a.text.cmp(&b.text));
+    sort_by(&mut endpoints, |a, b| a.text.cmp(&b.text));
     endpoints.dedup_by(|a, b| a.text == b.text);
     endpoints
 }

@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{ProxyConfig, ServicePort, conntrack, iptables};
+use super::{HealthServer, ProxyConfig, ServicePort, conntrack, iptables};
 use crate::net::NetNs;
 use crate::netfilter::Connection;
 
@@ -84,9 +84,10 @@ impl Proxier {
 
     /// Makes the tables of its node say what `ports` say, and says what it has done.
     pub fn sync(&mut self, ns: &mut NetNs, ports: &ServicePorts) -> Sync {
+        HealthServer::KubeProxy.sync(&mut ns.sockets, &self.config.node_name, ports);
         let own: Vec<IpAddr> = ns.addresses().collect();
         let mut done = match &mut self.backend {
-            Backend::Iptables(written) => iptables::sync(written, &mut ns.netfilter, &self.config, &own, ports),
+            Backend::Iptables(written) => iptables::sync(written, ns, &self.config, &own, ports),
         };
         done.conntrack = conntrack::clean(&mut ns.netfilter.conntrack, ports);
         done

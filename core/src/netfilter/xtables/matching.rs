@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
+use super::print::share;
 use super::rule::{CtStates, Match, Not, PortRange, PortSide, RecentOp, Rule};
 use crate::netfilter::{AddressType, Flow, HookView, IpSets, RecentLists};
 
@@ -223,16 +224,11 @@ pub(super) fn holds(one: &Match, flow: &Flow, view: &HookView) -> String {
     }
 }
 
-/// A number below 2^31 as a share of it.
-fn share(number: u32) -> f64 {
-    f64::from(number) / f64::from(1_u32 << 31)
-}
-
 /// In words: what was drawn by which a match holds.
 pub(super) fn chosen_by(one: &Match, roll: &Roll) -> Option<String> {
     match (one, roll) {
         (Match::Random { probability }, Roll::Random(number)) => {
-            Some(format!("drew {:.4}, below {:.4}", share(*number), share(*probability)))
+            Some(format!("drew {}, below {}", share(*number, 4), share(*probability, 4)))
         }
         (Match::Nth { every, .. }, Roll::Nth(counted)) => Some(format!("packet {counted} of {every}")),
         _ => None,
@@ -242,7 +238,7 @@ pub(super) fn chosen_by(one: &Match, roll: &Roll) -> Option<String> {
 fn describe_match(one: &Match, roll: Option<&Roll>, flow: &Flow, view: &HookView) -> String {
     match (one, roll) {
         (Match::Random { probability }, Some(Roll::Random(number))) => {
-            format!("drew {:.4}, not below {:.4}", share(*number), share(*probability))
+            format!("drew {}, not below {}", share(*number, 4), share(*probability, 4))
         }
         (Match::Nth { packet, every, .. }, Some(Roll::Nth(counted))) => {
             format!("packet {counted} of {every}, not {packet}")
