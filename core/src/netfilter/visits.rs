@@ -9,8 +9,9 @@ use crate::trace::Stretch;
 
 /// Rules of one chain that were tried one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Visit {
-    pub chain: usize,
+pub(super) struct Visit<C> {
+    /// The chain, as the engine names it.
+    pub chain: C,
     /// The first rule tried and the one after the last.
     pub first: usize,
     pub end: usize,
@@ -23,16 +24,22 @@ pub(super) struct Visit {
 }
 
 /// A walk, as it was. Its rows are the rules that were tried, and the policy if that decided.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Visits {
-    visits: Vec<Visit>,
+#[derive(Clone, Debug)]
+pub(super) struct Visits<C> {
+    visits: Vec<Visit<C>>,
     /// The policy that decided, if no rule did.
     pub policy: Option<Policy>,
 }
 
-impl Visits {
+impl<C> Default for Visits<C> {
+    fn default() -> Self {
+        Self { visits: Vec::new(), policy: None }
+    }
+}
+
+impl<C> Visits<C> {
     /// Takes down a visit, unless the chain had no rule left.
-    pub(super) fn push(&mut self, visit: Visit) {
+    pub(super) fn push(&mut self, visit: Visit<C>) {
         if visit.end > visit.first {
             self.visits.push(visit);
         }
@@ -51,14 +58,14 @@ impl Visits {
     }
 
     /// Chain and rule that ended the walk, if a rule did.
-    pub(super) fn deciding(&self) -> Option<(usize, usize)> {
+    pub(super) fn deciding(&self) -> Option<(&C, usize)> {
         let visit = self.visits.last().filter(|visit| visit.matched && self.policy.is_none())?;
-        Some((visit.chain, visit.end - 1))
+        Some((&visit.chain, visit.end - 1))
     }
 
     /// Chain and rule of all that matched, in order.
-    pub(super) fn matched(&self) -> impl Iterator<Item = (usize, usize)> {
-        self.visits.iter().filter(|visit| visit.matched).map(|visit| (visit.chain, visit.end - 1))
+    pub(super) fn matched(&self) -> impl Iterator<Item = (&C, usize)> {
+        self.visits.iter().filter(|visit| visit.matched).map(|visit| (&visit.chain, visit.end - 1))
     }
 
     /// The row that decided.
@@ -77,7 +84,7 @@ impl Visits {
     }
 
     /// Which visit holds row `idx`, and which of the chain's rules it is; `None` for the policy.
-    pub(super) fn locate(&self, idx: usize) -> Option<(&Visit, usize)> {
+    pub(super) fn locate(&self, idx: usize) -> Option<(&Visit<C>, usize)> {
         let after = self.visits.partition_point(|visit| visit.first_row <= idx);
         let visit = self.visits.get(after.checked_sub(1)?)?;
         let rule = visit.first + (idx - visit.first_row);
@@ -85,9 +92,9 @@ impl Visits {
     }
 
     /// The chains that the rows are of. `base` is the base chain with the number of its rules.
-    pub(super) fn stretches(&self, base: Option<(usize, usize)>, name: impl Fn(usize) -> Arc<str>) -> Vec<Stretch> {
+    pub(super) fn stretches(&self, base: Option<(&C, usize)>, name: impl Fn(&C) -> Arc<str>) -> Vec<Stretch> {
         let stretch = |chain, first_row, first| Stretch { chain: name(chain), first_row, first_number: first + 1 };
-        let of_rules = self.visits.iter().map(|visit| stretch(visit.chain, visit.first_row, visit.first));
+        let of_rules = self.visits.iter().map(|visit| stretch(&visit.chain, visit.first_row, visit.first));
         let of_policy = base.filter(|_| self.policy.is_some());
         of_rules.chain(of_policy.map(|(chain, n_rules)| stretch(chain, self.n_tried(), n_rules))).collect()
     }

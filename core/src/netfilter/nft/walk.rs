@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::eval::{Carried, Chance, End, Outcome, Roll, Rolls, describe_match, eval};
 use super::validate::MAX_JUMPS;
-use super::{Key, Rule, Statement, Table, Verdict};
+use super::{Chain, Key, Rule, Statement, Table, Verdict};
 use crate::base::{ServiceNote, Writer};
 use crate::netfilter::visits::{Visit, Visits};
 use crate::netfilter::xtables::Changes;
@@ -18,10 +18,10 @@ use crate::trace::{Consulted, Draw, Row, Stretch, Why};
 #[derive(Clone, Debug)]
 pub struct Walk {
     table: Arc<Table>,
-    base: usize,
+    base: Arc<Chain>,
     view: HookView,
     flow: Flow,
-    visits: Visits,
+    visits: Visits<Arc<Chain>>,
     /// What was drawn and looked up, each with its row.
     rolls: Vec<(usize, Roll)>,
     /// The service that the last of the rules and elements that matched was written for.
@@ -31,7 +31,7 @@ pub struct Walk {
 /// Sends a packet through the base chain `base`.
 pub(in crate::netfilter) fn walk(
     table: &Arc<Table>,
-    base: usize,
+    base: &Arc<Chain>,
     view: &HookView,
     flow: Flow,
     chance: &mut Chance<'_>,
@@ -39,12 +39,18 @@ pub(in crate::netfilter) fn walk(
     let mut visits = Visits::default();
     let mut service = None;
     let mut carried = Carried { flow, changes: Changes::default() };
-    let mut returns: Vec<(usize, usize)> = Vec::new();
+    let mut returns: Vec<(&Arc<Chain>, usize)> = Vec::new();
     let (mut chain, mut at) = (base, 0);
     let verdict = loop {
-        let rules = table.chains()[chain].rules();
-        let mut visit =
-            Visit { chain, first: at, end: rules.len(), matched: false, flow: carried.flow, first_row: chance.row };
+        let rules = chain.rules();
+        let mut visit = Visit {
+            chain: chain.clone(),
+            first: at,
+            end: rules.len(),
+            matched: false,
+            flow: carried.flow,
+            first_row: chance.row,
+        };
         let mut end = End::Verdict(&Verdict::Return, None);
         for (idx, rule) in rules.iter().enumerate().skip(at) {
             let outcome = eval(table, rule, &mut carried, view, &mut Rolls::Live(chance));
@@ -63,8 +69,8 @@ pub(in crate::netfilter) fn walk(
                 break;
             }
         }
-        visits.push(visit);
         at = visit.end;
+        visits.push(visit);
         match end {
             End::Stop(verdict) => break verdict,
             End::Verdict(Verdict::Accept, _) => break TableVerdict::Accept,
@@ -72,7 +78,7 @@ pub(in crate::netfilter) fn walk(
             End::Verdict(Verdict::Continue, _) => {}
             End::Verdict(verdict @ (Verdict::Jump(name) | Verdict::Goto(name)), _) => {
                 // A ruleset that was validated leads to what is there, and not too deep.
-                let Some(next) = table.chain_idx(name).filter(|_| returns.len() < MAX_JUMPS) else {
+                let Some(next) = table.chain(name).filter(|_| returns.len() < MAX_JUMPS) else {
                     break TableVerdict::Drop;
                 };
                 if matches!(verdict, Verdict::Jump(_)) {
@@ -83,14 +89,14 @@ pub(in crate::netfilter) fn walk(
             End::Verdict(Verdict::Return, _) => match returns.pop() {
                 Some(back) => (chain, at) = back,
                 None => {
-                    visits.policy = table.chains()[base].base().map(|base| base.policy);
+                    visits.policy = base.base().map(|base| base.policy);
                     break if visits.policy == Some(Policy::Drop) { TableVerdict::Drop } else { TableVerdict::Accept };
                 }
             },
         }
     };
     let rolls = std::mem::take(&mut chance.rolls);
-    let record = Walk { table: table.clone(), base, view: view.clone(), flow, visits, rolls, service };
+    let record = Walk { table: table.clone(), base: base.clone(), view: view.clone(), flow, visits, rolls, service };
     (verdict, carried.changes, record)
 }
 
@@ -98,19 +104,19 @@ impl Walk {
     /// Family and name of the table, and the base chain.
     #[must_use]
     pub fn title(&self) -> String {
-        format!("{} {}", self.table.title(), self.table.chains()[self.base].name)
+        format!("{} {}", self.table.title(), self.base.name)
     }
 
     /// The chain of the rule that ended the walk, and the rule's number in it, from 1.
     #[must_use]
     pub fn deciding_place(&self) -> Option<(Arc<str>, usize)> {
         let (chain, rule) = self.visits.deciding()?;
-        Some((self.table.chains()[chain].name.clone(), rule + 1))
+        Some((chain.name.clone(), rule + 1))
     }
 
     /// The rules that matched, in order.
     pub fn matched_rules(&self) -> impl Iterator<Item = &Rule> {
-        self.visits.matched().map(|(chain, rule)| &self.table.chains()[chain].rules()[rule])
+        self.visits.matched().map(|(chain, rule)| &chain.rules()[rule])
     }
 
     /// The service that the last of the rules and elements that matched was written for.
@@ -125,7 +131,7 @@ impl Walk {
         let draw = |(row, roll): &(usize, Roll)| {
             let Roll::Number(drawn) = roll else { return None };
             let (visit, rule) = self.visits.locate(*row)?;
-            Some(Draw::Number(*drawn, draws(&self.table.chains()[visit.chain].rules()[rule])))
+            Some(Draw::Number(*drawn, draws(&visit.chain.rules()[rule])))
         };
         self.rolls.iter().filter_map(draw).collect()
     }
@@ -140,19 +146,19 @@ impl Walk {
     /// translates it to, with its probability. A packet is taken for one that no rule has put on a list.
     #[must_use]
     pub fn destinations(&self) -> Vec<(NatRange, f64)> {
-        struct Open {
-            chain: usize,
+        struct Open<'a> {
+            chain: &'a Arc<Chain>,
             at: usize,
             carried: Carried,
             share: f64,
-            returns: Vec<(usize, usize)>,
+            returns: Vec<(&'a Arc<Chain>, usize)>,
         }
         let mut found: Vec<(NatRange, f64)> = Vec::new();
         let start = Carried { flow: self.flow, changes: Changes::default() };
-        let mut open = vec![Open { chain: self.base, at: 0, carried: start, share: 1.0, returns: Vec::new() }];
+        let mut open = vec![Open { chain: &self.base, at: 0, carried: start, share: 1.0, returns: Vec::new() }];
         let mut budget = 100_000_usize;
         while let Some(Open { chain, at, carried, share, mut returns }) = open.pop() {
-            let rules = self.table.chains()[chain].rules();
+            let rules = chain.rules();
             let Some(rule) = rules.get(at).filter(|_| budget > 0) else {
                 if let Some((chain, at)) = returns.pop().filter(|_| budget > 0) {
                     open.push(Open { chain, at, carried, share, returns });
@@ -183,7 +189,7 @@ impl Walk {
                         continue;
                     }
                     Outcome::Matched(End::Verdict(verdict @ (Verdict::Jump(name) | Verdict::Goto(name)), _)) => {
-                        let Some(next) = self.table.chain_idx(name) else { continue };
+                        let Some(next) = self.table.chain(name) else { continue };
                         if matches!(verdict, Verdict::Jump(_)) {
                             returns.push((chain, at + 1));
                         }
@@ -235,13 +241,12 @@ impl Consulted for Walk {
     }
 
     fn stretches(&self) -> Vec<Stretch> {
-        let n_rules = self.table.chains()[self.base].rules().len();
-        self.visits.stretches(Some((self.base, n_rules)), |chain| self.table.chains()[chain].name.clone())
+        self.visits.stretches(Some((&self.base, self.base.rules().len())), |chain| chain.name.clone())
     }
 
     fn row(&self, idx: usize) -> Row {
         let Some((visit, rule_idx)) = self.visits.locate(idx) else {
-            let chain = &self.table.chains()[self.base];
+            let chain = &self.base;
             let head = chain.base().map(|base| base.to_string()).unwrap_or_default();
             return Row {
                 text: format!("add chain {} {} {{ {head} }}", self.table.title(), chain.name),
@@ -249,7 +254,7 @@ impl Consulted for Walk {
                 why: Why::Matched("the end of the chain".to_owned()),
             };
         };
-        let chain = &self.table.chains()[visit.chain];
+        let chain = &visit.chain;
         let rule = &chain.rules()[rule_idx];
         let text = format!("add rule {} {} {}", self.table.title(), chain.name, rule.print(self.table.family));
         Row { text, writer: rule.writer, why: self.why(idx, visit.flow, rule) }

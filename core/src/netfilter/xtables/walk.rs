@@ -49,7 +49,7 @@ pub struct Walk {
     table: Arc<Table>,
     view: HookView,
     flow: Flow,
-    visits: Visits,
+    visits: Visits<usize>,
     /// What was drawn and looked up, each with its row.
     rolls: Vec<(usize, Roll)>,
 }
@@ -159,7 +159,7 @@ impl Walk {
     #[must_use]
     pub fn deciding_place(&self) -> Option<(Arc<str>, usize)> {
         let (chain, rule) = self.visits.deciding()?;
-        Some((self.table.chains()[chain].name().clone(), rule + 1))
+        Some((self.table.chains()[*chain].name().clone(), rule + 1))
     }
 
     /// The rules that matched, in order.
@@ -167,8 +167,8 @@ impl Walk {
         self.visits.matched().map(|place| self.rule(place))
     }
 
-    fn rule(&self, (chain, rule): (usize, usize)) -> &Rule {
-        &self.table.chains()[chain].rules()[rule]
+    fn rule(&self, (chain, rule): (&usize, usize)) -> &Rule {
+        &self.table.chains()[*chain].rules()[rule]
     }
 
     /// What was drawn on the way by rules that choose.
@@ -176,7 +176,7 @@ impl Walk {
     pub fn draws(&self) -> Vec<Draw> {
         let draw = |(row, roll): &(usize, Roll)| {
             let (visit, rule) = self.visits.locate(*row)?;
-            let matches = &self.rule((visit.chain, rule)).matches;
+            let matches = &self.rule((&visit.chain, rule)).matches;
             matches.iter().find_map(|one| match (one, roll) {
                 (Match::Random { probability }, Roll::Random(drawn)) => Some(Draw::Random(*drawn, *probability)),
                 (Match::Nth { every, .. }, Roll::Nth(counted)) => Some(Draw::Number(*counted, *every)),
@@ -335,8 +335,8 @@ impl Consulted for Walk {
 
     fn stretches(&self) -> Vec<Stretch> {
         let base = self.table.chain_idx(self.view.hook.name());
-        let base = base.map(|chain| (chain, self.table.chains()[chain].rules().len()));
-        self.visits.stretches(base, |chain| self.table.chains()[chain].name().clone())
+        let base = base.as_ref().map(|chain| (chain, self.table.chains()[*chain].rules().len()));
+        self.visits.stretches(base, |chain| self.table.chains()[*chain].name().clone())
     }
 
     fn row(&self, idx: usize) -> Row {
