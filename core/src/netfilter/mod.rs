@@ -13,6 +13,7 @@ mod nat;
 pub mod nft;
 mod recent;
 mod view;
+mod visits;
 mod xtables;
 
 use std::sync::Arc;
