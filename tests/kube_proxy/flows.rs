@@ -87,7 +87,7 @@ impl Flow {
         let mut dice = Dice::new(1, "test");
         let mut visit = |hook, packet: &mut Packet| -> HookResult {
             let view = view(hook);
-            netfilter.run(Passing { packet, mark: &mut mark, ct: &mut ct }, &view, &mut dice)
+            netfilter.run(Passing { packet, mark: &mut mark, ct: &mut ct, ipvs: &mut false }, &view, &mut dice)
         };
         let first = visit(Hook::Prerouting, &mut packet);
         let dst = packet.ip_header().expect("an IP packet").dst;
@@ -131,7 +131,7 @@ fn every_endpoint_is_as_likely_as_the_others() {
         for flow in cluster.flows.iter().filter(|flow| flow.skip.is_none()) {
             let mut netfilter = cluster.netfilter();
             let (mut mark, mut ct) = (0, CtState::None);
-            let passing = Passing { packet: &mut flow.packet(), mark: &mut mark, ct: &mut ct };
+            let passing = Passing { packet: &mut flow.packet(), mark: &mut mark, ct: &mut ct, ipvs: &mut false };
             let view = view(Hook::Prerouting);
             let Some(choice) = netfilter.run(passing, &view, &mut Dice::new(1, "test")).choice else { continue };
             let each = 1.0 / choice.destinations.len() as f64;

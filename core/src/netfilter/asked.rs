@@ -24,6 +24,8 @@ pub(super) struct Asked {
     pub says: Option<Arc<str>>,
     /// Whether kube-proxy marked the packet for masquerade.
     masqueraded: bool,
+    /// Who wrote the rule that decided.
+    writer: Option<Writer>,
     /// Of a translated destination all that it could have been.
     destinations: Vec<(NatRange, f64)>,
     walk: Arc<dyn Consulted>,
@@ -48,6 +50,7 @@ impl Asked {
             place: walk.deciding_place(),
             says: walk.matched_rules().filter_map(comment).last(),
             masqueraded,
+            writer: walk.matched_rules().last().map(|rule| rule.writer),
             destinations: if matches!(verdict, TableVerdict::Dnat(_)) { walk.destinations() } else { Vec::new() },
             walk: Arc::new(walk),
         }
@@ -68,9 +71,15 @@ impl Asked {
             place: walk.deciding_place(),
             says: walk.matched_rules().filter_map(|rule| rule.comment.clone()).last(),
             masqueraded,
+            writer: walk.matched_rules().last().map(|rule| rule.writer),
             destinations: if matches!(verdict, TableVerdict::Dnat(_)) { walk.destinations() } else { Vec::new() },
             walk: Arc::new(walk),
         }
+    }
+
+    /// Whether a rule of kube-proxy decided.
+    pub(super) fn is_of_kube_proxy(&self) -> bool {
+        self.writer == Some(Writer::KubeProxy)
     }
 
     /// That the rules let the packet through.

@@ -73,6 +73,19 @@ pub struct IpSet {
     pub elements: BTreeSet<Vec<Part>>,
 }
 
+impl IpSet {
+    /// Whether a port is in a set of ports, whatever the protocol it was put there for.
+    fn has_port(&self, port: u16) -> bool {
+        [0, 6, 17, 132].iter().any(|protocol| self.elements.contains(&[Part::Port { protocol: *protocol, port }][..]))
+    }
+}
+
+/// Every network that an address is in, the smallest first.
+fn nets_of(ip: IpAddr) -> impl Iterator<Item = Part> {
+    let longest = IpNet::from(ip).max_prefix_len();
+    (0..=longest).rev().filter_map(move |len| Some(Part::Net(IpNet::new(ip, len).ok()?.trunc())))
+}
+
 /// All sets of a machine, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IpSets {
@@ -83,6 +96,11 @@ impl IpSets {
     /// Makes a set, empty if it was not there: `ipset create -exist`.
     pub fn create(&mut self, name: &str, kind: SetType) -> &mut IpSet {
         self.sets.entry(name.into()).or_insert_with(|| IpSet { kind, elements: BTreeSet::new() })
+    }
+
+    /// The set of this name, to write.
+    pub fn get_mut(&mut self, name: &str) -> Option<&mut IpSet> {
+        self.sets.get_mut(name)
     }
 
     /// The set of this name.
@@ -101,13 +119,23 @@ impl IpSets {
             let (sport, dport) = flow.ports?;
             Some(if side(idx) == PortSide::Source { sport } else { dport })
         };
-        let is = |part: &Part, idx| match part {
-            Part::Net(net) => net.contains(&ip(idx)),
-            Part::Port { protocol, port: wanted } => {
-                (set.kind == SetType::BitmapPort || *protocol == flow.protocol) && port(idx) == Some(*wanted)
+        let own_port = |idx| port(idx).map(|port| Part::Port { protocol: flow.protocol, port });
+        match set.kind {
+            SetType::BitmapPort => port(0).is_some_and(|port| set.has_port(port)),
+            SetType::HashIp => set.elements.contains(&[Part::ip(ip(0))][..]),
+            SetType::HashIpPort => {
+                own_port(1).is_some_and(|port| set.elements.contains(&[Part::ip(ip(0)), port][..]))
             }
-        };
-        set.elements.iter().any(|element| element.iter().enumerate().all(|(idx, part)| is(part, idx)))
+            SetType::HashIpPortIp => {
+                let last = Part::ip(ip(2));
+                own_port(1).is_some_and(|port| set.elements.contains(&[Part::ip(ip(0)), port, last][..]))
+            }
+            // Models the walk over the prefix lengths that the set has (mtype_test_cidrs).
+            SetType::HashNet => nets_of(ip(0)).any(|net| set.elements.contains(&[net][..])),
+            SetType::HashIpPortNet => own_port(1).is_some_and(|port| {
+                nets_of(ip(2)).any(|net| set.elements.contains(&[Part::ip(ip(0)), port, net][..]))
+            }),
+        }
     }
 
     /// All sets as `ipset save` prints them.

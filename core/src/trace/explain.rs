@@ -3,6 +3,7 @@
 mod bgp;
 mod bpf;
 mod ends;
+mod ipvs;
 mod netfilter;
 mod way;
 
@@ -77,7 +78,13 @@ fn words(trace: &Trace, hop: &Hop, step: &Step, at: &str, dev: &str) -> Words {
         decision @ Decision::Translate { .. } if matches!(step.stage, Stage::Bpf(_)) => {
             bpf::translates(step, decision, at)
         }
+        decision @ (Decision::Schedule { .. } | Decision::Translate { .. } | Decision::DecrementTtl { .. })
+            if ipvs::is_about(step) =>
+        {
+            ipvs::does(step, decision, at)
+        }
         decision @ Decision::Translate { .. } => netfilter::translates(step, decision, at),
+        Decision::Schedule { .. } => Words::default(),
         Decision::Confirm => netfilter::confirms(at),
         Decision::DecrementTtl { from } => (
             format!("{at} forwards: TTL {from} becomes {}.", from.saturating_sub(1)),

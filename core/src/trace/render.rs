@@ -61,6 +61,9 @@ fn minimal(trace: &Trace, out: &mut String) -> std::fmt::Result {
             Decision::BpfRedirect { to, .. } => writeln!(out, "  {at} ebpf redirect to {to}")?,
             Decision::Encapsulate { envelope, remote } => writeln!(out, "  {at} encap {envelope} to {remote}")?,
             Decision::Decapsulate { envelope, remote } => writeln!(out, "  {at} decap {envelope} from {remote}")?,
+            Decision::Schedule { service, to, scheduler, .. } => {
+                writeln!(out, "  {at} ipvs {scheduler} {}:{} to {}:{}", service.0, service.1, to.0, to.1)?;
+            }
             Decision::Translate { end, from, to, rule, .. } => {
                 let show = |(ip, port): (IpAddr, u16)| if port == 0 { ip.to_string() } else { format!("{ip}:{port}") };
                 let (from, to) = (show(*from), show(*to));

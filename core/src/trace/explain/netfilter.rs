@@ -111,6 +111,7 @@ pub(super) fn command(hook: Hook, function: HookFunction) -> String {
     let table = match function {
         HookFunction::Conntrack | HookFunction::Confirm => return "conntrack -L".to_owned(),
         HookFunction::Nft => return "nft list ruleset".to_owned(),
+        HookFunction::IpvsIn | HookFunction::IpvsOut | HookFunction::IpvsIcmp => return "ipvsadm -lnc".to_owned(),
         HookFunction::Raw => "raw",
         HookFunction::Mangle => "mangle",
         HookFunction::Nat => "nat",
