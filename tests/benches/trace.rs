@@ -188,6 +188,7 @@ fn proxier(mode: ProxyMode) -> Proxier {
         masquerade_all: false,
         localhost_node_ports: true,
         node_port_addresses: Vec::new(),
+        ipvs_scheduler: Default::default(),
     };
     Proxier::new(mode, config).expect("a mode that has kube-proxy")
 }

@@ -169,6 +169,7 @@ impl Cluster {
             masquerade_all: self.masquerade_all,
             localhost_node_ports: self.localhost_node_ports.unwrap_or(true),
             node_port_addresses: self.node_port_addresses.iter().map(|it| it.parse().expect("a network")).collect(),
+            ipvs_scheduler: Default::default(),
         }
     }
 

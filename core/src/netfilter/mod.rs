@@ -25,7 +25,7 @@ use crate::wire::{End, Packet};
 
 pub use conntrack::{ConnId, Connection, Conntrack, CtInfo, CtLookup, CtState, CtView, Direction, TcpState, Tuple};
 pub use ipset::{IpSet, IpSets, Part, SetType};
-pub use ipvs::{Ipvs, RealServer, Scheduler, ServiceKey, Transmit, VirtualServer};
+pub use ipvs::{Ipvs, SYSCTLS as IPVS_SYSCTLS, RealServer, Scheduler, ServiceKey, Transmit, VirtualServer};
 pub use recent::RecentLists;
 pub use view::{AddressType, Facts, Flow, HookView};
 pub use xtables::{

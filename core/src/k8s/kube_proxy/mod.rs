@@ -6,6 +6,7 @@
 mod conntrack;
 mod endpoints;
 pub mod iptables;
+mod ipvs;
 mod names;
 mod ports;
 mod proxier;
@@ -14,6 +15,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use ipnet::IpNet;
+
+use crate::netfilter::Scheduler;
 
 use super::objects::Protocol;
 
@@ -38,6 +41,8 @@ pub struct ProxyConfig {
     pub localhost_node_ports: bool,
     /// `nodePortAddresses`; empty for every address of the node.
     pub node_port_addresses: Vec<IpNet>,
+    /// `ipvs.scheduler`.
+    pub ipvs_scheduler: Scheduler,
 }
 
 impl ProxyConfig {

@@ -37,7 +37,16 @@ pub struct Ipvs {
     /// Where their schedulers stand, of those that have scheduled.
     marks: BTreeMap<ServiceKey, Mark>,
     connections: Connections,
+    is_loaded: bool,
 }
+
+/// `net.ipv4.vs` as kube-proxy leaves it; the rest of it is not known here.
+pub const SYSCTLS: [(&str, &str); 4] = [
+    ("net.ipv4.vs.conn_reuse_mode", "1"),
+    ("net.ipv4.vs.conntrack", "1"),
+    ("net.ipv4.vs.expire_nodest_conn", "1"),
+    ("net.ipv4.vs.expire_quiescent_template", "1"),
+];
 
 /// What is registered on a hook once there is a virtual server, with its priority. Models ip_vs_ops4.
 pub(super) fn functions(hook: Hook) -> &'static [(i32, HookFunction)] {
@@ -51,6 +60,17 @@ pub(super) fn functions(hook: Hook) -> &'static [(i32, HookFunction)] {
 }
 
 impl Ipvs {
+    /// Loads the module.
+    pub fn load(&mut self) {
+        self.is_loaded = true;
+    }
+
+    /// Whether the module is there.
+    #[must_use]
+    pub fn is_loaded(&self) -> bool {
+        self.is_loaded
+    }
+
     /// Whether there is no virtual server.
     #[must_use]
     pub fn is_empty(&self) -> bool {

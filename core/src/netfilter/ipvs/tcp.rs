@@ -1,7 +1,7 @@
 //! The states of a TCP connection as a director sees them that passes both ways.
 //!
 //! Models net/netfilter/ipvs/ip_vs_proto_tcp.c tcp_states and tcp_timeouts. Not modelled: `secure_tcp`, connections whose
-//! answers go another way.
+//! answers go another way, LAST_ACK and the other states that none of the rest leads to.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::wire::Tcp;
 
 /// `enum` of `IP_VS_TCP_S_*`, as far as they occur.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub(super) enum State {
     /// Nothing yet.
     None,
     /// Both have spoken.
@@ -26,8 +26,6 @@ pub enum State {
     Close,
     /// The client has closed.
     CloseWait,
-    /// Not reached here, but in the table.
-    LastAck,
 }
 
 impl State {
@@ -42,7 +40,6 @@ impl State {
             Self::TimeWait => "TIME_WAIT",
             Self::Close => "CLOSE",
             Self::CloseWait => "CLOSE_WAIT",
-            Self::LastAck => "LAST_ACK",
         }
     }
 
@@ -53,7 +50,6 @@ impl State {
             Self::SynSent | Self::FinWait | Self::TimeWait => 120,
             Self::SynRecv | Self::CloseWait => 60,
             Self::Close => 10,
-            Self::LastAck => 30,
         })
     }
 }
@@ -69,11 +65,10 @@ pub(super) enum Way {
 
 /// The state after a segment. Models set_tcp_state.
 pub(super) fn step(now: State, tcp: &Tcp, way: Way) -> State {
-    use State::{Close, CloseWait, Established, FinWait, LastAck, None, SynRecv, SynSent, TimeWait};
+    use State::{Close, CloseWait, Established, FinWait, None, SynRecv, SynSent, TimeWait};
     match (way, tcp.rst, tcp.syn, tcp.fin, tcp.is_ack) {
         (Way::Input, true, ..) => match now {
             SynRecv => SynRecv,
-            LastAck => LastAck,
             _ => Close,
         },
         (Way::Input, _, true, ..) => match now {
@@ -85,10 +80,9 @@ pub(super) fn step(now: State, tcp: &Tcp, way: Way) -> State {
             Established | CloseWait => CloseWait,
             SynSent => SynSent,
             SynRecv | FinWait | TimeWait => TimeWait,
-            LastAck => LastAck,
         },
         (Way::Input, _, _, _, true) => match now {
-            None | Close | LastAck => Close,
+            None | Close => Close,
             Established | SynRecv => Established,
             SynSent | FinWait | TimeWait | CloseWait => now,
         },
@@ -104,11 +98,11 @@ pub(super) fn step(now: State, tcp: &Tcp, way: Way) -> State {
         (Way::Output, _, _, true, _) => match now {
             Established | FinWait => FinWait,
             None | SynRecv | TimeWait | CloseWait => TimeWait,
-            SynSent | Close | LastAck => now,
+            SynSent | Close => now,
         },
         (Way::Output, _, _, _, true) => match now {
             None | Established | SynRecv => Established,
-            SynSent | FinWait | TimeWait | Close | CloseWait | LastAck => now,
+            SynSent | FinWait | TimeWait | Close | CloseWait => now,
         },
         (_, false, false, false, false) => Close,
     }
