@@ -145,7 +145,7 @@ impl IpSets {
         for (name, set) in &self.sets {
             let options = match set.kind {
                 SetType::BitmapPort => "range 0-65535".to_owned(),
-                _ => "family inet hashsize 1024 maxelem 65536".to_owned(),
+                _ => format!("family inet hashsize 1024 maxelem 65536 bucketsize 12 initval {:#010x}", initval(name)),
             };
             let _ = writeln!(text, "create {name} {} {options}", set.kind.name());
         }
@@ -157,6 +157,11 @@ impl IpSets {
         }
         text
     }
+}
+
+/// What the kernel draws for a set, so that nobody can guess its buckets: here it follows from the name.
+fn initval(name: &str) -> u32 {
+    name.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
 fn print(part: &Part, kind: SetType) -> String {

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use super::{BpfHook, Consulted, Decision, Hop, Stage, Step, Trace, Why, explain};
+use super::{BpfHook, Consulted, Decision, Hop, HookFunction, Stage, Step, Trace, Why, explain};
 use crate::wire::{End, LayerChange, diff, one_line};
 
 /// How much is said.
@@ -68,7 +68,9 @@ fn minimal(trace: &Trace, out: &mut String) -> std::fmt::Result {
                 let show = |(ip, port): (IpAddr, u16)| if port == 0 { ip.to_string() } else { format!("{ip}:{port}") };
                 let (from, to) = (show(*from), show(*to));
                 let hook = if let Stage::Bpf(hook) = step.stage { Some(hook) } else { None };
+                let is_ipvs = matches!(step.stage, Stage::Netfilter(_, HookFunction::IpvsIn | HookFunction::IpvsIcmp));
                 match (end, rule) {
+                    _ if is_ipvs => writeln!(out, "  {at} ipvs destination {from} to {to}")?,
                     _ if hook == Some(BpfHook::SockConnect) => writeln!(out, "connect: {at} {from} becomes {to}")?,
                     _ if hook == Some(BpfHook::SockRecvmsg) => {
                         writeln!(out, "recvmsg: {at} {from} is {to} again")?;
