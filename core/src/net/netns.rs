@@ -311,7 +311,9 @@ fn local_route(addr: IpAddr, dev: &DevRef) -> Route {
 /// else the first of any device that is not `lo`.
 #[must_use]
 pub(super) fn select_address(interfaces: &[Interface], index: u32, to: IpAddr) -> Option<IpAddr> {
-    let own = &interfaces[index as usize - 1].addresses;
+    let device = &interfaces[index as usize - 1];
+    // 127.0.0.1 has the scope of a host, and is no source for packets that may leave it.
+    let own = if matches!(device.kind, InterfaceKind::Loopback) { &[][..] } else { &device.addresses };
     let in_subnet = own.iter().find(|address| address.net.contains(&to));
     let of_others = || {
         let others = interfaces.iter().filter(|interface| !matches!(interface.kind, InterfaceKind::Loopback));

@@ -53,6 +53,7 @@ fn words(trace: &Trace, hop: &Hop, step: &Step, at: &str, dev: &str) -> Words {
         Decision::KernelSend { .. } => kernel_sends(trace, hop, at),
         Decision::Retransmit { payload_len } => sends_again(trace, hop, *payload_len),
         Decision::Route { dst, next_hop, chosen_src } => match next_hop {
+            NextHop::Local if ipvs::holds(step) => ipvs::routes(&dst.to_string(), at, chosen_src.is_some()),
             NextHop::Local if step.stage == Stage::Route && chosen_src.is_some() => (
                 format!("{dst} is this place's own address."),
                 format!("Table local is read first, and it has {dst}: the packet leaves by lo, and comes straight back in."),

@@ -11,6 +11,22 @@ pub(super) fn is_about(step: &Step) -> bool {
     hook_of(step).is_some()
 }
 
+/// Whether a route that was found is that of a service's address.
+pub(super) fn holds(step: &Step) -> bool {
+    let found = |table: &std::sync::Arc<dyn crate::trace::Consulted>| Some(table.row(table.matched()?).text);
+    step.consulted.iter().filter_map(found).any(|row| row.contains("dev kube-ipvs0 "))
+}
+
+/// A service's address was looked up.
+pub(super) fn routes(dst: &str, at: &str, is_output: bool) -> Words {
+    let hook = if is_output { "OUTPUT" } else { "INPUT" };
+    (
+        format!("{dst} is a service's, and counts as {at}'s own."),
+        format!("Table local has {dst} because kube-proxy has put it on kube-ipvs0, a device that leads nowhere and is not even up."),
+        format!("IPVS waits for the packet in {hook}. Without that address it would be forwarded, past IPVS."),
+    )
+}
+
 fn hook_of(step: &Step) -> Option<Hook> {
     match step.stage {
         Stage::Netfilter(hook, HookFunction::IpvsIn | HookFunction::IpvsOut | HookFunction::IpvsIcmp) => Some(hook),
@@ -44,6 +60,29 @@ pub(super) fn does(step: &Step, decision: &Decision, at: &str) -> Words {
         ),
         Decision::Translate { end, from, to, .. } => translates(step, *end, &show(*from), &show(*to), at),
         _ => Words::default(),
+    }
+}
+
+/// Headline and how it came about, of a packet that IPVS does not pass on.
+pub(super) fn drops(step: &Step, at: &str) -> (String, String) {
+    let looked_in = |command: &str| step.consulted.iter().any(|table| table.command() == command);
+    match () {
+        () if looked_in("ipvsadm -Ln") => (
+            "IPVS: the virtual server has no real server.".to_owned(),
+            "The service is there, and so is its virtual server, but no endpoint is ready. IPVS is no TCP: it cannot reset the connection, and says that the port is unreachable.".to_owned(),
+        ),
+        () if looked_in("ipvsadm -lnc") => (
+            "IPVS: the connection's real server is gone.".to_owned(),
+            format!("{at} forgets the connection (expire_nodest_conn) and drops this packet. The next one finds another real server."),
+        ),
+        () if step.mtu.is_some() => (
+            "IPVS: too large for the way to the real server.".to_owned(),
+            "The sender measured the way to the service's address, not the one to the real server. DF is set, so the packet must not be cut.".to_owned(),
+        ),
+        () => (
+            format!("The TTL ran out at {at}."),
+            "IPVS takes one from the TTL like every machine that passes packets on, and that would make it 0.".to_owned(),
+        ),
     }
 }
 
