@@ -8,8 +8,8 @@ mod step;
 pub use crate::base::{Place, Writer};
 pub use crate::k8s::kube_proxy::ProxyMode;
 pub use crate::lab::{
-    CniMode, Fault, Lab, Parsed, Problem, Run, RunError, Severity, ShowError, Source, fault_notes, faults, parse, show,
-    show_broken, trace,
+    CniMode, Fault, Lab, Parsed, Problem, RuleCount, Run, RunError, Severity, ShowError, Source, fault_notes, faults,
+    parse, rule_counts, show, show_broken, trace,
 };
 pub use crate::trace::{
     BpfHook, BridgeTarget, Choice, Consulted, Decision, Detail, Disposition, DropReason, Envelope, Explanation, Frame,

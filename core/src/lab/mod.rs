@@ -1,6 +1,7 @@
 //! L8: what people put in. Files become a [`Lab`] and a list of problems; commands are typed at its places.
 
 mod build;
+mod counts;
 mod fabric;
 mod faults;
 mod nearest;
@@ -16,6 +17,7 @@ mod yaml;
 use crate::k8s::objects::Objects;
 
 pub use build::build;
+pub use counts::{MAX_SERVICES, RuleCount, rule_counts};
 pub use faults::{Fault, fault_notes, faults};
 pub use nearest::nearest;
 pub use parse::{Parsed, Source, parse};

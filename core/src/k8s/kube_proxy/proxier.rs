@@ -88,7 +88,7 @@ impl Proxier {
     pub fn sync(&mut self, ns: &mut NetNs, ports: &ServicePorts) -> Sync {
         let own: Vec<IpAddr> = ns.addresses().collect();
         let mut done = match &mut self.backend {
-            Backend::Iptables(written) => iptables::sync(written, &mut ns.netfilter, &self.config, &own, ports),
+            Backend::Iptables(written) => iptables::sync(written, ns, &self.config, &own, ports),
             Backend::Ipvs(state) => ipvs::sync(state, ns, &self.config, ports),
         };
         done.conntrack = conntrack::clean(&mut ns.netfilter.conntrack, ports);
