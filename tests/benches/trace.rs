@@ -129,6 +129,22 @@ fn trace_through_ten_thousand_services_iptables(bencher: Bencher) {
     bench_service(bencher, ProxyMode::Iptables);
 }
 
+/// kube-proxy's virtual servers, sets and addresses of one node, for as many, from nothing.
+#[divan::bench]
+fn ipvs_of_ten_thousand_services(bencher: Bencher) {
+    bench_from_nothing(bencher, ProxyMode::Ipvs);
+}
+
+#[divan::bench]
+fn one_endpoint_changed_ipvs(bencher: Bencher) {
+    bench_one_change(bencher, ProxyMode::Ipvs);
+}
+
+#[divan::bench]
+fn trace_through_ten_thousand_services_ipvs(bencher: Bencher) {
+    bench_service(bencher, ProxyMode::Ipvs);
+}
+
 fn bench_from_nothing(bencher: Bencher, mode: ProxyMode) {
     let ports = service_ports(&many_services(10_000));
     bencher.with_inputs(|| (proxier(mode), node())).bench_local_refs(|(proxier, node)| {

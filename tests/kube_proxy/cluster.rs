@@ -25,7 +25,7 @@ pub(crate) struct Cluster {
     /// Why it is not run.
     pub skip: Option<String>,
     #[serde(default)]
-    masquerade_all: bool,
+    pub masquerade_all: bool,
     localhost_node_ports: Option<bool>,
     #[serde(default)]
     node_port_addresses: Vec<String>,

@@ -98,7 +98,7 @@ impl Flow {
         let output = match second.verdict {
             HookVerdict::Drop => "DROP".to_owned(),
             HookVerdict::Reject(_) => "REJECT".to_owned(),
-            HookVerdict::Accept => all.collect::<Vec<_>>().join(", "),
+            HookVerdict::Accept | HookVerdict::Transmit(_) => all.collect::<Vec<_>>().join(", "),
         };
         let is_marked = mark & 0x4000 != 0;
         if let Some(choice) = &first.choice {

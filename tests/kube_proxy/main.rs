@@ -7,6 +7,7 @@ mod chains;
 mod cluster;
 mod connections;
 mod flows;
+mod ipvs;
 mod labs;
 mod loops;
 mod modes;

@@ -364,7 +364,7 @@ fn in_simulator(ruleset: Ruleset) -> Vec<String> {
             };
             let passing = Passing { packet: &mut packet, mark: &mut mark, ct: &mut ct, ipvs: &mut false };
             match netfilter.run(passing, &view, &mut dice).verdict {
-                HookVerdict::Accept => {}
+                HookVerdict::Accept | HookVerdict::Transmit(_) => {}
                 HookVerdict::Drop => return "silence".to_owned(),
                 HookVerdict::Reject(_) => return "refused".to_owned(),
             }

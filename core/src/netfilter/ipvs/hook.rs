@@ -68,6 +68,7 @@ impl Netfilter {
         if *passing.ipvs {
             return;
         }
+        self.ipvs.now = view.now;
         self.ip_vs_in_icmp(passing, view, HookFunction::IpvsIn, result);
         let Some(tuple) = ends(passing.packet) else { return };
         let key = ServiceKey { protocol: tuple.protocol, address: tuple.dst };

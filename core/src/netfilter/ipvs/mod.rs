@@ -38,6 +38,8 @@ pub struct Ipvs {
     marks: BTreeMap<ServiceKey, Mark>,
     connections: Connections,
     is_loaded: bool,
+    /// When the last packet came.
+    now: Instant,
 }
 
 /// `net.ipv4.vs` as kube-proxy leaves it; the rest of it is not known here.
@@ -130,10 +132,11 @@ impl Ipvs {
         }
     }
 
-    /// Number of connections from clients of a virtual server to one of its real servers.
+    /// Number of connections from clients of a virtual server to one of its real servers, as of the last packet.
     #[must_use]
     pub fn n_connections(&self, key: ServiceKey, real: (IpAddr, u16)) -> usize {
-        self.connections.of(key, real).count()
+        let (n_active, n_inactive) = self.connections.load(key, real, self.now);
+        n_active + n_inactive
     }
 
     /// A real server for a connection from `client`, and all that it could have been, with their probabilities.
