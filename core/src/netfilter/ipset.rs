@@ -89,24 +89,21 @@ fn nets_of(ip: IpAddr) -> impl Iterator<Item = Part> {
 /// All sets of a machine, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IpSets {
-    sets: BTreeMap<Arc<str>, IpSet>,
+    /// Shared: whoever keeps the tables of a moment ago keeps references.
+    sets: BTreeMap<Arc<str>, Arc<IpSet>>,
 }
 
 impl IpSets {
     /// Makes a set, empty if it was not there: `ipset create -exist`.
     pub fn create(&mut self, name: &str, kind: SetType) -> &mut IpSet {
-        self.sets.entry(name.into()).or_insert_with(|| IpSet { kind, elements: BTreeSet::new() })
-    }
-
-    /// The set of this name, to write.
-    pub fn get_mut(&mut self, name: &str) -> Option<&mut IpSet> {
-        self.sets.get_mut(name)
+        let set = self.sets.entry(name.into()).or_insert_with(|| Arc::new(IpSet { kind, elements: BTreeSet::new() }));
+        Arc::make_mut(set)
     }
 
     /// The set of this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&IpSet> {
-        self.sets.get(name)
+        self.sets.get(name).map(|set| &**set)
     }
 
     /// Whether a packet is in a set, its parts taken from these ends of it.

@@ -138,10 +138,12 @@ fn write(
         false => BTreeSet::new(),
     };
     let mut touched: BTreeMap<IpAddr, bool> = BTreeMap::new();
+    // What a changed port has as before is left alone.
+    let mut gone: BTreeMap<(Set, Vec<Part>), usize> = BTreeMap::new();
     for port in old {
         let entries = Entries::new(port, config, node);
         for (set, element) in entries.elements {
-            state.drop_element(ns, set, element);
+            *gone.entry((set, element)).or_insert(0) += 1;
         }
         for ip in entries.addresses {
             touched.entry(ip).or_insert(true);
@@ -155,7 +157,12 @@ fn write(
     for port in new {
         let entries = Entries::new(port, config, node);
         for (set, element) in entries.elements {
-            state.add_element(ns, set, element);
+            let key = (set, element);
+            if gone.contains_key(&key) {
+                uncount(&mut gone, key);
+            } else {
+                state.add_element(ns, key);
+            }
         }
         for ip in entries.addresses {
             let count = state.bound.entry(ip).or_insert(0);
@@ -165,6 +172,9 @@ fn write(
         entries.closed.into_iter().for_each(|key| *state.closed.entry(key).or_insert(0) += 1);
         state.n_servers += entries.servers.len();
         servers.extend(entries.servers);
+    }
+    for (key, n) in gone {
+        (0..n).for_each(|_| state.drop_element(ns, key.clone()));
     }
     bind(state, ns, touched);
     for server in &mut servers {
@@ -227,7 +237,7 @@ fn end_terminated(state: &mut State, ns: &mut NetNs) {
 }
 
 impl State {
-    fn add_element(&mut self, ns: &mut NetNs, set: Set, element: Vec<Part>) {
+    fn add_element(&mut self, ns: &mut NetNs, (set, element): (Set, Vec<Part>)) {
         let elements = &mut ns.netfilter.sets.create(set.name(), set.kind()).elements;
         if elements.contains(&element) {
             *self.shared.entry((set, element)).or_insert(0) += 1;
@@ -236,12 +246,11 @@ impl State {
         }
     }
 
-    fn drop_element(&mut self, ns: &mut NetNs, set: Set, element: Vec<Part>) {
-        let key = (set, element);
+    fn drop_element(&mut self, ns: &mut NetNs, key: (Set, Vec<Part>)) {
         if self.shared.contains_key(&key) {
             uncount(&mut self.shared, key);
         } else {
-            ns.netfilter.sets.create(set.name(), set.kind()).elements.remove(&key.1);
+            ns.netfilter.sets.create(key.0.name(), key.0.kind()).elements.remove(&key.1);
         }
     }
 
