@@ -197,8 +197,7 @@ fn connect(ns: &mut NetNs, port: u16, after: Duration) {
     let (IpAddr::V4(dst), src) = (service.0, Ipv4Addr::new(10, 0, 0, 2)) else { panic!("an IPv4 address") };
     let ip = IpSpec { src, dst, ttl: 64, df: true, id: 1, tos: 0 };
     let flags = TcpFlags { syn: true, ..TcpFlags::default() };
-    let spec =
-        TcpSpec { sport: port, dport: service.1, seq: 1, ack: 0, flags, window: 1, options: TcpOptions::None };
+    let spec = TcpSpec { sport: port, dport: service.1, seq: 1, ack: 0, flags, window: 1, options: TcpOptions::None };
     let view = HookView {
         hook: Hook::Input,
         iif: None,

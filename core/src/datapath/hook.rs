@@ -56,8 +56,7 @@ pub(crate) fn pass(
         now: ctx.now,
         facts: ns.facts(),
     };
-    let passing =
-        Passing { packet: &mut skb.packet, mark: &mut skb.mark, ct: &mut skb.ct, ipvs: &mut skb.ipvs };
+    let passing = Passing { packet: &mut skb.packet, mark: &mut skb.mark, ct: &mut skb.ct, ipvs: &mut skb.ipvs };
     let result = ns.netfilter.run(passing, &view, &mut ns.dice);
     if let Some(choice) = result.choice {
         ctx.recorder.choose(choice);

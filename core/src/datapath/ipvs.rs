@@ -16,7 +16,13 @@ use crate::wire::IcmpError;
 /// Of all that goes wrong here the kernel gives no reason.
 const REASON: DropReason = DropReason::NotSpecified;
 
-pub(crate) fn ip_vs_nat_xmit(topo: &mut Topology, id: NsId, mut skb: Skb, transmit: Transmit, ctx: &mut Ctx<'_>) -> Next {
+pub(crate) fn ip_vs_nat_xmit(
+    topo: &mut Topology,
+    id: NsId,
+    mut skb: Skb,
+    transmit: Transmit,
+    ctx: &mut Ctx<'_>,
+) -> Next {
     let Some(ip) = skb.packet.ip_header() else { return Next::Done };
     let ns = topo.ns(id);
     // The route is the real server's alone: neither the packet's source nor its mark counts.

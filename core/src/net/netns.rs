@@ -253,9 +253,8 @@ impl NetNs {
         let is_gone = |ip: IpAddr| gone.contains(&ip);
         let interface = &mut Arc::make_mut(&mut self.interfaces)[index as usize - 1];
         interface.addresses.retain(|address| !is_gone(address.net.addr()));
-        self.local.retain(|route| {
-            !is_gone(route.dst.addr()) || route.dev.as_ref().is_none_or(|dev| dev.index != index)
-        });
+        self.local
+            .retain(|route| !is_gone(route.dst.addr()) || route.dev.as_ref().is_none_or(|dev| dev.index != index));
     }
 
     /// Makes `port` a port of `bridge`; the bridge notes the port's own address.

@@ -120,18 +120,15 @@ impl IpSets {
         match set.kind {
             SetType::BitmapPort => port(0).is_some_and(|port| set.has_port(port)),
             SetType::HashIp => set.elements.contains(&[Part::ip(ip(0))][..]),
-            SetType::HashIpPort => {
-                own_port(1).is_some_and(|port| set.elements.contains(&[Part::ip(ip(0)), port][..]))
-            }
+            SetType::HashIpPort => own_port(1).is_some_and(|port| set.elements.contains(&[Part::ip(ip(0)), port][..])),
             SetType::HashIpPortIp => {
                 let last = Part::ip(ip(2));
                 own_port(1).is_some_and(|port| set.elements.contains(&[Part::ip(ip(0)), port, last][..]))
             }
             // Models the walk over the prefix lengths that the set has (mtype_test_cidrs).
             SetType::HashNet => nets_of(ip(0)).any(|net| set.elements.contains(&[net][..])),
-            SetType::HashIpPortNet => own_port(1).is_some_and(|port| {
-                nets_of(ip(2)).any(|net| set.elements.contains(&[Part::ip(ip(0)), port, net][..]))
-            }),
+            SetType::HashIpPortNet => own_port(1)
+                .is_some_and(|port| nets_of(ip(2)).any(|net| set.elements.contains(&[Part::ip(ip(0)), port, net][..]))),
         }
     }
 

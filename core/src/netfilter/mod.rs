@@ -20,12 +20,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::base::{Dice, Writer, sort_by};
-use crate::trace::{Choice, Decision, DropReason, Hook, HookFunction, Stage, Step, Tracked};
+use crate::trace::{By, Choice, Decision, DropReason, Hook, HookFunction, Stage, Step, Tracked};
 use crate::wire::{End, Packet};
 
 pub use conntrack::{ConnId, Connection, Conntrack, CtInfo, CtLookup, CtState, CtView, Direction, TcpState, Tuple};
 pub use ipset::{IpSet, IpSets, Part, SetType};
-pub use ipvs::{Ipvs, SYSCTLS as IPVS_SYSCTLS, RealServer, Scheduler, ServiceKey, Transmit, VirtualServer};
+pub use ipvs::{Ipvs, RealServer, SYSCTLS as IPVS_SYSCTLS, Scheduler, ServiceKey, Transmit, VirtualServer};
 pub use recent::RecentLists;
 pub use view::{AddressType, Facts, Flow, HookView};
 pub use xtables::{
@@ -138,7 +138,8 @@ impl Netfilter {
 
     /// Sends a packet through everything that is registered on a hook, in the order of the priorities.
     pub fn run(&mut self, mut passing: Passing<'_>, view: &HookView, dice: &mut Dice) -> HookResult {
-        let mut result = HookResult { verdict: HookVerdict::Accept, steps: Vec::new(), choice: None, masqueraded: None };
+        let mut result =
+            HookResult { verdict: HookVerdict::Accept, steps: Vec::new(), choice: None, masqueraded: None };
         for called in self.called(&passing, view.hook) {
             match called {
                 Called::Function(HookFunction::Conntrack) => self.track(&mut passing, view, &mut result),
@@ -223,7 +224,7 @@ impl Netfilter {
             Called::Chain(hooked) => {
                 let (table, memory) = self.nft.enter(hooked.table);
                 let mut chance = nft::Chance { dice, memory, row: 0, rolls: Vec::new() };
-                let (verdict, changes, walk) = nft::walk(&table, hooked.chain, view, flow, &mut chance);
+                let (verdict, changes, walk) = nft::walk(&table, &hooked.chain, view, flow, &mut chance);
                 (changes, Asked::nft(verdict, changes, walk))
             }
         };
@@ -315,9 +316,12 @@ impl Netfilter {
         let translated = nat::translate(passing.packet, &self.conntrack, *passing.ct, view.hook);
         let decision = match (&translated, &last) {
             (Some(nat::Translated { end, from, to }), _) => {
-                let (rule, says) =
-                    last.as_ref().map_or((None, None), |asked| (asked.place.clone(), asked.says.clone()));
-                Decision::Translate { end: *end, from: *from, to: *to, rule, says }
+                let by_rule = last.as_ref().and_then(|asked| asked.chosen(result.choice.as_ref()));
+                let by = by_rule.unwrap_or_else(|| {
+                    let connection = self.conntrack.get(id);
+                    By::Entry { original: connection.original.ends(), reply: connection.reply.ends() }
+                });
+                Decision::Translate { end: *end, from: *from, to: *to, by }
             }
             (None, Some(asked)) if asked.n_tried > 0 => asked.passed(),
             _ => return,
@@ -362,7 +366,7 @@ impl Netfilter {
 }
 
 /// What a hook calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Called {
     Function(HookFunction),
     Chain(nft::Hooked),

@@ -77,10 +77,7 @@ pub(super) fn sync(state: &mut State, ns: &mut NetNs, config: &ProxyConfig, port
 }
 
 /// The ports that are gone or different, and those that are new or different. Both lists are by name and protocol.
-fn changed<'a>(
-    old: &'a ServicePorts,
-    new: &'a ServicePorts,
-) -> (Vec<&'a Arc<ServicePort>>, Vec<&'a Arc<ServicePort>>) {
+fn changed<'a>(old: &'a ServicePorts, new: &'a ServicePorts) -> (Vec<&'a Arc<ServicePort>>, Vec<&'a Arc<ServicePort>>) {
     let (mut gone, mut come) = (Vec::new(), Vec::new());
     let (mut old, mut new) = (old.iter().peekable(), new.iter().peekable());
     loop {
@@ -261,9 +258,8 @@ impl State {
         let wanted: BTreeSet<(IpAddr, u16)> = server.real_servers.iter().map(|it| it.address).collect();
         self.terminating.retain(|(of, real)| *of != key || !wanted.contains(real));
         let Some(known) = ns.netfilter.ipvs.service(key).filter(|_| key.protocol == TCP) else { return };
-        let is_kept = |it: &&RealServer| {
-            !wanted.contains(&it.address) && ns.netfilter.ipvs.n_connections(key, it.address) > 0
-        };
+        let is_kept =
+            |it: &&RealServer| !wanted.contains(&it.address) && ns.netfilter.ipvs.n_connections(key, it.address) > 0;
         for real in known.real_servers.iter().filter(is_kept) {
             self.terminating.insert((key, real.address));
             server.real_servers.push(RealServer { weight: 0, ..*real });

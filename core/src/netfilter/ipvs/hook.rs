@@ -6,14 +6,16 @@
 //! Not modelled: that a SYN of a connection whose conntrack entry is still there is dropped once (`conn_reuse_mode`).
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
+use super::VirtualServer;
 use super::conn::Connection;
 use super::service::ServiceKey;
 use super::tcp::{State, Way};
-use crate::base::{Dice, Instant};
+use crate::base::{Dice, Instant, ServiceNote, Writer};
 use crate::netfilter::conntrack::{CtState, Direction, Tuple};
 use crate::netfilter::{AddressType, Flow, HookResult, HookVerdict, HookView, Netfilter, Passing, RejectWith};
-use crate::trace::{Choice, Decision, DropReason, HookFunction, Stage, Step, Written};
+use crate::trace::{By, Choice, Decision, DropReason, Ends, HookFunction, Stage, Step, Written};
 use crate::wire::{End, Icmp, IcmpError, Packet, Transport};
 
 /// A packet that IPVS sends to another machine: it leaves the hook, and is sent from here as if it were made here.
@@ -114,7 +116,7 @@ impl Netfilter {
             // Models ip_vs_leave: nobody can answer in the virtual server's stead.
             let decision = Decision::Drop(DropReason::NetfilterDrop);
             let lookup = self.ipvs.service_lookup(key, None, view.now);
-            result.steps.push(Step::new(stage, decision, passing.packet).consulted(lookup));
+            result.steps.push(Step::new(stage, decision, passing.packet).consulted(lookup).about(note(&service)));
             result.verdict = HookVerdict::Reject(RejectWith::Icmp(IcmpError::PortUnreach));
             return None;
         };
@@ -132,11 +134,11 @@ impl Netfilter {
         let written = Written {
             command: "ipvsadm -lnc".to_owned(),
             text: self.ipvs.connections.get(conn).print(view.now),
-            writer: crate::base::Writer::Kernel,
+            writer: Writer::Kernel,
         };
-        result.steps.push(Step::new(stage, decision, passing.packet).consulted(lookup).wrote(Some(written)));
-        result.choice =
-            Some(Choice { destinations: scheduled.candidates, chosen: scheduled.real, masqueraded: false });
+        let step = Step::new(stage, decision, passing.packet).consulted(lookup).wrote(Some(written));
+        result.steps.push(step.about(note(&service)));
+        result.choice = Some(Choice { destinations: scheduled.candidates, chosen: scheduled.real, masqueraded: false });
         Some(conn)
     }
 
@@ -146,7 +148,8 @@ impl Netfilter {
         let is_syn = matches!(passing.packet.transport(), Some(Transport::Tcp(tcp)) if tcp.syn && !tcp.is_ack);
         let is_old = matches!(*passing.ct, CtState::Tracked { id, .. } if self.conntrack.get(id).confirmed);
         let row = self.ipvs.connections.get(idx);
-        let real = self.ipvs.service(row.service).and_then(|it| it.real_servers.iter().find(|it| it.address == row.real));
+        let real =
+            self.ipvs.service(row.service).and_then(|it| it.real_servers.iter().find(|it| it.address == row.real));
         let is_over = matches!(row.tcp, Some(State::TimeWait | State::Close)) || real.is_some_and(|it| it.weight == 0);
         is_syn && !is_old && is_over
     }
@@ -182,12 +185,12 @@ impl Netfilter {
     pub(crate) fn rewrite(&mut self, transmit: Transmit, passing: Passing<'_>, now: Instant) -> Step {
         let lookup = self.ipvs.conn_lookup(transmit.conn, now);
         let connection = self.ipvs.connections.get(transmit.conn);
-        let (service, real) = (connection.service.address, connection.real);
+        let (service, real, by) = (connection.service.address, connection.real, entry(connection));
         let before = passing.packet.clone();
         let decision = if transmit.is_icmp {
-            translate_error(passing.packet, End::Destination, real)
+            translate_error(passing.packet, End::Destination, real, by)
         } else {
-            translate(passing.packet, End::Destination, service, real)
+            translate(passing.packet, End::Destination, service, real, by)
         };
         self.update_conntrack(*passing.ct, |reply| reply.src = real);
         *passing.ipvs = true;
@@ -209,13 +212,14 @@ impl Netfilter {
         let Some(answer) = quoted.map(Tuple::invert).or_else(|| ends(passing.packet)) else { return };
         let found = self.ipvs.connections.of_reply(answer.protocol, answer.src, answer.dst, view.now);
         let Some(conn) = found else { return };
-        let service = self.ipvs.connections.get(conn).service.address;
+        let connection = self.ipvs.connections.get(conn);
+        let (service, by) = (connection.service.address, entry(connection));
         let before = passing.packet.clone();
         let decision = if quoted.is_some() {
-            translate_error(passing.packet, End::Source, service)
+            translate_error(passing.packet, End::Source, service, by)
         } else {
             self.ipvs.connections.advance(conn, passing.packet, Way::Output, view.now);
-            translate(passing.packet, End::Source, answer.src, service)
+            translate(passing.packet, End::Source, answer.src, service, by)
         };
         self.update_conntrack(*passing.ct, |reply| reply.dst = service);
         *passing.ipvs = true;
@@ -252,20 +256,31 @@ impl Netfilter {
     }
 }
 
-fn translate(packet: &mut Packet, end: End, from: (IpAddr, u16), to: (IpAddr, u16)) -> Decision {
+/// For which service a virtual server is.
+fn note(service: &VirtualServer) -> Option<Arc<ServiceNote>> {
+    Some(Arc::new(ServiceNote { name: service.says.to_string(), refusal: None }))
+}
+
+/// What a connection says of its packets' addresses.
+fn entry(connection: &Connection) -> By {
+    let Connection { client, service, real, .. } = connection;
+    By::Entry { original: Ends { src: *client, dst: service.address }, reply: Ends { src: *real, dst: *client } }
+}
+
+fn translate(packet: &mut Packet, end: End, from: (IpAddr, u16), to: (IpAddr, u16), by: By) -> Decision {
     if let IpAddr::V4(ip) = to.0 {
         packet.translate(end, ip, to.1);
     }
-    Decision::Translate { end, from, to, rule: None, says: None }
+    Decision::Translate { end, from, to, by }
 }
 
 /// Gives an error the address `to` at one end, and what it quotes the same at the other. Models ip_vs_nat_icmp.
-fn translate_error(packet: &mut Packet, end: End, to: (IpAddr, u16)) -> Decision {
+fn translate_error(packet: &mut Packet, end: End, to: (IpAddr, u16), by: By) -> Decision {
     let ip = packet.ip_header();
     let from = ip.map_or(to.0, |ip| if end == End::Source { ip.src } else { ip.dst });
     if let IpAddr::V4(ip) = to.0 {
         packet.translate_quoted(end.other(), ip, to.1);
         packet.translate_address(end, ip);
     }
-    Decision::Translate { end, from: (from, 0), to: (to.0, 0), rule: None, says: None }
+    Decision::Translate { end, from: (from, 0), to: (to.0, 0), by }
 }

@@ -140,7 +140,13 @@ impl Ipvs {
     }
 
     /// A real server for a connection from `client`, and all that it could have been, with their probabilities.
-    fn schedule(&mut self, service: &VirtualServer, client: IpAddr, now: Instant, dice: &mut Dice) -> Option<Scheduled> {
+    fn schedule(
+        &mut self,
+        service: &VirtualServer,
+        client: IpAddr,
+        now: Instant,
+        dice: &mut Dice,
+    ) -> Option<Scheduled> {
         if service.persistence_secs.is_some()
             && let Some(real) = self.connections.template(service, client, now)
         {
@@ -149,7 +155,8 @@ impl Ipvs {
         let mark = self.marks.entry(service.key).or_default();
         let load = |real: &RealServer| self.connections.load(service.key, real.address, now);
         let (chosen, candidates) = schedule::schedule(service, mark, load, client, dice)?;
-        let candidates = candidates.into_iter().map(|(idx, share)| (service.real_servers[idx].address, share)).collect();
+        let candidates =
+            candidates.into_iter().map(|(idx, share)| (service.real_servers[idx].address, share)).collect();
         Some(Scheduled { real: service.real_servers[chosen].address, candidates, is_kept: false })
     }
 

@@ -38,9 +38,11 @@ impl Ipvs {
                 let _ = write!(line, " -p {secs}");
             }
             lines.push((line, service.writer));
-            lines.extend(service.real_servers.iter().map(|real| {
-                (format!("-a {option} -r {} -m -w {}", show(real.address), real.weight), service.writer)
-            }));
+            lines.extend(
+                service.real_servers.iter().map(|real| {
+                    (format!("-a {option} -r {} -m -w {}", show(real.address), real.weight), service.writer)
+                }),
+            );
         }
         lines
     }

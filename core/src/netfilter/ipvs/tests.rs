@@ -15,8 +15,7 @@ use crate::wire::{IcmpError, IpSpec, Packet, Tcp, TcpFlags, TcpOptions, TcpSpec,
 
 const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 2);
 const VIP: Ipv4Addr = Ipv4Addr::new(10, 96, 0, 10);
-const REAL: [Ipv4Addr; 3] =
-    [Ipv4Addr::new(10, 244, 1, 2), Ipv4Addr::new(10, 244, 1, 3), Ipv4Addr::new(10, 244, 1, 4)];
+const REAL: [Ipv4Addr; 3] = [Ipv4Addr::new(10, 244, 1, 2), Ipv4Addr::new(10, 244, 1, 3), Ipv4Addr::new(10, 244, 1, 4)];
 /// An address of the machine itself.
 const OWN: Ipv4Addr = Ipv4Addr::new(172, 18, 0, 2);
 

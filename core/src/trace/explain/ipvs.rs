@@ -22,7 +22,9 @@ pub(super) fn routes(dst: &str, at: &str, is_output: bool) -> Words {
     let hook = if is_output { "OUTPUT" } else { "INPUT" };
     (
         format!("{dst} is a service's, and counts as {at}'s own."),
-        format!("Table local has {dst} because kube-proxy has put it on kube-ipvs0, a device that leads nowhere and is not even up."),
+        format!(
+            "Table local has {dst} because kube-proxy has put it on kube-ipvs0, a device that leads nowhere and is not even up."
+        ),
         format!("IPVS waits for the packet in {hook}. Without that address it would be forwarded, past IPVS."),
     )
 }
@@ -88,7 +90,8 @@ pub(super) fn drops(step: &Step, at: &str) -> (String, String) {
 
 fn translates(step: &Step, end: End, from: &str, to: &str, at: &str) -> Words {
     let local = "The real server is on this machine, so the packet goes on where it is.";
-    let leaves = "The packet is sent from here as if it were made here: it passes OUTPUT and POSTROUTING, never FORWARD.";
+    let leaves =
+        "The packet is sent from here as if it were made here: it passes OUTPUT and POSTROUTING, never FORWARD.";
     match (end, hook_of(step)) {
         (End::Source, _) => (
             format!("IPVS: the source {from} is {to} again."),

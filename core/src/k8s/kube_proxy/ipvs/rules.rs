@@ -135,14 +135,9 @@ fn services(config: &ProxyConfig, has: &dyn Fn(Set) -> bool) -> Vec<Rule> {
         if is_masqueraded {
             rules.push(asks(jump(MARK_MASQ)));
         }
-        let not_bridged =
-            Match::Physdev { physin: None, physout: None, is_in: Some(Not::isnt(())), is_bridged: None };
-        let not_from_here = Match::Addrtype {
-            src: Some(Not::isnt(AddressType::Local)),
-            dst: None,
-            limit_in: false,
-            limit_out: false,
-        };
+        let not_bridged = Match::Physdev { physin: None, physout: None, is_in: Some(Not::isnt(())), is_bridged: None };
+        let not_from_here =
+            Match::Addrtype { src: Some(Not::isnt(AddressType::Local)), dst: None, limit_in: false, limit_out: false };
         rules.push(asks(Target::Accept).and(not_bridged).and(not_from_here));
         rules.push(asks(Target::Accept).and(Match::dst_type(AddressType::Local)));
     }

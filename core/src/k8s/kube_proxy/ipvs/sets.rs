@@ -61,9 +61,11 @@ impl Set {
             Self::ClusterIp => {
                 ("KUBE-CLUSTER-IP", HashIpPort, "Kubernetes service cluster ip + port for masquerade purpose")
             }
-            Self::ExternalIp => {
-                ("KUBE-EXTERNAL-IP", HashIpPort, "Kubernetes service external ip + port for masquerade and filter purpose")
-            }
+            Self::ExternalIp => (
+                "KUBE-EXTERNAL-IP",
+                HashIpPort,
+                "Kubernetes service external ip + port for masquerade and filter purpose",
+            ),
             Self::ExternalIpLocal => (
                 "KUBE-EXTERNAL-IP-LOCAL",
                 HashIpPort,

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::base::set_of;
+use crate::base::{set_of, sort_by};
 use crate::k8s::objects::{Endpoint, EndpointSlice, Objects, Service, ServiceType};
 use crate::lab::LabSpec;
 use crate::lab::parse::documents::Stated;
@@ -99,7 +99,7 @@ impl<'a> Known<'a> {
     fn new(objects: &'a Objects, spec: &LabSpec) -> Self {
         let hosts = spec.hosts.iter().map(|host| host.address.addr());
         let mut networks: Vec<IpNet> = objects.nodes.iter().filter_map(|node| node.pod_cidr).collect();
-        networks.sort_unstable();
+        sort_by(&mut networks, Ord::cmp);
         Self {
             addresses: set_of(objects.nodes.iter().flat_map(|node| node.addresses.iter().copied()).chain(hosts)),
             networks,

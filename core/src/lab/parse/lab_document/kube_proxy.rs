@@ -7,8 +7,7 @@ use crate::lab::parse::fields::{Fields, net, text};
 use crate::lab::spec::KubeProxySpec;
 use crate::netfilter::Scheduler;
 
-const KNOWN: [&str; 6] =
-    ["mode", "clusterCIDR", "masqueradeAll", "localhostNodePorts", "nodePortAddresses", "ipvs"];
+const KNOWN: [&str; 6] = ["mode", "clusterCIDR", "masqueradeAll", "localhostNodePorts", "nodePortAddresses", "ipvs"];
 
 pub(super) fn kube_proxy(fields: &Fields<'_>, pod_cidr: IpNet) -> KubeProxySpec {
     fields.only("kubeProxy", &KNOWN);
