@@ -139,13 +139,17 @@ fn print_match(one: &Match, of_protocol: Option<u8>) -> String {
             let sides = sides.iter().map(|side| if *side == PortSide::Source { "src" } else { "dst" });
             format!("-m set {}--match-set {} {}", bang(set), set.value, sides.collect::<Vec<_>>().join(","))
         }
-        Match::Physdev { physin, physout, is_bridged } => {
+        Match::Ipvs { vproto, vaddr, vport } => format!("-m ipvs --vproto {vproto} --vaddr {vaddr} --vport {vport}"),
+        Match::Physdev { physin, physout, is_in, is_bridged } => {
             let mut text = "-m physdev".to_owned();
             if let Some(dev) = physin {
                 let _ = write!(text, " {}--physdev-in {}", bang(dev), dev.value);
             }
             if let Some(dev) = physout {
                 let _ = write!(text, " {}--physdev-out {}", bang(dev), dev.value);
+            }
+            if let Some(flag) = is_in {
+                let _ = write!(text, " {}--physdev-is-in", bang(flag));
             }
             if let Some(flag) = is_bridged {
                 let _ = write!(text, " {}--physdev-is-bridged", bang(flag));

@@ -49,7 +49,7 @@ pub(super) fn passes(step: &Step, table: &str, n_tried: usize, mark: Option<u32>
     }
     let why = match (table, hook) {
         ("nat", "POSTROUTING") => "Only what was marked for it, or leaves the cluster, is masqueraded here.",
-        ("nat", _) => "No service has this address and port, so the destination stays what it is.",
+        ("nat", _) => "No rule gives this address and port another destination.",
         ("filter", _) => "Most rules that reject are for services without endpoints; most that accept are the CNI's.",
         _ => "Marks are notes that one table leaves for another; they never leave the machine.",
     };
@@ -203,6 +203,7 @@ pub(super) fn command(hook: Hook, function: HookFunction) -> String {
     let table = match function {
         HookFunction::Conntrack | HookFunction::Confirm => return "conntrack -L".to_owned(),
         HookFunction::Nft => return "nft list ruleset".to_owned(),
+        HookFunction::IpvsIn | HookFunction::IpvsOut | HookFunction::IpvsIcmp => return "ipvsadm -lnc".to_owned(),
         HookFunction::Raw => "raw",
         HookFunction::Mangle => "mangle",
         HookFunction::Nat => "nat",
