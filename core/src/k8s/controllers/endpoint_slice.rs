@@ -25,7 +25,7 @@ pub fn endpoint_slices(objects: &mut Objects) {
 }
 
 /// One slice for each set of port numbers that the pods have for the service's ports.
-fn slices(service: &Service, objects: &Objects) -> Vec<EndpointSlice> {
+pub(in crate::k8s) fn slices(service: &Service, objects: &Objects) -> Vec<EndpointSlice> {
     let is_behind = |pod: &&Pod| {
         !pod.finished && pod.meta.namespace == service.meta.namespace && selects(&service.selector, &pod.meta.labels)
     };
