@@ -8,10 +8,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{ControlPlane, NodeAgents, Turn, delays, rows};
+use super::rows::{self, Rows};
+use super::{ControlPlane, NodeAgents, Turn, delays};
 use crate::base::{Instant, Writer};
 use crate::k8s::kube_proxy::{self, ProxyMode};
-use crate::net::{Bpf, NetNs, Topology};
+use crate::net::{Bpf, Topology};
+use crate::netfilter::{Chain, Netfilter, Rule, Table, TableName};
 use crate::trace::{Component, Work, Written};
 
 /// Nodes of which a trace tells one by one.
@@ -54,7 +56,9 @@ impl Frequency {
 impl ControlPlane {
     pub(super) fn sync_proxies(&mut self, turn: &mut Turn<'_>) {
         self.frequency.write(turn.now);
-        let ports = Arc::new(kube_proxy::service_ports(self.store.objects()));
+        let Some(ports) = self.nodes.first().map(|node| node.ports.clone()) else { return };
+        let heard = std::mem::take(&mut self.unsynced);
+        let ports = Arc::new(kube_proxy::updated_ports(&ports, self.store.objects(), &heard));
         let now = turn.now;
         self.sync_nodes(Component::KubeProxy, turn, |agents, topo| {
             agents.ports = ports.clone();
@@ -63,8 +67,15 @@ impl ControlPlane {
             }
             let proxier = agents.live.get_or_insert_with(|| agents.synced.get().cloned());
             let before = topo.ns(agents.ns).clone();
-            proxier.as_mut()?.sync(topo.ns_mut(agents.ns), &ports);
-            Some(changed_rules(&before, topo.ns(agents.ns), now))
+            let done = proxier.as_mut()?.sync(topo.ns_mut(agents.ns), &ports);
+            let mut written = changed_rules(&before.netfilter, &topo.ns(agents.ns).netfilter, now);
+            let forgotten = done.conntrack.iter().filter(|connection| connection.expires > now);
+            written.extend(forgotten.map(|connection| Written {
+                command: "conntrack -L".to_owned(),
+                text: format!("Deleted {}", connection.print(now)),
+                writer: Writer::KubeProxy,
+            }));
+            Some(written)
         });
     }
 
@@ -101,22 +112,35 @@ impl ControlPlane {
     }
 }
 
-/// Rules that went or came.
-fn changed_rules(before: &NetNs, after: &NetNs, now: Instant) -> Vec<Written> {
-    let rows = |ns: &NetNs| {
-        let rules = ns.netfilter.iptables_rows(None).into_iter().map(|(text, writer)| ("iptables-save", text, writer));
-        let nft = ns.netfilter.nft.rows(now).into_iter().map(|(text, writer)| ("nft list ruleset", text, writer));
-        let of_writer =
-            |(command, text, writer): (&'static str, String, Option<Writer>)| Some((command, text, writer?));
-        rules.chain(nft).filter_map(of_writer).collect()
+/// Rules that went or came. Chains that nobody has touched are the same allocation.
+fn changed_rules(before: &Netfilter, after: &Netfilter, now: Instant) -> Vec<Written> {
+    let mut written = Vec::new();
+    for name in TableName::ALL {
+        let command = format!("iptables-save -t {}", name.as_str());
+        let (was, is) = (before.table(name), after.table(name));
+        let rows = |table: &Table, other: &Table| {
+            let is_new = |chain: &&Arc<Chain>| other.chain(chain.name()).is_none_or(|it| it.rules() != chain.rules());
+            let chains = table.chains().iter().filter(is_new);
+            let of_chain = |chain: &Arc<Chain>| -> Rows {
+                let line = |rule: &Arc<Rule>| (command.clone(), format!("-A {} {rule}", chain.name()), rule.writer);
+                chain.rules().iter().map(line).collect()
+            };
+            chains.flat_map(of_chain).collect()
+        };
+        written.extend(rows::compare(rows(was, is), rows(is, was)));
+    }
+    let rows = |netfilter: &Netfilter| {
+        let row = |(text, writer): (String, Option<Writer>)| Some(("nft list ruleset".to_owned(), text, writer?));
+        netfilter.nft.rows(now).into_iter().filter_map(row).collect()
     };
-    rows::compare(rows(before), rows(after))
+    written.extend(rows::compare(rows(before), rows(after)));
+    written
 }
 
 /// Rows of Cilium's maps that went or came.
 pub(super) fn changed_maps(before: Option<&Bpf>, after: Option<&Bpf>) -> Vec<Written> {
     let rows = |bpf: Option<&Bpf>| {
-        let row = |command, text| (command, text, Writer::Cni);
+        let row = |command: &str, text| (command.to_owned(), text, Writer::Cni);
         let ipcache = bpf.into_iter().flat_map(|bpf| bpf.ipcache.rows());
         let lb = bpf.into_iter().flat_map(|bpf| bpf.lb.rows());
         let ipcache = ipcache.map(|it| row("cilium bpf ipcache list", it.to_string()));

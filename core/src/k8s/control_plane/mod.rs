@@ -24,7 +24,7 @@ mod store;
 mod watch;
 mod workload;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::base::{Dice, Instant, Place};
@@ -89,6 +89,8 @@ pub struct ControlPlane {
     actions: Vec<Action>,
     nodes: Vec<NodeAgents>,
     frequency: Frequency,
+    /// Services that kube-proxy has heard of since its last sync.
+    unsynced: BTreeSet<(String, String)>,
     ipam: Ipam,
     dice: Dice,
     /// Where the controllers run.
@@ -136,6 +138,7 @@ impl ControlPlane {
             actions,
             nodes,
             frequency: Frequency::new(mode),
+            unsynced: BTreeSet::new(),
             ipam: Ipam::default(),
             dice: Dice::new(seed, "kube-apiserver"),
             place: Arc::new(place),
@@ -187,6 +190,12 @@ impl ControlPlane {
         }
         let journey = turn.journey;
         for event in self.store.take_events() {
+            let service = match event.object.kind {
+                Kind::Service => Some(&event.object.name),
+                Kind::EndpointSlice => Some(&event.of),
+                _ => None,
+            };
+            self.unsynced.extend(service.map(|name| (event.meta.namespace.clone(), name.clone())));
             let object: Arc<str> = event.object.to_string().into();
             for (after, wake) in self.watchers(&event) {
                 let at = now + delays::WATCH + after;

@@ -79,8 +79,8 @@ pub(super) struct Event {
     pub(super) change: Change,
     /// The labels that it had last: who selects it is told, even when it is gone.
     pub(super) meta: ObjectMeta,
-    /// The node of a pod.
-    pub(super) node: String,
+    /// Of a pod its node, of a slice its service.
+    pub(super) of: String,
 }
 
 /// The store. Writing is the only way to change an object; every write has a version and is an event.
@@ -215,23 +215,24 @@ impl ApiServer {
                 Some(_) => Change::Changed,
                 None => Change::Created,
             };
-            self.told(ObjectRef::of(Kind::EndpointSlice, &slice.meta), change, &slice.meta, "", || slice_row(slice));
+            let object = ObjectRef::of(Kind::EndpointSlice, &slice.meta);
+            self.told(object, change, &slice.meta, &slice.service_name, || slice_row(slice));
         }
         for slice in old.iter().filter(|old| slices.iter().all(|slice| slice.meta.name != old.meta.name)) {
             let object = ObjectRef::of(Kind::EndpointSlice, &slice.meta);
-            self.told(object, Change::Deleted, &slice.meta, "", String::new);
+            self.told(object, Change::Deleted, &slice.meta, &slice.service_name, String::new);
         }
     }
 
     /// A write: its version, its row, its event.
-    fn told(&mut self, object: ObjectRef, change: Change, meta: &ObjectMeta, node: &str, row: impl Fn() -> String) {
+    fn told(&mut self, object: ObjectRef, change: Change, meta: &ObjectMeta, of: &str, row: impl Fn() -> String) {
         self.version += 1;
         let text = match change {
             Change::Deleted => format!("Deleted {object}"),
             _ => format!("{object} resourceVersion {}: {}", self.version, row()),
         };
         self.written.push(Written { command: "kubectl get -w".to_owned(), text, writer: Writer::ControlPlane });
-        self.events.push(Event { object, change, meta: meta.clone(), node: node.to_owned() });
+        self.events.push(Event { object, change, meta: meta.clone(), of: of.to_owned() });
     }
 }
 

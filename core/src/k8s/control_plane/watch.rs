@@ -43,7 +43,7 @@ impl ControlPlane {
         // A ReplicaSet does not count what is being deleted; a DaemonSet waits until it has gone.
         let owner = match event.change {
             Change::Deleting => Some(Kind::Deployment),
-            Change::Deleted if event.node.is_empty() => Some(Kind::Deployment),
+            Change::Deleted if event.of.is_empty() => Some(Kind::Deployment),
             Change::Deleted => Some(Kind::DaemonSet),
             _ => None,
         };
