@@ -95,13 +95,17 @@ fn slices_of<'a>(
             None => groups.push((ports, vec![endpoint])),
         }
     }
-    let slice = |(number, (ports, endpoints)): (usize, (Vec<EndpointPort>, Vec<Endpoint>))| EndpointSlice {
+    let slice = |(number, (ports, endpoints))| EndpointSlice { ports, endpoints, ..empty_slice(service, number) };
+    groups.into_iter().enumerate().map(slice).collect()
+}
+
+/// A slice of the service, without ports and endpoints.
+pub(in crate::k8s) fn empty_slice(service: &Service, number: usize) -> EndpointSlice {
+    EndpointSlice {
         meta: ObjectMeta { name: format!("{}-{number}", service.meta.name), ..service.meta.clone() },
         service_name: service.meta.name.clone(),
-        ports,
-        endpoints,
-    };
-    groups.into_iter().enumerate().map(slice).collect()
+        ..EndpointSlice::default()
+    }
 }
 
 /// Models podToEndpoint.
