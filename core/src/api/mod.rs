@@ -8,8 +8,8 @@ mod step;
 pub use crate::base::{Place, Writer};
 pub use crate::k8s::kube_proxy::ProxyMode;
 pub use crate::lab::{
-    ActionError, CniMode, Fault, Lab, Parsed, Problem, Run, RunError, Severity, ShowError, Source, fault_notes, faults,
-    parse, show, show_broken, trace,
+    ActionError, CniMode, Ended, Fault, Lab, Parsed, Problem, RuleCount, Run, RunError, Severity, ShowError, Source,
+    fault_notes, faults, parse, rule_counts, run_to_end, show, show_broken, trace,
 };
 pub use crate::trace::{
     BpfHook, BridgeTarget, Change, Choice, Component, Consulted, Decision, Detail, Disposition, DropReason, Envelope,
@@ -18,5 +18,7 @@ pub use crate::trace::{
 };
 pub use crate::wire::{End, Field, FieldChange, Layer, LayerChange, Link, Packet, Role, dissect, one_line};
 pub use json::to_json;
-pub use scene::{Absent, ContainerView, DeviceKind, DeviceView, NodeView, PodView, Scene, ServiceView, scene};
+pub use scene::{
+    Absent, ContainerView, DeviceKind, DeviceView, HostPodView, NodeView, PodView, Scene, ServiceView, scene,
+};
 pub use step::{MtuTerm, MtuView, StepView, TableView, step_view, tables_of};
