@@ -133,6 +133,8 @@ pub enum Work {
     },
     /// The service's Endpoints object was written.
     WriteEndpoints,
+    /// What belonged to the service was taken away with it.
+    Collect,
     /// The node's tables were made true.
     Sync {
         /// Rows that went or came.

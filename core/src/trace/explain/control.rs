@@ -124,6 +124,10 @@ fn did(component: Component, done: &Reconcile, at: &str) -> (String, &'static st
             format!("{who} writes {about}."),
             "The older object, with the same addresses in one list. kube-proxy does not read it.",
         ),
+        Work::Collect => (
+            format!("{about} has gone, and what belonged to it goes too."),
+            "Slices and Endpoints name their service as their owner: the garbage collector takes them away.",
+        ),
         Work::Sync { n_rows, n_forgotten, n_others } => {
             let others = match n_others {
                 0 => String::new(),
