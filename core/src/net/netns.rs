@@ -170,11 +170,15 @@ impl NetNs {
         self.retain_routes(|route| route.dev.as_ref().is_none_or(|by| by.index != index));
         self.neighbours.flush(index, false);
         let master = self.interface(index).master.clone();
-        if let Some(fdb) = master.and_then(|bridge| self.fdb_mut(bridge.index)) {
+        if let Some(fdb) = master.as_ref().and_then(|bridge| self.fdb_mut(bridge.index)) {
             fdb.release(&dev);
         }
         self.sysctls.forget_device(&dev.name);
         Arc::make_mut(&mut self.interfaces).retain(|interface| interface.dev.index != index);
+        // A bridge without a port has no carrier, and forgets its neighbours (neigh_carrier_down).
+        if let Some(bridge) = master.filter(|bridge| !self.has_carrier(bridge.index)) {
+            self.neighbours.flush(bridge.index, true);
+        }
     }
 
     /// The device with this name.
