@@ -3,8 +3,12 @@
 #[macro_use]
 mod table;
 
+mod balancer;
 mod elsewhere;
+mod faults;
+mod ingress;
 mod limits;
+mod nftables;
 mod pods;
 mod services;
 mod verdicts;
@@ -23,15 +27,19 @@ pub(crate) struct Case {
     reply_size: usize,
     df: bool,
     ttl: Option<u8>,
+    via: Option<&'static str>,
     /// Changes of the lab, as `--set` takes them.
     pub(crate) set: &'static [(&'static str, &'static str)],
+    /// What is broken.
+    fault: Option<&'static str>,
     /// Changes of the machines that a lab has no words for, made before anything moves.
     pub(crate) change: Option<fn(&mut Topology)>,
 }
 
 impl Case {
     pub(crate) const fn new(lab: &'static str, from: &'static str, to: &'static str) -> Self {
-        Self { lab, from, to, size: 100, reply_size: 100, df: false, ttl: None, set: &[], change: None }
+        let (df, ttl, via, fault, change) = (false, None, None, None, None);
+        Self { lab, from, to, size: 100, reply_size: 100, df, ttl, via, set: &[], fault, change }
     }
 
     pub(crate) const fn sizes(self, size: usize, reply_size: usize) -> Self {
@@ -40,6 +48,10 @@ impl Case {
 
     pub(crate) const fn set(self, set: &'static [(&'static str, &'static str)]) -> Self {
         Self { set, ..self }
+    }
+
+    pub(crate) const fn fault(self, id: &'static str) -> Self {
+        Self { fault: Some(id), ..self }
     }
 
     pub(crate) const fn change(self, change: fn(&mut Topology)) -> Self {
@@ -54,12 +66,21 @@ impl Case {
         Self { ttl: Some(ttl), ..self }
     }
 
+    /// The node that the fabric hands the client's packets to.
+    pub(crate) const fn via(self, node: &'static str) -> Self {
+        Self { via: Some(node), ..self }
+    }
+
     pub(crate) fn run(&self) -> Run {
-        Run { size: self.size, reply_size: self.reply_size, df: self.df, ttl: self.ttl, ..Run::new(self.from, self.to) }
+        let faults = self.fault.iter().map(|id| (*id).to_owned()).collect();
+        let via = self.via.map(str::to_owned);
+        let Self { size, reply_size, df, ttl, .. } = *self;
+        Run { size, reply_size, df, ttl, via, faults, ..Run::new(self.from, self.to) }
     }
 }
 
 pub(crate) const HOST_GW: &[(&str, &str)] = &[("cni.mode", "host-gw")];
+pub(crate) const NFTABLES: &[(&str, &str)] = &[("kubeProxy.mode", "nftables")];
 pub(crate) const CALICO_VXLAN: &[(&str, &str)] = &[("cni.plugin", "calico"), ("cni.mode", "vxlan")];
 pub(crate) const CALICO_BGP: &[(&str, &str)] = &[("cni.plugin", "calico"), ("cni.mode", "bgp")];
 pub(crate) const SMALL_NIC: &[(&str, &str)] = &[("underlay.nodes.node-b.mtu", "1400")];
@@ -76,5 +97,17 @@ pub(crate) const NO_BRIDGE_NETFILTER: &[(&str, &str)] =
 
 /// All cases by name.
 pub(crate) fn all() -> impl Iterator<Item = &'static (&'static str, Case)> {
-    [pods::CASES, services::CASES, elsewhere::CASES, limits::CASES, verdicts::CASES].into_iter().flatten()
+    [
+        pods::CASES,
+        services::CASES,
+        nftables::CASES,
+        balancer::CASES,
+        ingress::CASES,
+        elsewhere::CASES,
+        limits::CASES,
+        verdicts::CASES,
+        faults::CASES,
+    ]
+    .into_iter()
+    .flatten()
 }

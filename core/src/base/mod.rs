@@ -3,6 +3,7 @@
 mod dice;
 mod mac;
 mod place;
+mod service_note;
 mod set;
 mod sort;
 mod span;
@@ -12,6 +13,7 @@ mod writer;
 pub use dice::Dice;
 pub use mac::MacAddr;
 pub use place::{Place, PlaceError};
+pub use service_note::{Refusal, ServiceNote};
 pub use set::{map_of, set_of};
 pub use sort::{order_of, sort_by};
 pub use span::Span;

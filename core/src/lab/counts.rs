@@ -12,7 +12,6 @@ use crate::k8s::objects::{
     Container, ContainerPort, Endpoint, EndpointPort, EndpointSlice, Node, ObjectMeta, Objects, Pod, Protocol, Service,
     ServicePort,
 };
-use crate::lab::LabSpec;
 use crate::trace::{Consulted, HookFunction, Stage};
 
 /// The most services that are counted: all that a /16 has room for, and to spare.
@@ -157,7 +156,7 @@ fn lab(n_services: usize) -> Lab {
             endpoints: ips.map(endpoint).into(),
         });
     }
-    Lab { objects, spec: LabSpec::default() }
+    Lab { objects, ..Lab::default() }
 }
 
 #[cfg(test)]
