@@ -21,7 +21,9 @@ const CNIS: [(&str, &str); 8] = [
 ];
 
 /// Everything that can be done in the lab below.
-const ACTIONS: [&str; 26] = [
+const ACTIONS: [&str; 28] = [
+    "delete pod/ingress",
+    "create pod/ingress",
     "delete pod/bare",
     "create pod/bare",
     "fail-readiness pod/bare",
@@ -87,6 +89,7 @@ fn yaml(case: &Case) -> String {
         let _ = write!(text, "---\napiVersion: v1\nkind: Node\nmetadata: {{ name: node-{n} }}\n");
     }
     let containers = "[{ name: web, ports: [{ containerPort: 8080 }, { containerPort: 8080, protocol: UDP }] }]";
+    text += "---\napiVersion: v1\nkind: Pod\nmetadata: { name: ingress, labels: { app.kubernetes.io/name: ingress-nginx } }\nspec: { nodeName: node-0, containers: [{ name: controller, ports: [{ name: http, containerPort: 80 }] }] }\n---\napiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: { name: web }\nspec: { rules: [{ http: { paths: [{ path: /, pathType: Prefix, backend: { service: { name: web, port: { number: 80 } } } }] } }] }\n";
     let _ = write!(
         text,
         "---\napiVersion: v1\nkind: Pod\nmetadata: {{ name: bare, labels: {{ app: web }} }}\nspec: {{ nodeName: node-2, containers: {containers} }}\n"

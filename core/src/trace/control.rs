@@ -27,6 +27,8 @@ pub enum Component {
     CiliumAgent,
     /// CoreDNS.
     CoreDns,
+    /// An ingress controller.
+    Ingress,
 }
 
 impl Component {
@@ -44,6 +46,7 @@ impl Component {
             Self::KubeProxy => "kube-proxy",
             Self::CiliumAgent => "cilium-agent",
             Self::CoreDns => "coredns",
+            Self::Ingress => "ingress-nginx",
         }
     }
 }

@@ -32,6 +32,7 @@ fn name(component: Component, at: &str) -> String {
         Component::KubeProxy => format!("kube-proxy on {at}"),
         Component::CiliumAgent => format!("Cilium's agent on {at}"),
         Component::CoreDns => "CoreDNS".to_owned(),
+        Component::Ingress => "The ingress controller".to_owned(),
     }
 }
 
@@ -166,6 +167,7 @@ pub(super) fn command(component: Component, done: &Reconcile) -> String {
         (Component::KubeProxy, ..) => "kubectl logs -n kube-system -l k8s-app=kube-proxy".to_owned(),
         (Component::CiliumAgent, ..) => "kubectl logs -n kube-system -l k8s-app=cilium".to_owned(),
         (Component::CoreDns, ..) => "kubectl logs -n kube-system -l k8s-app=kube-dns".to_owned(),
+        (Component::Ingress, ..) => "kubectl logs -n ingress-nginx -l app.kubernetes.io/name=ingress-nginx".to_owned(),
         (Component::EndpointSlice, _, Some(name)) => {
             format!(
                 "kubectl get endpointslices -n {} -l kubernetes.io/service-name={name} -w",
