@@ -1,7 +1,8 @@
 //! A lab as plain values for drawing: machines, pods, devices, and what this mode lacks.
 
 use crate::base::Place;
-use crate::k8s::objects::{Pod, Protocol, Service, ServicePort};
+use crate::k8s::kube_proxy::ProxyMode;
+use crate::k8s::objects::{Container, Node, Pod, Protocol, Service, ServicePort};
 use crate::lab::{CniMode, Lab, build};
 use crate::net::{Interface, InterfaceKind, NetNs, Topology};
 
@@ -52,6 +53,9 @@ pub struct NodeView {
     pub devices: Vec<DeviceView>,
     /// Its pods that have a network namespace of their own, in file order.
     pub pods: Vec<PodView>,
+    /// Its pods that run in its own network namespace: those of the lab, and kube-proxy, which its DaemonSet starts on
+    /// every node.
+    pub host_pods: Vec<HostPodView>,
     /// Devices that other modes have and this one lacks, with the reason.
     pub absent: Vec<Absent>,
 }
@@ -73,6 +77,17 @@ pub struct PodView {
     pub devices: Vec<DeviceView>,
     /// Host end of its veth pair.
     pub veth: String,
+}
+
+/// A pod on the host network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostPodView {
+    /// Name.
+    pub name: String,
+    /// Kubernetes namespace.
+    pub namespace: String,
+    /// Its containers.
+    pub containers: Vec<ContainerView>,
 }
 
 /// A container.
@@ -159,7 +174,9 @@ pub fn scene(lab: &Lab) -> Scene {
     let nodes = lab.objects.nodes.iter().filter_map(|node| {
         let ns = topo.ns(topo.find(&Place::Node(node.meta.name.clone()))?);
         let pods = lab.objects.pods.iter().filter(|pod| pod.node_name == node.meta.name);
+        let host_pods = pods.clone().filter(|pod| pod.host_network && !pod.finished);
         Some(NodeView {
+            host_pods: host_pods.clone().map(host_pod_view).chain(kube_proxy(lab, node, host_pods)).collect(),
             address: node.addresses.first()?.to_string(),
             pod_cidr: node.pod_cidr?.to_string(),
             pods: pods.filter_map(|pod| pod_view(&topo, ns, pod)).collect(),
@@ -231,6 +248,7 @@ fn machine(topo: &Topology, ns: &NetNs) -> NodeView {
         pod_cidr: String::new(),
         devices: ns.interfaces().iter().map(|interface| device_view(topo, interface)).collect(),
         pods: Vec::new(),
+        host_pods: Vec::new(),
         absent: Vec::new(),
     }
 }
@@ -243,19 +261,42 @@ fn pod_view(topo: &Topology, node: &NetNs, pod: &Pod) -> Option<PodView> {
         InterfaceKind::Veth { peer } => peer.ns == id,
         _ => false,
     })?;
-    let containers = pod.containers.iter().map(|container| ContainerView {
-        name: container.name.clone(),
-        image: container.image.clone(),
-        ports: container.ports.iter().map(|port| port_name(port.container_port, port.protocol)).collect(),
-    });
     Some(PodView {
         reference: place.to_string(),
         name: pod.meta.name.clone(),
         namespace: pod.meta.namespace.clone(),
         ip: pod.pod_ip?.to_string(),
-        containers: containers.collect(),
+        containers: containers(pod),
         devices: ns.interfaces().iter().map(|interface| device_view(topo, interface)).collect(),
         veth: host_end.name().to_string(),
+    })
+}
+
+fn containers(pod: &Pod) -> Vec<ContainerView> {
+    let view = |container: &Container| ContainerView {
+        name: container.name.clone(),
+        image: container.image.clone(),
+        ports: container.ports.iter().map(|port| port_name(port.container_port, port.protocol)).collect(),
+    };
+    pod.containers.iter().map(view).collect()
+}
+
+fn host_pod_view(pod: &Pod) -> HostPodView {
+    HostPodView { name: pod.meta.name.clone(), namespace: pod.meta.namespace.clone(), containers: containers(pod) }
+}
+
+/// kube-proxy's pod on a node, unless the lab states it or has none.
+fn kube_proxy<'a>(lab: &Lab, node: &Node, mut stated: impl Iterator<Item = &'a Pod>) -> Option<HostPodView> {
+    let is_it = |pod: &Pod| pod.meta.labels.get("k8s-app").is_some_and(|app| app == "kube-proxy");
+    if lab.spec.kube_proxy.mode == ProxyMode::None || stated.any(is_it) {
+        return None;
+    }
+    let image = "registry.k8s.io/kube-proxy:v1.33.0".to_owned();
+    let container = ContainerView { name: "kube-proxy".to_owned(), image, ports: Vec::new() };
+    Some(HostPodView {
+        name: format!("kube-proxy-{}", node.meta.name),
+        namespace: "kube-system".to_owned(),
+        containers: vec![container],
     })
 }
 
