@@ -3,6 +3,7 @@
 //! Pure: no browser, no state of the page. The components draw what comes out of here.
 
 mod cast;
+mod dice;
 mod dock;
 pub mod geometry;
 mod inspect;
@@ -18,6 +19,7 @@ pub mod text;
 mod track;
 
 pub use cast::{Cast, Machine};
+pub use dice::{Dice, Face, dice};
 pub use dock::{Dock, Notch, Note};
 pub use inspect::{Cell, FieldRow, HexRow, LayerRow, LayerState, dump, inspect, packet_size, packet_where};
 pub use mtu::{MtuBar, MtuSegment, mtu_bar};
