@@ -10,20 +10,20 @@ use yew::{
 };
 
 use super::caption::caption;
+use super::chart::Chart;
 use super::controls::{icon_button, on};
 use super::help::help;
 use super::icons::{CLOSE, icon};
-use super::chart::Chart;
 use super::inspector::inspector;
 use super::keys::{Focus, action};
 use super::meanwhile::Meanwhile;
 use super::mtu::mtu;
 use super::scrubber::Ticks;
+use super::settings::settings;
 use super::stage::Stage;
 use super::steps::Steps;
 use super::tables::tables;
 use super::tabs::{ALONE, BESIDE, name, tabs};
-use super::settings::settings;
 use super::top_bar::top_bar;
 use super::transport::transport;
 use super::{Act, Current};
@@ -102,7 +102,7 @@ fn sheet(state: &State, layout: Layout, act: &Act) -> Html {
         Some(Sheet::Help) => help(act),
         Some(Sheet::Settings) => settings(state, layout, act),
         Some(Sheet::Meanwhile) => html! { <Meanwhile walk={state.walk.clone()} act={act.clone()} /> },
-        Some(Sheet::Chart) => html! { <Chart walk={state.walk.clone()} act={act.clone()} /> },
+        Some(Sheet::Chart) => html! { <Chart act={act.clone()} /> },
     }
 }
 

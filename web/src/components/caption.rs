@@ -33,8 +33,8 @@ pub(super) fn caption(walk: &Walk, current: &Current, command: &NodeRef, copied:
 /// What the dice could have chosen, each with its chance.
 fn dice_list(dice: &Dice) -> Html {
     let face = |face: &Face| {
-        let (class, mark) = if face.is_chosen { ("chosen", "← chosen") } else { ("", "") };
-        html! { <li class={class}>{ bit("m", &face.endpoint) }{ span("who", &face.name) }{ bit("pc", &face.chance) }{ bit("", mark) }</li> }
+        let (class, mark) = if face.is_chosen { ("chosen", "←") } else { ("", "") };
+        html! { <li class={class}>{ bit("m", &face.endpoint) }{ span("who", &face.name) }{ bit("pc", &face.chance) }<span title="chosen">{ mark }</span></li> }
     };
     html! {
         <div class="dice">

@@ -125,8 +125,7 @@ pub(super) fn receivers(scene: &Scene, scheme: Scheme, from: &str) -> Vec<Group>
         ports.filter(is_spoken).map(|(port, _)| port.to_owned()).collect()
     };
     let group = |label: &str| Group { label: label.to_owned(), places: Vec::new() };
-    let [mut services, mut outer, mut node_ports] =
-        ["services", "services, from outside", "node ports"].map(group);
+    let [mut services, mut outer, mut node_ports] = ["services", "services, from outside", "node ports"].map(group);
     for service in &scene.services {
         let name = pod_label(&service.namespace, &service.name);
         // A service that nobody serves is a target all the same: what comes of it is worth a look.
@@ -138,9 +137,9 @@ pub(super) fn receivers(scene: &Scene, scheme: Scheme, from: &str) -> Vec<Group>
                 AddressKind::LoadBalancer => (&mut outer, format!(" at load balancer {address}")),
             };
             let ports = of_scheme(&service.ports).into_iter();
-            group.places.extend(ports.map(|port| {
-                Place::new(format!("{address}:{port}"), format!("{name} :{port}{of}{nobody}"))
-            }));
+            group.places.extend(
+                ports.map(|port| Place::new(format!("{address}:{port}"), format!("{name} :{port}{of}{nobody}"))),
+            );
         }
         for node in &scene.nodes {
             node_ports.places.extend(of_scheme(&service.node_ports).into_iter().map(|port| {

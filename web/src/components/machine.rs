@@ -1,6 +1,6 @@
 //! One machine of the canvas: pods with their cables, bridge, hooks, route, connection tracking, tunnel device, NIC.
 
-use kubehop_core::api::{DeviceKind, DeviceView, Hook, PodView};
+use kubehop_core::api::{DeviceKind, DeviceView, Hook, HostPodView, PodView};
 use yew::{Html, Properties, component, html};
 
 use super::icons::ANCHOR;
@@ -22,6 +22,8 @@ pub(super) struct Marks {
     nic: Mark,
     part: Option<Part>,
     words: Option<(String, String)>,
+    /// Whether a row of kube-proxy's decides here.
+    proxy_wrote: bool,
     /// What the connection tracking table says, and whether this step wrote it.
     connection: Option<(String, bool)>,
     /// The device that a packet rests at, where there is no bridge to rest at.
@@ -53,6 +55,7 @@ impl Marks {
             nic: mark(Station::Nic(side)),
             part: (picture.now.0.side() == Some(side)).then_some(picture.now.1),
             words: picture.routes[usize::from(side == Side::Right)].clone(),
+            proxy_wrote: picture.proxy_wrote == Some(side),
             connection: picture.connections[usize::from(side == Side::Right)].clone(),
             device: picture.device.clone().filter(|_| picture.now.0 == Station::Bridge(side)),
             program: picture.program.clone(),
@@ -83,7 +86,7 @@ pub(super) fn Machine(props: &Props) -> Html {
         let words = label(frame.middle().x, 210.0, "dim mid", "no second machine in this cluster");
         return group("", "ahead", "", vec![rect("node absent", frame, 16.0), words]);
     };
-    let mut shapes = vec![rect("node", frame, 16.0), head(machine, side)];
+    let mut shapes = vec![rect("node", frame, 16.0), head(machine, side, marks)];
     shapes.extend((0..2).map(|slot| slot_of(machine, side, slot, marks)));
     shapes.push(bridge(machine, side, marks));
     shapes.extend((0..2).filter_map(|slot| cable(machine, side, slot, marks)));
@@ -95,15 +98,34 @@ pub(super) fn Machine(props: &Props) -> Html {
     html! { <>{ shapes }</> }
 }
 
-fn head(machine: &Cast, side: Side) -> Html {
+fn head(machine: &Cast, side: Side, marks: &Marks) -> Html {
     let node = &machine.node;
     let right = if node.pod_cidr.is_empty() { "outside the cluster" } else { &node.pod_cidr };
-    #[expect(clippy::cast_precision_loss, reason = "a label is short")]
-    let taken = (right.len() + node.address.len()) as f64 * MONO + 44.0;
-    let name = fit(&node.name, geometry::MACHINE_W - taken, BOLD + 1.6);
+    let words = label(side.x() + geometry::MACHINE_W - 14.0, 22.0, "m dim end", right);
     let title = format!("{} {} {right}", node.name, node.address);
-    let words = label_with(side.x() + 14.0, 22.0, "nodename", &name, ("m dim", &node.address));
-    group("", "", &title, vec![words, label(side.x() + geometry::MACHINE_W - 14.0, 22.0, "m dim end", right)])
+    let x = side.x() + 14.0;
+    let Some(pod) = machine.kube_proxy() else {
+        #[expect(clippy::cast_precision_loss, reason = "a label is short")]
+        let taken = (right.len() + node.address.len()) as f64 * MONO + 44.0;
+        let name = fit(&node.name, geometry::MACHINE_W - taken, BOLD + 1.6);
+        return group("", "", &title, vec![label_with(x, 22.0, "nodename", &name, ("m dim", &node.address)), words]);
+    };
+    // The node's address stands at its NIC; kube-proxy has its place here.
+    let at = geometry::agent(side, right.len());
+    let name = label(x, 22.0, "nodename", &fit(&node.name, at.x - x - 6.0, BOLD + 1.6));
+    html! { <>{ group("", "", &title, vec![name, words]) }{ kube_proxy(pod, at, marks) }</> }
+}
+
+/// kube-proxy: a pod without a network namespace of its own. It never sees a packet; it writes the rules.
+fn kube_proxy(pod: &HostPodView, at: Rect, marks: &Marks) -> Html {
+    let title = format!(
+        "{}: a DaemonSet's pod on the host network, the same on every node. It sees no packet; it writes the rules that \
+         translate services.",
+        pod.name
+    );
+    let words = label(at.middle().x, at.y + 13.5, "mid", "kube-proxy");
+    let state = if marks.proxy_wrote { "done" } else { "ahead" };
+    group("st agent", state, &title, vec![rect("bx", at, 6.0), words])
 }
 
 fn slot_of(machine: &Cast, side: Side, slot: usize, marks: &Marks) -> Html {

@@ -31,11 +31,12 @@ struct Deed {
     none: &'static str,
 }
 
-const DEEDS: [Deed; 5] = [
+const DEEDS: [Deed; 6] = [
     Deed { verb: "delete", label: "Delete a pod", objects: pods, none: "no pod here" },
     Deed { verb: "scale", label: "Scale a Deployment", objects: deployments, none: "no Deployment here" },
     Deed { verb: "fail-readiness", label: "Fail a readiness probe", objects: pods, none: "no pod here" },
     Deed { verb: "cordon", label: "Cordon a node", objects: nodes, none: "no node here" },
+    Deed { verb: "create", label: "Create a service (not there before)", objects: services, none: "no service here" },
     Deed { verb: "delete", label: "Delete a service", objects: services, none: "no service here" },
 ];
 
@@ -81,11 +82,14 @@ impl Form {
     fn action(&self, objects: &[Place]) -> Result<String, String> {
         let object = objects.iter().find(|place| place.value == self.object).or(objects.first());
         let object = object.ok_or_else(|| DEEDS[self.deed].none.to_owned())?;
-        let millis: i64 = self.millis.parse().map_err(|_| format!("a time in ms is expected, not {:?}", self.millis))?;
+        let millis: i64 =
+            self.millis.parse().map_err(|_| format!("a time in ms is expected, not {:?}", self.millis))?;
         let verb = match DEEDS[self.deed].verb {
             "scale" => {
-                let n: u32 =
-                    self.replicas.parse().map_err(|_| format!("a number of replicas is expected, not {:?}", self.replicas))?;
+                let n: u32 = self
+                    .replicas
+                    .parse()
+                    .map_err(|_| format!("a number of replicas is expected, not {:?}", self.replicas))?;
                 format!("scale={n}")
             }
             verb => verb.to_owned(),
@@ -188,7 +192,7 @@ mod tests {
         };
         assert_eq!(action(0, "-5").as_deref(), Ok("-5 delete pod/default/client"));
         assert_eq!(action(3, "20").as_deref(), Ok("20 cordon node/node-a"));
-        assert_eq!(action(4, "0").as_deref(), Ok("0 delete service/default/web"));
+        assert_eq!(action(4, "0").as_deref(), Ok("0 create service/default/web"));
         assert!(action(0, "soon").is_err_and(|problem| problem.contains("soon")));
     }
 

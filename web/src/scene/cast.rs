@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kubehop_core::api::{Decision, DeviceKind, DeviceView, NodeView, PodView, Run, Scene, Stage, Trace};
+use kubehop_core::api::{Decision, DeviceKind, DeviceView, HostPodView, NodeView, PodView, Run, Scene, Stage, Trace};
 
 use super::geometry::Side;
 
@@ -47,6 +47,12 @@ impl Machine {
         let mut drawn = [first, second].into_iter().flatten().take(n_drawn).cloned();
         let pods_drawn = if has_host { [None, drawn.next()] } else { [drawn.next(), drawn.next()] };
         Self { node: node.clone(), has_host, program: None, pods: pods_drawn, n_more_pods: node.pods.len() - n_drawn }
+    }
+
+    /// Its pod that writes the rules of services.
+    #[must_use]
+    pub fn kube_proxy(&self) -> Option<&HostPodView> {
+        self.node.host_pods.iter().find(|pod| pod.is_kube_proxy)
     }
 
     /// Its device of a kind.

@@ -175,6 +175,14 @@ pub fn machine(side: Side) -> Rect {
     Rect::new(side.x(), 4.0, MACHINE_W, 404.0)
 }
 
+/// The node's own agent, in the frame's head: left of what stands there on the right, which has so many letters.
+#[must_use]
+pub fn agent(side: Side, n_letters: usize) -> Rect {
+    #[expect(clippy::cast_precision_loss, reason = "a label is short")]
+    let right = side.x() + MACHINE_W - 22.0 - n_letters as f64 * super::text::MONO;
+    Rect::new(right - 82.0, 7.0, 82.0, 19.0)
+}
+
 /// A pod's border, or the box of the host's own programs in its stead.
 #[must_use]
 pub fn pod(side: Side, slot: usize) -> Rect {

@@ -3,6 +3,7 @@
 //! Pure: no browser, no state of the page. The components draw what comes out of here.
 
 mod cast;
+mod chart;
 mod dice;
 mod dock;
 pub mod geometry;
@@ -19,6 +20,7 @@ pub mod text;
 mod track;
 
 pub use cast::{Cast, Machine};
+pub use chart::{CHART, Chart, Curve, chart};
 pub use dice::{Dice, Face, dice};
 pub use dock::{Dock, Notch, Note};
 pub use inspect::{Cell, FieldRow, HexRow, LayerRow, LayerState, dump, inspect, packet_size, packet_where};
