@@ -282,13 +282,23 @@ impl Conntrack {
         }
     }
 
-    /// Forgets the connections that `unwanted` picks; returns how many. Models `conntrack -D`.
-    pub fn delete(&mut self, unwanted: impl Fn(&Connection) -> bool) -> usize {
-        let ids: Vec<ConnId> = (0..self.rows.len()).map(ConnId).collect();
-        let gone: Vec<ConnId> =
-            ids.into_iter().filter(|id| self.get(*id).confirmed && unwanted(self.get(*id))).collect();
-        gone.iter().for_each(|id| self.forget(*id));
-        gone.len()
+    /// Whether there is a connection that `wanted` picks.
+    #[must_use]
+    pub fn has_any(&self, wanted: impl Fn(&Connection) -> bool) -> bool {
+        self.rows.iter().any(|row| row.confirmed && wanted(row))
+    }
+
+    /// Forgets the connections that `unwanted` picks, and returns them as they were. Models `conntrack -D`.
+    pub fn delete(&mut self, unwanted: impl Fn(&Connection) -> bool) -> Vec<Connection> {
+        let is_it = |row: &Connection| row.confirmed && unwanted(row);
+        let ids: Vec<ConnId> = (0..self.rows.len()).map(ConnId).filter(|id| is_it(self.get(*id))).collect();
+        ids.into_iter()
+            .map(|id| {
+                let was = self.get(id).clone();
+                self.forget(id);
+                was
+            })
+            .collect()
     }
 
     /// The first packet got through: its connection is in the table from now on. `None` if it was there already, `Err`

@@ -185,7 +185,7 @@ impl Walk {
     /// The rules that matched, in order.
     pub fn matched_rules(&self) -> impl Iterator<Item = &Rule> {
         let matched = self.visits.iter().filter(|visit| visit.matched);
-        matched.map(|visit| &self.table.chains()[visit.chain].rules()[visit.end - 1])
+        matched.map(|visit| &*self.table.chains()[visit.chain].rules()[visit.end - 1])
     }
 
     /// Number of rules that were tried.
