@@ -8,13 +8,13 @@ mod step;
 pub use crate::base::{Place, Writer};
 pub use crate::k8s::kube_proxy::ProxyMode;
 pub use crate::lab::{
-    CniMode, Fault, Lab, Parsed, Problem, Run, RunError, Severity, ShowError, Source, fault_notes, faults, parse, show,
-    show_broken, trace,
+    ActionError, CniMode, Fault, Lab, Parsed, Problem, Run, RunError, Severity, ShowError, Source, fault_notes, faults,
+    parse, show, show_broken, trace,
 };
 pub use crate::trace::{
-    BpfHook, BridgeTarget, Choice, Consulted, Decision, Detail, Disposition, DropReason, Envelope, Explanation, Frame,
-    Hook, HookFunction, Hop, Journey, JourneyId, NextHop, RejectReason, Row, Stage, Step, Stretch, Trace, Tracked, Why,
-    Written, explain, render, validate,
+    BpfHook, BridgeTarget, Change, Choice, Component, Consulted, Decision, Detail, Disposition, DropReason, Envelope,
+    Explanation, Frame, Hook, HookFunction, Hop, Journey, JourneyId, NextHop, Reconcile, RejectReason, Row, Stage,
+    Step, Stretch, Trace, Tracked, Why, WokenBy, Work, Written, explain, render, validate,
 };
 pub use crate::wire::{End, Field, FieldChange, Layer, LayerChange, Link, Packet, Role, dissect, one_line};
 pub use json::to_json;

@@ -1,7 +1,7 @@
 //! From a lab to namespaces, tables and wires: the fabric first, then nodes, then what Kubernetes puts into them.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ipnet::IpNet;
 
@@ -9,11 +9,11 @@ use super::Lab;
 use super::fabric::{Fabric, set_sysctls};
 use crate::base::Place;
 use crate::k8s::cni::bgp::Bgp;
-use crate::k8s::cni::{self, CiliumNet, ClusterNet, NodeNet};
+use crate::k8s::cni::{CiliumNet, ClusterNet, NodeNet};
+use crate::k8s::control_plane::NodeAgents;
 use crate::k8s::kube_proxy::{self, Proxier, ProxyConfig, ProxyMode, ServicePorts};
-use crate::k8s::kubelet;
 use crate::k8s::objects::{Node, Pod};
-use crate::net::{Conf, NetNs, Topology, Unfinished};
+use crate::net::{Conf, NetNs, Topology};
 
 /// MTU of machines outside the cluster, and of the router's side towards them, in bytes.
 const OUTSIDE_MTU: usize = 1500;
@@ -30,11 +30,22 @@ pub fn build(lab: &Lab, seed: u64) -> Topology {
 /// comes by, so that a cluster of thousands of nodes costs what is touched of it.
 #[must_use]
 pub(super) fn prepare(lab: &Lab, seed: u64) -> Topology {
-    prepare_with_bgp(lab, seed).0
+    prepare_cluster(lab, seed).topo
 }
 
-/// The same, with the BGP sessions of its fabric.
-pub(super) fn prepare_with_bgp(lab: &Lab, seed: u64) -> (Topology, Arc<Bgp>) {
+/// The machines of a lab, and those who keep them true.
+pub(super) struct Prepared {
+    /// The machines.
+    pub(super) topo: Topology,
+    /// The BGP sessions of the fabric.
+    pub(super) bgp: Arc<Bgp>,
+    /// What runs on the nodes, in file order.
+    pub(super) nodes: Vec<NodeAgents>,
+}
+
+/// The same, with everybody who keeps the machines true.
+pub(super) fn prepare_cluster(lab: &Lab, seed: u64) -> Prepared {
+    let mut agents = Vec::new();
     let mut topo = Topology::default();
     let nodes: Vec<(&Node, NodeNet)> =
         lab.objects.nodes.iter().filter_map(|node| Some((node, node_net(lab, node)?))).collect();
@@ -87,27 +98,23 @@ pub(super) fn prepare_with_bgp(lab: &Lab, seed: u64) -> (Topology, Arc<Bgp>) {
             let place = Place::pod(&pod.meta.namespace, &pod.meta.name);
             lab.spec.sysctls.get(&place.to_string()).map(|settings| (place, settings.clone()))
         };
-        let sysctls: Vec<_> = pods.iter().filter_map(sysctls_of).collect();
+        let sysctls = Arc::new(pods.iter().filter_map(sysctls_of).collect());
         let proxier = proxy_config(lab, node).and_then(|config| Proxier::new(lab.spec.kube_proxy.mode, config));
-        let services = services.clone();
-        topo.defer(
-            id,
-            Unfinished::new(move |topo| {
-                cni::program_node(topo, id, &net, &cluster, &nic);
-                for pod in &pods {
-                    kubelet::run_pod(topo, id, &net, &cluster, pod, seed);
-                }
-                for (place, settings) in &sysctls {
-                    if let Some(pod) = topo.find(place) {
-                        topo.ns_mut(pod).sysctls.apply(settings);
-                    }
-                }
-                if let Some(mut proxier) = proxier.clone() {
-                    proxier.sync(topo.ns_mut(id), &services);
-                }
-                cni::program_rules(topo.ns_mut(id), &net, &cluster);
-            }),
-        );
+        let node = NodeAgents {
+            ns: id,
+            net,
+            nic,
+            cluster,
+            pods: Arc::new(pods),
+            sysctls,
+            proxier,
+            ports: services.clone(),
+            seed,
+            synced: Arc::new(OnceLock::new()),
+            live: None,
+        };
+        topo.defer(id, node.unfinished());
+        agents.push(node);
     }
     for host in &lab.spec.hosts {
         let mut ns = NetNs::new(Place::Host(host.name.clone()), seed);
@@ -115,7 +122,7 @@ pub(super) fn prepare_with_bgp(lab: &Lab, seed: u64) -> (Topology, Arc<Bgp>) {
         fabric.plug_in(&mut topo, ns, host.address.trunc(), [host.address].into_iter(), OUTSIDE_MTU);
     }
     fabric.finish(&mut topo, &lab.spec.fabric);
-    (topo, bgp)
+    Prepared { topo, bgp, nodes: agents }
 }
 
 /// What the CNI plugin is told of a node.

@@ -1,5 +1,6 @@
 //! L8: what people put in. Files become a [`Lab`] and a list of problems; commands are typed at its places.
 
+mod actions;
 mod build;
 mod fabric;
 mod faults;
@@ -15,12 +16,13 @@ mod yaml;
 
 use crate::k8s::objects::Objects;
 
+pub use actions::ActionError;
 pub use build::build;
 pub use faults::{Fault, fault_notes, faults};
 pub use nearest::nearest;
 pub use parse::{Parsed, Source, parse};
 pub use problem::{Problem, Severity};
-pub use run::{Run, RunError, resolve, trace, trace_on, trace_to_end};
+pub use run::{Ended, Run, RunError, resolve, run_to_end, trace, trace_on, trace_to_end};
 pub use show::{ShowError, answer, show, show_broken};
 pub use spec::{
     CniMode, DnsSpec, FabricSpec, FilterSite, FilterSpec, HostSpec, KubeProxySpec, LabSpec, NestedSpec, RackSpec,

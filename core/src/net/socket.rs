@@ -75,6 +75,11 @@ impl Sockets {
         }
     }
 
+    /// Closes a listener.
+    pub fn close(&mut self, listener: &Listener) {
+        self.listeners.retain(|other| other != listener);
+    }
+
     /// The listeners, in order of binding.
     #[must_use]
     pub fn listeners(&self) -> &[Listener] {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{DropReason, RejectReason};
+use super::{Component, DropReason, Reconcile, RejectReason};
 use crate::base::MacAddr;
 use crate::wire::{End, IcmpError};
 
@@ -166,6 +166,8 @@ pub enum Stage {
     Deliver,
     /// An eBPF program runs.
     Bpf(BpfHook),
+    /// A component of the control plane wakes up: there is no packet.
+    Control(Component),
 }
 
 impl Stage {
@@ -196,6 +198,7 @@ impl Stage {
             Self::Bpf(BpfHook::ToNetdev) => "bpf-to-netdev",
             Self::Bpf(BpfHook::SockConnect) => "sock-connect",
             Self::Bpf(BpfHook::SockRecvmsg) => "sock-recvmsg",
+            Self::Control(component) => component.slug(),
         }
     }
 }
@@ -454,4 +457,6 @@ pub enum Decision {
     Complain(DropReason, IcmpError),
     /// The packet ended here.
     Drop(DropReason),
+    /// A component of the control plane did its part.
+    Reconcile(Arc<Reconcile>),
 }

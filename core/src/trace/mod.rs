@@ -4,6 +4,7 @@
 //! packet was before and after, and which rows of which table decided. Everything that people read is made from it:
 //! [`explain`] is the only prose, [`render`] the only text layout. Nothing here decides anything.
 
+mod control;
 mod decision;
 mod explain;
 mod reason;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use crate::base::{Instant, Place};
 use crate::wire::{CapturedFrame, LinkType, Packet};
 
+pub use control::{Change, Component, Reconcile, WokenBy, Work};
 pub use decision::{BpfHook, BridgeTarget, Decision, Envelope, Hook, HookFunction, NextHop, Stage, Tracked};
 pub use explain::{Explanation, explain};
 pub use reason::{Disposition, DropReason, RejectReason};

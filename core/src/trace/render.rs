@@ -88,6 +88,7 @@ fn minimal(trace: &Trace, out: &mut String) -> std::fmt::Result {
                 writeln!(out, "  {at} drop {} and say {}", reason.name(), error.name())?;
             }
             Decision::Drop(reason) => writeln!(out, "  {at} drop {}", reason.name())?,
+            Decision::Reconcile(_) => writeln!(out, "{}: {}", step.time, explain(trace, hop, step).headline)?,
             _ => {}
         }
     }

@@ -59,7 +59,7 @@ impl Station {
 
     fn on_machine(cast: &Cast, side: Side, step: &Step) -> Self {
         match step.stage {
-            Stage::App | Stage::Deliver => Self::Host(side),
+            Stage::App | Stage::Deliver | Stage::Control(_) => Self::Host(side),
             Stage::Netfilter(hook, _) => Self::Hook(side, hook),
             Stage::Route | Stage::Forward => Self::Route(side),
             Stage::Bridge | Stage::BridgeRoute => Self::Bridge(side),
@@ -127,7 +127,7 @@ impl Part {
     #[must_use]
     pub fn of(step: &Step) -> Self {
         match step.stage {
-            Stage::App | Stage::Deliver => Self::App,
+            Stage::App | Stage::Deliver | Stage::Control(_) => Self::App,
             _ if step.device.as_deref() == Some("lo") => Self::Kernel,
             Stage::Tx | Stage::Rx | Stage::Output | Stage::Neigh | Stage::Arp => Self::Port,
             _ => Self::Kernel,

@@ -74,6 +74,12 @@ fn is_behind(service: &Service, pod: &Pod) -> bool {
     !pod.finished && pod.meta.namespace == service.meta.namespace && selects(&service.selector, &pod.meta.labels)
 }
 
+/// The slices of one service.
+pub(in crate::k8s) fn slices(service: &Service, objects: &Objects) -> Vec<EndpointSlice> {
+    let pods = objects.pods.iter().filter(|pod| is_behind(service, pod));
+    slices_of(service, pods, &|name| objects.nodes.iter().find(|node| node.meta.name == name))
+}
+
 /// One slice for each set of port numbers that these pods have for the service's ports.
 fn slices_of<'a>(
     service: &Service,

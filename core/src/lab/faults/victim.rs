@@ -22,7 +22,7 @@ impl Victim {
     pub(super) fn of(lab: &Lab, run: Option<&Run>) -> Result<Self, RunError> {
         let (client, server) = match run {
             Some(run) => {
-                let healthy = Run { faults: Vec::new(), ..run.clone() };
+                let healthy = Run { faults: Vec::new(), actions: Vec::new(), ..run.clone() };
                 let served = match trace(lab, &healthy)?.disposition {
                     Disposition::Delivered { at } => Some(at),
                     _ => target_address(lab, run).and_then(|address| owner(lab, address)),

@@ -1,0 +1,38 @@
+//! kube-scheduler: a node for a pod.
+//!
+//! Of its filters those for cordoned nodes, taints and node selectors; of its scores that pods of one kind are spread
+//! (PodTopologySpread's default), then that nodes are filled evenly.
+
+use super::store::ObjectRef;
+use super::{ControlPlane, Turn};
+use crate::k8s::controllers;
+use crate::k8s::objects::{Objects, Pod};
+use crate::trace::{Change, Component, Work};
+
+impl ControlPlane {
+    pub(super) fn schedule(&mut self, object: &ObjectRef, turn: &mut Turn<'_>) {
+        let Some(pod) = self.store.pod(object).filter(|pod| pod.node_name.is_empty()) else { return };
+        let work = match node_for(pod, self.store.objects()) {
+            Some(node) => {
+                self.store.update_pod(object, Change::Bound, |pod| pod.node_name.clone_from(&node));
+                Work::Bind(node.into())
+            }
+            None => Work::NoNode,
+        };
+        let at = self.place.clone();
+        self.record(turn, &at, Component::Scheduler, &object.to_string(), work, Vec::new());
+    }
+}
+
+fn node_for(pod: &Pod, objects: &Objects) -> Option<String> {
+    let is_kin = |other: &Pod| other.meta.namespace == pod.meta.namespace && other.meta.labels == pod.meta.labels;
+    let feasible = objects.nodes.iter().filter(|node| !node.unschedulable && controllers::takes(node, pod));
+    let best = feasible.min_by_key(|node| {
+        let here = || {
+            let is_here = |other: &&Pod| other.node_name == node.meta.name && !other.finished && !other.terminating;
+            objects.pods.iter().filter(is_here)
+        };
+        (here().filter(|other| is_kin(other)).count(), here().count())
+    })?;
+    Some(best.meta.name.clone())
+}
