@@ -129,6 +129,24 @@ fn trace_through_ten_thousand_services_iptables(bencher: Bencher) {
     bench_service(bencher, ProxyMode::Iptables);
 }
 
+/// kube-proxy's table of nftables on one node, for as many services.
+#[divan::bench]
+fn nftables_of_ten_thousand_services(bencher: Bencher) {
+    bench_from_nothing(bencher, ProxyMode::Nftables);
+}
+
+/// One endpoint of one of them is another, and the node's table is made true again.
+#[divan::bench]
+fn one_endpoint_changed_nftables(bencher: Bencher) {
+    bench_one_change(bencher, ProxyMode::Nftables);
+}
+
+/// The same connection through the table's maps.
+#[divan::bench]
+fn trace_through_ten_thousand_services_nftables(bencher: Bencher) {
+    bench_service(bencher, ProxyMode::Nftables);
+}
+
 fn bench_from_nothing(bencher: Bencher, mode: ProxyMode) {
     let ports = service_ports(&many_services(10_000));
     bencher.with_inputs(|| (proxier(mode), node())).bench_local_refs(|(proxier, node)| {
@@ -188,6 +206,7 @@ fn proxier(mode: ProxyMode) -> Proxier {
         masquerade_all: false,
         localhost_node_ports: true,
         node_port_addresses: Vec::new(),
+        service_cidrs: vec!["10.96.0.0/12".parse().expect("a network")],
     };
     Proxier::new(mode, config).expect("a mode that has kube-proxy")
 }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use kubehop_core::k8s::kube_proxy::iptables::{self, Written};
-use kubehop_core::k8s::kube_proxy::{ProxyConfig, ServicePorts, Sync, service_ports};
+use kubehop_core::k8s::kube_proxy::{ProxyConfig, ServicePorts, Sync, nftables, service_ports};
 use kubehop_core::k8s::objects::{
     Endpoint, EndpointPort, EndpointSlice, ObjectMeta, Objects, Protocol, Service, ServicePort, ServiceType,
 };
@@ -169,6 +169,7 @@ impl Cluster {
             masquerade_all: self.masquerade_all,
             localhost_node_ports: self.localhost_node_ports.unwrap_or(true),
             node_port_addresses: self.node_port_addresses.iter().map(|it| it.parse().expect("a network")).collect(),
+            service_cidrs: vec!["172.30.0.0/16".parse().expect("a network")],
         }
     }
 
@@ -186,5 +187,12 @@ impl Cluster {
 
     pub(crate) fn sync(&self, written: &mut Written, netfilter: &mut Netfilter, ports: &ServicePorts) -> Sync {
         iptables::sync(written, netfilter, &self.config(), &OWN.map(IpAddr::from), ports)
+    }
+    /// The node's table of nftables.
+    pub(crate) fn nftables(&self) -> Netfilter {
+        let (mut netfilter, ports) = (Netfilter::default(), service_ports(&self.objects()));
+        let own = OWN.map(IpAddr::from);
+        nftables::sync(&mut nftables::Written::default(), &mut netfilter.nft, &self.config(), &own, &ports);
+        netfilter
     }
 }

@@ -8,6 +8,7 @@ mod connections;
 mod flows;
 mod labs;
 mod loops;
+mod nftables;
 mod rules;
 mod syncs;
 mod topology;

@@ -5,6 +5,7 @@ mod table;
 
 mod elsewhere;
 mod limits;
+mod nftables;
 mod pods;
 mod services;
 mod verdicts;
@@ -60,6 +61,7 @@ impl Case {
 }
 
 pub(crate) const HOST_GW: &[(&str, &str)] = &[("cni.mode", "host-gw")];
+pub(crate) const NFTABLES: &[(&str, &str)] = &[("kubeProxy.mode", "nftables")];
 pub(crate) const CALICO_VXLAN: &[(&str, &str)] = &[("cni.plugin", "calico"), ("cni.mode", "vxlan")];
 pub(crate) const CALICO_BGP: &[(&str, &str)] = &[("cni.plugin", "calico"), ("cni.mode", "bgp")];
 pub(crate) const SMALL_NIC: &[(&str, &str)] = &[("underlay.nodes.node-b.mtu", "1400")];
@@ -76,5 +78,7 @@ pub(crate) const NO_BRIDGE_NETFILTER: &[(&str, &str)] =
 
 /// All cases by name.
 pub(crate) fn all() -> impl Iterator<Item = &'static (&'static str, Case)> {
-    [pods::CASES, services::CASES, elsewhere::CASES, limits::CASES, verdicts::CASES].into_iter().flatten()
+    [pods::CASES, services::CASES, nftables::CASES, elsewhere::CASES, limits::CASES, verdicts::CASES]
+        .into_iter()
+        .flatten()
 }

@@ -66,7 +66,7 @@ impl Asked {
             mark: changes.mark,
             n_tried: walk.n_tried(),
             place: walk.deciding_place(),
-            says: walk.matched_rules().filter_map(|rule| rule.comment.clone()).last(),
+            says: walk.matched_rules().filter_map(|rule| rule.purpose.clone().or_else(|| rule.comment.clone())).last(),
             masqueraded,
             destinations: if matches!(verdict, TableVerdict::Dnat(_)) { walk.destinations() } else { Vec::new() },
             walk: Arc::new(walk),

@@ -40,8 +40,8 @@ fn unsigned(text: &str) -> Vec<Line> {
 fn list_table(table: &Table, memory: &Memory, now: Instant) -> Vec<Line> {
     let mut lines = unsigned(&format!("table {} {{", table.title()));
     lines.extend(table.comment.as_ref().map(|text| (format!("\tcomment \"{text}\""), None)));
-    let sets = table.sets().iter().map(|(name, set)| unsigned(&list_set(name, set, memory, now)));
-    let chains = table.chains().iter().map(|chain| list_chain(table.family, chain));
+    let sets = table.sets().into_iter().map(|(name, set)| unsigned(&list_set(name, set, memory, now)));
+    let chains = table.chains().into_iter().map(|chain| list_chain(table.family, chain));
     for (idx, part) in sets.chain(chains).enumerate() {
         lines.extend((idx > 0).then(|| (String::new(), None)));
         lines.extend(part);
@@ -142,7 +142,10 @@ impl Set {
         let mut shown: Vec<_> = self.elements().filter(|(_, element)| element.is_there(now)).collect();
         if !self.interval {
             let number = |key: &[Span]| -> Vec<u128> {
-                key.iter().zip(&self.key).map(|(span, of)| of.sort_key(span.first)).collect()
+                match (key, &self.key[..]) {
+                    ([span], [of]) => vec![of.sort_key(span.first)],
+                    _ => key.iter().zip(&self.key).rev().map(|(span, of)| of.sort_key_of_part(span.first)).collect(),
+                }
             };
             shown.sort_by_cached_key(|(key, _)| number(key));
         }

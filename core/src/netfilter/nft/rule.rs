@@ -17,6 +17,8 @@ pub struct Rule {
     pub statements: Vec<Statement>,
     /// What it says about itself.
     pub comment: Option<Arc<str>>,
+    /// What it is there for, where its writer knows but does not write it.
+    pub purpose: Option<Arc<str>>,
     /// Who wrote it.
     pub writer: Writer,
 }
@@ -25,7 +27,7 @@ impl Rule {
     /// A rule that does nothing yet.
     #[must_use]
     pub fn new(writer: Writer) -> Self {
-        Self { statements: Vec::new(), comment: None, writer }
+        Self { statements: Vec::new(), comment: None, purpose: None, writer }
     }
 
     /// If this holds.
@@ -51,6 +53,12 @@ impl Rule {
     #[must_use]
     pub fn comment(self, text: &str) -> Self {
         Self { comment: Some(text.into()), ..self }
+    }
+
+    /// And it is there for this.
+    #[must_use]
+    pub fn purpose(self, purpose: &Arc<str>) -> Self {
+        Self { purpose: Some(purpose.clone()), ..self }
     }
 }
 
