@@ -159,7 +159,7 @@ fn region(
             ("stage", html! { <Stage walk={walk} current={current.clone()} cursor={cursor} arrival={state.arrival} /> })
         }
         Panel::Explanation => ("cap", caption(&walk, current, command, state.copied, act)),
-        Panel::Packet => ("ins", inspector(current, state.shows_all_fields, act)),
+        Panel::Packet => ("ins", inspector(&walk, current, state.shows_all_fields, act)),
         Panel::Tables => ("tab", tables(state, current, rows, act)),
         Panel::Mtu => ("mtu", mtu(&walk, current, act)),
     };

@@ -163,7 +163,7 @@ pub(super) fn Meanwhile(props: &Props) -> Html {
                 if DEEDS[form.deed].verb == "scale" {
                     { number_of("Replicas", &form.replicas, "", edit(|form, value| value.clone_into(&mut form.replicas))) }
                 }
-                { number_of("When", &form.millis, "ms after the client starts", edit(|form, value| value.clone_into(&mut form.millis))) }
+                { number_of("When", &form.millis, "ms after the start", edit(|form, value| value.clone_into(&mut form.millis))) }
                 <button class="btn add" onclick={add}>{ "Add" }</button>
             </div>
             <p>{ "A negative time is before the client starts. Who wakes up, and what is written then, are steps of the walk." }</p>

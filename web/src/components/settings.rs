@@ -26,8 +26,8 @@ pub(super) fn settings(state: &State, layout: Layout, act: &Act) -> Html {
     let scenario = &state.scenario;
     html! {
         <div class="sheet settings" role="dialog" aria-label="Settings">
-            if !is_full {
-                { main(state, act) }
+            if !is_full { { main(state, act) } }
+            if layout != Layout::Full {
                 { open("What happens to the cluster meanwhile", Sheet::Meanwhile, "While it runs", act) }
             }
             { number("Request size", "Request", &scenario.size.to_string(), act, bytes("Request size", Choice::Size)) }

@@ -31,7 +31,9 @@ pub(super) fn top_bar(state: &State, is_dark: bool, layout: Layout, act: &Act) -
     html! {
         <>
             <span class="logo">{ logo() }<b>{ "Kubehop" }</b></span>
-            if is_full { { main(state, act) } { opens("btn act", Sheet::Meanwhile, "While it runs", meanwhile) } } else { { title(walk) } }
+            if is_full { { main(state, act) }
+                if layout == Layout::Full { { opens("btn act", Sheet::Meanwhile, "While it runs", meanwhile) } }
+            } else { { title(walk) } }
             <span class="sp"></span>
             <span class={class} title={outcome}>{ format!("{mark} {kind}") }</span>
             if is_full { { opens("btn more", Sheet::Settings, "More settings", text("More")) } }

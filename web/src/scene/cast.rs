@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use kubehop_core::api::{Decision, DeviceKind, DeviceView, HostPodView, NodeView, PodView, Run, Scene, Stage, Trace};
 
-use super::geometry::Side;
+use super::geometry::{self, Rect, Side};
 
 /// Who is drawn.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -162,6 +162,12 @@ impl Cast {
     #[must_use]
     pub fn has_host(&self, side: Side) -> bool {
         self.machine(side).is_some_and(|machine| machine.has_host)
+    }
+
+    /// Where the machine's agent is drawn.
+    #[must_use]
+    pub fn agent(&self, side: Side) -> Rect {
+        geometry::agent(side, self.machine(side).map_or(0, |machine| machine.node.pod_cidr.len()))
     }
 
     /// The side of the machine with this reference.

@@ -18,6 +18,7 @@ mod tables;
 mod tag;
 pub mod text;
 mod track;
+mod wake;
 
 pub use cast::{Cast, Machine};
 pub use chart::{CHART, Chart, Curve, chart};
@@ -32,3 +33,4 @@ pub use reel::Reel;
 pub use station::{Part, Station, hook_name};
 pub use tables::{Fold, Kind, PIECE, RowView, TableSheet, Word, brief, kinds_of, kinds_on, sheets};
 pub use tag::{FRAME, Segment, Tag, layer_class};
+pub use wake::wake;

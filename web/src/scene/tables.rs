@@ -34,6 +34,8 @@ pub enum Kind {
     Neigh,
     /// Forwarding databases.
     Fdb,
+    /// Objects of the API server.
+    Api,
     /// Whatever else is read.
     Other,
 }
@@ -86,7 +88,7 @@ pub struct RowView {
 }
 
 /// Name on the tab, what commands begin with.
-const KINDS: [(Kind, &str, &[&str]); 9] = [
+const KINDS: [(Kind, &str, &[&str]); 10] = [
     (Kind::Rules, "rules", &["iptables", "ip6tables"]),
     (Kind::Nft, "nft", &["nft "]),
     (Kind::Ipvs, "ipvs", &["ipvsadm"]),
@@ -95,6 +97,7 @@ const KINDS: [(Kind, &str, &[&str]); 9] = [
     (Kind::Route, "route", &["ip route", "ip rule"]),
     (Kind::Neigh, "neigh", &["ip neigh"]),
     (Kind::Fdb, "fdb", &["bridge fdb"]),
+    (Kind::Api, "api", &["kubectl"]),
     (Kind::Other, "other", &[""]),
 ];
 
@@ -124,6 +127,7 @@ impl Kind {
             Self::Neigh => "next hop → link address",
             Self::Fdb if command.contains(" br ") => "link address → port",
             Self::Fdb => "inner address → remote node",
+            Self::Api => "objects, as a watch tells of them",
             Self::Other => "",
         }
     }

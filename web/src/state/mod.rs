@@ -303,7 +303,11 @@ impl State {
 /// `scenario` with one choice made, and what hangs on it.
 fn changed(scenario: Scenario, choice: Choice, walk: &Walk) -> Scenario {
     match choice {
-        Choice::From(from) => Scenario { from: Some(from), to: Some(walk.run.to.clone()), ..scenario },
+        Choice::From(from) => {
+            // Only who is outside comes in by a node.
+            let via = scenario.via.filter(|_| from.starts_with("host/"));
+            Scenario { from: Some(from), to: Some(walk.run.to.clone()), via, ..scenario }
+        }
         Choice::To(to) => Scenario { from: Some(walk.run.from.clone()), to: Some(to), ..scenario },
         Choice::Both(from, to) => Scenario { from: Some(from), to: Some(to), ..scenario },
         Choice::Cni(mode) => {
