@@ -23,6 +23,7 @@ pub(crate) fn run(parser: lexopt::Parser) -> ExitCode {
         Ok(Command::Help) => print(USAGE.as_bytes(), None),
         Ok(Command::Version) => print(format!("kubehop {}\n", env!("CARGO_PKG_VERSION")).as_bytes(), None),
         Ok(Command::Faults) => print(list_faults().as_bytes(), None),
+        Ok(Command::Rules(services)) => rules(&services),
         Ok(Command::Check(input)) => check(&input),
         Ok(Command::Trace { input, run, format, detail, output, expect }) => {
             trace(&input, &run, format, detail, output.as_deref(), expect)
@@ -62,6 +63,19 @@ fn list_faults() -> String {
     let faults = api::faults();
     let width = faults.iter().map(|fault| fault.id.len()).max().unwrap_or_default();
     faults.iter().map(|fault| format!("{:width$}  {}\n", fault.id, fault.title)).collect()
+}
+
+/// A line for each number of services and mode, words apart by tabs so that other programs can draw them.
+fn rules(services: &[usize]) -> Result<(), Failure> {
+    let counts = api::rule_counts(services).map_err(failure)?;
+    let mode = |count: &api::RuleCount| {
+        let named = api::ProxyMode::ALL.iter().find(|(_, mode)| *mode == count.mode);
+        named.map_or("", |(name, _)| *name)
+    };
+    let line =
+        |count: &api::RuleCount| format!("{}\t{}\t{}\t{}\n", count.services, mode(count), count.rules, count.lookups);
+    let lines: String = counts.iter().map(line).collect();
+    print(format!("services\tmode\trules\tlookups\n{lines}").as_bytes(), None)
 }
 
 fn trace(
@@ -120,6 +134,7 @@ fn status_of(error: &RunError) -> u8 {
         | RunError::Port { .. }
         | RunError::BgpEvent { .. }
         | RunError::NoSuchFault { .. }
+        | RunError::Services { .. }
         | RunError::TooLarge { .. } => USAGE_ERROR,
     }
 }

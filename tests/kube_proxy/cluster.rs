@@ -2,11 +2,13 @@
 
 use std::net::IpAddr;
 
+use kubehop_core::base::Place;
 use kubehop_core::k8s::kube_proxy::iptables::{self, Written};
 use kubehop_core::k8s::kube_proxy::{ProxyConfig, ServicePorts, Sync, nftables, service_ports};
 use kubehop_core::k8s::objects::{
     Endpoint, EndpointPort, EndpointSlice, ObjectMeta, Objects, Protocol, Service, ServicePort, ServiceType,
 };
+use kubehop_core::net::NetNs;
 use kubehop_core::netfilter::Netfilter;
 use serde::Deserialize;
 
@@ -180,13 +182,13 @@ impl Cluster {
 
     /// The node's tables for other services.
     pub(crate) fn tables_for(&self, ports: &ServicePorts) -> Netfilter {
-        let mut netfilter = Netfilter::default();
-        self.sync(&mut Written::default(), &mut netfilter, ports);
-        netfilter
+        let mut ns = node();
+        self.sync(&mut Written::default(), &mut ns, ports);
+        ns.netfilter
     }
 
-    pub(crate) fn sync(&self, written: &mut Written, netfilter: &mut Netfilter, ports: &ServicePorts) -> Sync {
-        iptables::sync(written, netfilter, &self.config(), &OWN.map(IpAddr::from), ports)
+    pub(crate) fn sync(&self, written: &mut Written, ns: &mut NetNs, ports: &ServicePorts) -> Sync {
+        iptables::sync(written, ns, &self.config(), &OWN.map(IpAddr::from), ports)
     }
     /// The node's table of nftables.
     pub(crate) fn nftables(&self) -> Netfilter {
@@ -195,4 +197,9 @@ impl Cluster {
         nftables::sync(&mut nftables::Written::default(), &mut netfilter.nft, &self.config(), &own, &ports);
         netfilter
     }
+}
+
+/// The node that all tables are about, with nothing written yet.
+pub(crate) fn node() -> NetNs {
+    NetNs::new(Place::Node(NODE.to_owned()), 1)
 }

@@ -1,6 +1,5 @@
 //! Connections that outlive the endpoint they lead to, and which of them a sync forgets.
 
-use kubehop_core::base::Place;
 use kubehop_core::base::{Dice, Instant};
 use kubehop_core::k8s::kube_proxy::{Proxier, ProxyMode, service_ports};
 use kubehop_core::k8s::objects::Objects;
@@ -9,7 +8,7 @@ use kubehop_core::netfilter::{Connection, CtState, HookView, Passing};
 use kubehop_core::trace::Hook;
 use kubehop_core::wire::{self, IpSpec, Packet, TcpFlags, TcpOptions, TcpSpec};
 
-use super::cluster::{Cluster, read};
+use super::cluster::{Cluster, node, read};
 use super::flows::view;
 
 const CLUSTER: &str = "
@@ -31,7 +30,7 @@ struct Node {
 impl Node {
     fn new(cluster: &Cluster) -> Self {
         let proxier = Proxier::new(ProxyMode::Iptables, cluster.config()).expect("a mode with kube-proxy");
-        let mut node = Self { ns: NetNs::new(Place::Node("test-node".to_owned()), 1), proxier };
+        let mut node = Self { ns: node(), proxier };
         node.sync(&cluster.objects());
         node
     }

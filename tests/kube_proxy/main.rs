@@ -1,13 +1,15 @@
 //! kube-proxy's rules against what kube-proxy's own tests expect of them.
 //!
 //! The tables beside this file restate facts from kubernetes/kubernetes; each says from which of its tests. Left out of
-//! them: IPv6, SCTP, counters, `nf_conntrack_tcp_be_liberal`.
+//! them: IPv6, SCTP, counters of packets (`nfacct`), gates that are off since long.
 
+mod chains;
 mod cluster;
 mod connections;
 mod flows;
 mod labs;
 mod loops;
+mod modes;
 mod nftables;
 mod rules;
 mod syncs;

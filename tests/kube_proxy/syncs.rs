@@ -11,7 +11,7 @@ use kubehop_core::k8s::objects::{EndpointSlice, Objects};
 use kubehop_core::netfilter::{Chain, Netfilter, TableName};
 use serde::Deserialize;
 
-use super::cluster::read;
+use super::cluster::{node, read};
 
 /// What a sync does.
 #[derive(Deserialize)]
@@ -42,7 +42,7 @@ fn written(before: &Netfilter, after: &Netfilter) -> String {
 #[test]
 fn a_sync_writes_the_chains_that_kube_proxy_expects() {
     let clusters = read(include_str!("syncs.yaml"));
-    let (mut state, mut netfilter) = (Written::default(), Netfilter::default());
+    let (mut state, mut ns) = (Written::default(), node());
     let mut ports = Vec::new();
     for cluster in &clusters {
         let expected = cluster.sync.as_ref().expect("every table here has what its sync does");
@@ -50,13 +50,13 @@ fn a_sync_writes_the_chains_that_kube_proxy_expects() {
         // Whatever there is in any of the tables may have changed.
         let keys = (1..=4).map(|n| (format!("ns{n}"), format!("svc{n}"))).collect();
         ports = updated_ports(&ports, &objects, &keys);
-        let before = netfilter.clone();
-        let done = cluster.sync(&mut state, &mut netfilter, &ports);
+        let before = ns.netfilter.clone();
+        let done = cluster.sync(&mut state, &mut ns, &ports);
         assert_eq!(done.full, expected.full, "{}", cluster.table);
         assert_eq!(done.changed, expected.changed, "{}", cluster.table);
         let deleted: Vec<&str> = done.deleted_chains.iter().map(|chain| &**chain).collect();
         assert_eq!(deleted, expected.deleted, "{}", cluster.table);
-        assert_eq!(written(&before, &netfilter), expected.rules, "{}", cluster.table);
+        assert_eq!(written(&before, &ns.netfilter), expected.rules, "{}", cluster.table);
         let n_own: BTreeSet<&str> = expected.rules.lines().filter_map(|line| line.split(' ').nth(1)).collect();
         // Six chains that services share, the mark, what is masqueraded and forwarded; and once, the guard of loopback.
         let n_shared = if done.full { 10 } else { 9 };
@@ -114,16 +114,16 @@ fn rules_after_any_changes_are_those_tables_for() {
     for seed in 1..=4 {
         let mut dice = Dice::new(seed, "syncs");
         let (mut objects, mut ports) = (Objects::default(), Vec::new());
-        let (mut state, mut netfilter) = (Written::default(), Netfilter::default());
+        let (mut state, mut ns) = (Written::default(), node());
         for round in 0..30 {
             let changed = (0..1 + dice.word() % 3).map(|_| change(&mut objects, &all, &mut dice)).collect();
             ports = updated_ports(&ports, &objects, &changed);
             assert_eq!(ports, service_ports(&objects), "seed {seed}, round {round}: the ports");
-            n_full += usize::from(cluster.sync(&mut state, &mut netfilter, &ports).full);
+            n_full += usize::from(cluster.sync(&mut state, &mut ns, &ports).full);
             let scratch = cluster.tables_for(&ports);
             for name in TableName::ALL {
-                assert!(netfilter.table(name) == scratch.table(name), "seed {seed}, round {round}: {name:?}");
-                assert_eq!(netfilter.table(name).validate(), Ok(()), "seed {seed}, round {round}: {name:?}");
+                assert!(ns.netfilter.table(name) == scratch.table(name), "seed {seed}, round {round}: {name:?}");
+                assert_eq!(ns.netfilter.table(name).validate(), Ok(()), "seed {seed}, round {round}: {name:?}");
             }
         }
     }

@@ -45,7 +45,8 @@ struct StepJson<'a> {
     stage: &'static str,
     text: String,
     packet: Option<String>,
-    time_ns: u64,
+    /// After the client started; negative before.
+    time_ns: i64,
 }
 
 /// `trace` as one JSON document, with a newline at its end.
@@ -62,7 +63,7 @@ pub fn to_json(trace: &Trace) -> String {
                 stage: step.stage.slug(),
                 text: explain(trace, hop, step).headline,
                 packet: step.packet().map(one_line),
-                time_ns: step.time.as_nanos(),
+                time_ns: trace.since_start(step.time),
             })
             .collect(),
     });

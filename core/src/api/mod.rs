@@ -8,8 +8,8 @@ mod step;
 pub use crate::base::{Place, Writer};
 pub use crate::k8s::kube_proxy::ProxyMode;
 pub use crate::lab::{
-    ActionError, CniMode, Ended, Fault, Lab, Parsed, Problem, Run, RunError, Severity, ShowError, Source, fault_notes,
-    faults, parse, run_to_end, show, show_broken, trace,
+    ActionError, CniMode, Ended, Fault, Lab, Parsed, Problem, RuleCount, Run, RunError, Severity, ShowError, Source,
+    fault_notes, faults, parse, rule_counts, run_to_end, show, show_broken, trace,
 };
 pub use crate::trace::{
     BpfHook, BridgeTarget, Change, Choice, Component, Consulted, Decision, Detail, Disposition, DropReason, Envelope,

@@ -2,7 +2,7 @@
 
 use crate::base::Place;
 use crate::k8s::kube_proxy::ProxyMode;
-use crate::k8s::objects::{Objects, Pod, Protocol, Service, ServicePort, Workload};
+use crate::k8s::objects::{Container, Node, Objects, Pod, Protocol, Service, ServicePort, Workload};
 use crate::lab::{CniMode, Lab, build};
 use crate::net::{Interface, InterfaceKind, NetNs, Topology};
 
@@ -81,7 +81,8 @@ pub struct NodeView {
     pub devices: Vec<DeviceView>,
     /// Its pods that have a network namespace of their own, in file order.
     pub pods: Vec<PodView>,
-    /// Its pods that have none: they are on the host network.
+    /// Its pods that run in its own network namespace: those of the lab, and kube-proxy, which its DaemonSet starts on
+    /// every node.
     pub host_pods: Vec<HostPodView>,
     /// Devices that other modes have and this one lacks, with the reason.
     pub absent: Vec<Absent>,
@@ -106,15 +107,15 @@ pub struct PodView {
     pub veth: String,
 }
 
-/// A pod on the host network: the node's own namespace is its.
+/// A pod on the host network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostPodView {
-    /// `pod/NS/NAME`.
-    pub reference: String,
     /// Name.
     pub name: String,
-    /// Whether it is kube-proxy, which writes the node's rules.
-    pub is_kube_proxy: bool,
+    /// Kubernetes namespace.
+    pub namespace: String,
+    /// Its containers.
+    pub containers: Vec<ContainerView>,
 }
 
 /// A container.
@@ -199,11 +200,12 @@ pub fn scene(lab: &Lab) -> Scene {
     let nodes = lab.objects.nodes.iter().filter_map(|node| {
         let ns = topo.ns(topo.find(&Place::Node(node.meta.name.clone()))?);
         let pods = lab.objects.pods.iter().filter(|pod| pod.node_name == node.meta.name);
+        let host_pods = pods.clone().filter(|pod| pod.host_network && !pod.finished);
         Some(NodeView {
+            host_pods: host_pods.clone().map(host_pod_view).chain(kube_proxy(lab, node, host_pods)).collect(),
             address: node.addresses.first()?.to_string(),
             pod_cidr: node.pod_cidr?.to_string(),
             pods: pods.filter_map(|pod| pod_view(&topo, ns, pod)).collect(),
-            host_pods: host_pods(lab, &node.meta.name),
             absent: absent(lab.spec.cni),
             ..machine(&topo, ns)
         })
@@ -228,24 +230,6 @@ pub fn scene(lab: &Lab) -> Scene {
 fn workload_view(workload: &Workload) -> WorkloadView {
     let meta = &workload.meta;
     WorkloadView { name: meta.name.clone(), namespace: meta.namespace.clone(), replicas: workload.replicas }
-}
-
-/// The pods on the host network of `node`. kube-proxy is one of them, as kubeadm installs it, also where the files leave
-/// it out as they leave out the rest of the control plane.
-fn host_pods(lab: &Lab, node: &str) -> Vec<HostPodView> {
-    let is_here = |pod: &&Pod| pod.node_name == node && pod.host_network && !pod.finished;
-    let view = |namespace: &str, name: &str| HostPodView {
-        reference: Place::pod(namespace, name).to_string(),
-        name: name.to_owned(),
-        is_kube_proxy: namespace == "kube-system" && name.starts_with("kube-proxy"),
-    };
-    let stated = lab.objects.pods.iter().filter(is_here);
-    let mut pods: Vec<HostPodView> = stated.map(|pod| view(&pod.meta.namespace, &pod.meta.name)).collect();
-    let has_kube_proxy = pods.iter().any(|pod| pod.is_kube_proxy);
-    if !has_kube_proxy && lab.spec.kube_proxy.mode != ProxyMode::None {
-        pods.insert(0, view("kube-system", &format!("kube-proxy-{node}")));
-    }
-    pods
 }
 
 fn service_view(objects: &Objects, service: &Service) -> Option<ServiceView> {
@@ -316,19 +300,42 @@ fn pod_view(topo: &Topology, node: &NetNs, pod: &Pod) -> Option<PodView> {
         InterfaceKind::Veth { peer } => peer.ns == id,
         _ => false,
     })?;
-    let containers = pod.containers.iter().map(|container| ContainerView {
-        name: container.name.clone(),
-        image: container.image.clone(),
-        ports: container.ports.iter().map(|port| port_name(port.container_port, port.protocol)).collect(),
-    });
     Some(PodView {
         reference: place.to_string(),
         name: pod.meta.name.clone(),
         namespace: pod.meta.namespace.clone(),
         ip: pod.pod_ip?.to_string(),
-        containers: containers.collect(),
+        containers: containers(pod),
         devices: ns.interfaces().iter().map(|interface| device_view(topo, interface)).collect(),
         veth: host_end.name().to_string(),
+    })
+}
+
+fn containers(pod: &Pod) -> Vec<ContainerView> {
+    let view = |container: &Container| ContainerView {
+        name: container.name.clone(),
+        image: container.image.clone(),
+        ports: container.ports.iter().map(|port| port_name(port.container_port, port.protocol)).collect(),
+    };
+    pod.containers.iter().map(view).collect()
+}
+
+fn host_pod_view(pod: &Pod) -> HostPodView {
+    HostPodView { name: pod.meta.name.clone(), namespace: pod.meta.namespace.clone(), containers: containers(pod) }
+}
+
+/// kube-proxy's pod on a node, unless the lab states it or has none.
+fn kube_proxy<'a>(lab: &Lab, node: &Node, mut stated: impl Iterator<Item = &'a Pod>) -> Option<HostPodView> {
+    let is_it = |pod: &Pod| pod.meta.labels.get("k8s-app").is_some_and(|app| app == "kube-proxy");
+    if lab.spec.kube_proxy.mode == ProxyMode::None || stated.any(is_it) {
+        return None;
+    }
+    let image = "registry.k8s.io/kube-proxy:v1.33.0".to_owned();
+    let container = ContainerView { name: "kube-proxy".to_owned(), image, ports: Vec::new() };
+    Some(HostPodView {
+        name: format!("kube-proxy-{}", node.meta.name),
+        namespace: "kube-system".to_owned(),
+        containers: vec![container],
     })
 }
 

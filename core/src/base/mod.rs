@@ -13,7 +13,7 @@ pub use dice::Dice;
 pub use mac::MacAddr;
 pub use place::{Place, PlaceError};
 pub use set::{map_of, set_of};
-pub use sort::{order_of, sorted_by_key};
+pub use sort::{order_of, sort_by};
 pub use span::Span;
 pub use time::Instant;
 pub use writer::Writer;

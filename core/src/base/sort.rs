@@ -6,26 +6,38 @@
 use std::cmp::Ordering;
 
 /// The positions `0..len` in the order that `compare` has for them; equal ones stay as they are.
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
 pub fn order_of(len: usize, compare: &dyn Fn(usize, usize) -> Ordering) -> Vec<usize> {
     let mut order: Vec<usize> = (0..len).collect();
     order.sort_by(|a, b| compare(*a, *b));
     order
 }
 
-/// `items` in the order of their keys; equal ones stay as they are.
-pub fn sorted_by_key<T, K: Ord>(items: Vec<T>, key: impl Fn(&T) -> K) -> Vec<T> {
-    let order = order_of(items.len(), &|a, b| key(&items[a]).cmp(&key(&items[b])));
-    let mut items: Vec<Option<T>> = items.into_iter().map(Some).collect();
-    order.into_iter().filter_map(|at| items[at].take()).collect()
+/// Puts `items` in the order that `compare` has for them; equal ones stay as they are.
+pub fn sort_by<T>(items: &mut [T], compare: impl Fn(&T, &T) -> Ordering) {
+    let mut order = order_of(items.len(), &|a, b| compare(&items[a], &items[b]));
+    for start in 0..order.len() {
+        // What belongs here is swapped in; what was here goes where that came from, and its turn is next.
+        let mut here = start;
+        loop {
+            let from = std::mem::replace(&mut order[here], here);
+            if from == start {
+                break;
+            }
+            items.swap(here, from);
+            here = from;
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::sorted_by_key;
+    use super::sort_by;
 
     #[test]
     fn equal_items_keep_their_order() {
-        let items = vec![(2, "a"), (1, "b"), (2, "c"), (1, "d")];
-        assert_eq!(sorted_by_key(items, |item| item.0), [(1, "b"), (1, "d"), (2, "a"), (2, "c")]);
+        let mut items = [(2, "a"), (1, "b"), (2, "c"), (1, "d"), (0, "e"), (3, "f")];
+        sort_by(&mut items, |a, b| a.0.cmp(&b.0));
+        assert_eq!(items, [(0, "e"), (1, "b"), (1, "d"), (2, "a"), (2, "c"), (3, "f")]);
     }
 }

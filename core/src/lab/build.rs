@@ -138,7 +138,7 @@ fn node_net(lab: &Lab, node: &Node) -> Option<NodeNet> {
 }
 
 /// What kube-proxy is told on a node.
-fn proxy_config(lab: &Lab, node: &Node) -> Option<ProxyConfig> {
+pub(super) fn proxy_config(lab: &Lab, node: &Node) -> Option<ProxyConfig> {
     let spec = &lab.spec.kube_proxy;
     let zone = node.meta.labels.get("topology.kubernetes.io/zone");
     Some(ProxyConfig {

@@ -2,6 +2,7 @@
 
 mod actions;
 mod build;
+mod counts;
 mod fabric;
 mod faults;
 mod nearest;
@@ -18,6 +19,7 @@ use crate::k8s::objects::Objects;
 
 pub use actions::ActionError;
 pub use build::build;
+pub use counts::{MAX_SERVICES, RuleCount, rule_counts};
 pub use faults::{Fault, fault_notes, faults};
 pub use nearest::nearest;
 pub use parse::{Parsed, Source, parse};

@@ -129,6 +129,14 @@ pub enum RunError {
         /// The nearest that there is.
         nearest: Option<String>,
     },
+    /// As many services are not counted.
+    #[error("--services: found {found}, expected numbers from 1 to {max}")]
+    Services {
+        /// What stood there.
+        found: usize,
+        /// The most.
+        max: usize,
+    },
     /// A size is larger than a packet can be.
     #[error("{option} {found}: a {what} holds at most {max} bytes")]
     TooLarge {

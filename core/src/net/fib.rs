@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::{FibError, FibLookup, FlowKey, NetNs, Route, RouteKind, RouteTable, RuleAction, RuleLookup, TableId};
+use crate::base::sort_by;
 
 /// A decision about one packet, with everything that was read for it.
 #[derive(Clone, Debug)]
@@ -49,7 +50,7 @@ impl NetNs {
     #[must_use]
     pub fn all_tables(&self) -> Vec<&RouteTable> {
         let mut tables: Vec<&RouteTable> = self.tables.values().chain([&self.main, &self.local]).collect();
-        tables.sort_by_key(|table| table.id().0 & 255);
+        sort_by(&mut tables, |a, b| (a.id().0 & 255).cmp(&(b.id().0 & 255)));
         tables
     }
 

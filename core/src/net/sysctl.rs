@@ -10,6 +10,7 @@ use std::ops::RangeInclusive;
 use thiserror::Error;
 
 use super::Interface;
+use crate::base::sort_by;
 
 /// Why a setting cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -227,7 +228,7 @@ impl Sysctls {
             _ => 3,
         };
         let mut ordered: Vec<(&String, &String)> = settings.iter().collect();
-        ordered.sort_by_key(|(path, _)| rank(path));
+        sort_by(&mut ordered, |(a, _), (b, _)| rank(a).cmp(&rank(b)));
         for (path, value) in ordered {
             // Whoever reads the settings has said what is wrong with them.
             let _ = self.set(path, value);
@@ -306,7 +307,7 @@ impl Sysctls {
         };
         let mut rows: Vec<(String, String)> = devices.flat_map(of_device).collect();
         rows.extend(KNOWN.iter().map(|known| (known.path.to_owned(), (known.print)(self))));
-        rows.sort();
+        sort_by(&mut rows, Ord::cmp);
         rows
     }
 }

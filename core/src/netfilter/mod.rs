@@ -17,7 +17,7 @@ mod xtables;
 
 use std::sync::Arc;
 
-use crate::base::{Dice, Writer};
+use crate::base::{Dice, Writer, sort_by};
 use crate::trace::{Choice, Decision, DropReason, Hook, HookFunction, Stage, Step, Tracked};
 use crate::wire::{End, Packet};
 
@@ -347,7 +347,7 @@ enum Called {
 fn merged(functions: &[(i32, HookFunction)], chains: Vec<nft::Hooked>) -> Vec<Called> {
     let mut called: Vec<(i32, Called)> = chains.into_iter().map(|it| (it.priority, Called::Chain(it))).collect();
     called.extend(functions.iter().map(|(priority, function)| (*priority, Called::Function(*function))));
-    called.sort_by_key(|(priority, _)| *priority);
+    sort_by(&mut called, |(a, _), (b, _)| a.cmp(b));
     called.into_iter().map(|(_, called)| called).collect()
 }
 

@@ -155,7 +155,10 @@ impl<'a> Simulator<'a> {
 
     fn handle(&mut self, event: Event) {
         match event {
-            Event::Begin => self.start(),
+            Event::Begin => {
+                self.recorder.client_starts(self.now);
+                self.start();
+            }
             // The control plane's, and not for packets.
             Event::Wake(_) => {}
             Event::Arrive { at, skb } => self.dispatch(Next::LinkRx(at, skb)),

@@ -137,6 +137,8 @@ pub enum Work {
     Sync {
         /// Rows that went or came.
         n_rows: usize,
+        /// Connections that were forgotten because they led to somebody who serves no more.
+        n_forgotten: usize,
         /// Further nodes where the same was done in the same moment, and of which nothing more is told.
         n_others: usize,
     },

@@ -33,6 +33,8 @@ pub use validate::{ShapeError, validate};
 pub struct Trace {
     /// How it ended, in the client's eyes.
     pub disposition: Disposition,
+    /// When the client started. The clock begins with it, unless something was done to the cluster before.
+    pub start: Instant,
     /// How the target's address was translated, if it was.
     pub choice: Option<Choice>,
     /// Every packet of the run, in order of birth.
@@ -184,6 +186,13 @@ impl Trace {
     /// All steps in order, each with the hop that holds it.
     pub fn steps(&self) -> impl Iterator<Item = (&Hop, &Step)> {
         self.hops.iter().flat_map(|hop| hop.steps.iter().map(move |step| (hop, step)))
+    }
+
+    /// A moment in nanoseconds after the client started, negative before.
+    #[must_use]
+    pub fn since_start(&self, time: Instant) -> i64 {
+        let nanos = |time: Instant| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
+        nanos(time) - nanos(self.start)
     }
 
     /// The packet that a hop is about.

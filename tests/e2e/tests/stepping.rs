@@ -4,6 +4,11 @@ use kubehop_e2e::{Page, measure_next, median, serve_dist};
 
 const STEP: &str = "Number(document.querySelector('input[type=range]').value)";
 const N_STEPS: &str = "Number(document.querySelector('input[type=range]').max)";
+/// Texts of the canvas that are not wholly on it.
+const OUTSIDE: &str = "[...document.querySelectorAll('.canvas text')].filter(text => {
+    const box = text.getBoundingClientRect(), canvas = text.ownerSVGElement.getBoundingClientRect();
+    return box.left < canvas.left || box.right > canvas.right;
+}).map(text => text.textContent)";
 
 fn open(fragment: &str) -> (xtask::server::Server, Page) {
     let server = serve_dist().unwrap();
@@ -81,12 +86,31 @@ fn every_kind_of_walk_is_walked_without_a_complaint() {
         }
         page.press("End").unwrap();
         page.wait_until(&format!("{STEP} === {n_steps}")).unwrap();
-        let texts = "[...document.querySelectorAll('.canvas text')].filter(text => {
-            const box = text.getBoundingClientRect(), canvas = text.ownerSVGElement.getBoundingClientRect();
-            return box.left < canvas.left || box.right > canvas.right;
-        }).map(text => text.textContent).join()";
-        assert_eq!(page.eval(texts).unwrap(), "", "{walk}");
+        assert_eq!(page.eval(&format!("{OUTSIDE}.join()")).unwrap(), "", "{walk}");
         assert_eq!(page.complaints().unwrap(), Vec::<String>::new(), "{walk}");
+    }
+}
+
+#[test]
+fn a_packet_in_motion_is_never_cut() {
+    // Past the edges of both machines, and with the envelope that is the widest packet of all.
+    let (_server, mut page) = open("#step=http.syn-ack.node-b.outer-confirm-postrouting");
+    page.eval("document.querySelector('[aria-label=\"Next step\"]').focus()").unwrap();
+    for _ in 0..8 {
+        page.press("ArrowRight").unwrap();
+        let cut = page
+            .eval(&format!(
+                "(() => {{
+                    const motions = document.getAnimations();
+                    return [1, 2, 3, 4, 5, 6, 7, 8, 9].flatMap(tenth => {{
+                        for (const motion of motions)
+                            motion.currentTime = motion.effect.getComputedTiming().endTime * tenth / 10;
+                        return {OUTSIDE};
+                    }}).join();
+                }})()"
+            ))
+            .unwrap();
+        assert_eq!(cut, "", "after {}", page.eval("location.hash").unwrap());
     }
 }
 

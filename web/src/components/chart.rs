@@ -1,6 +1,8 @@
 //! The chart of rules against services: why IPVS and nftables scale, and iptables does not.
 
-use yew::{Html, Properties, component, html, use_memo};
+use gloo::timers::callback::Timeout;
+use kubehop_core::api::{ProxyMode, rule_counts};
+use yew::{Html, Properties, component, html, use_effect_with, use_state};
 
 use super::Act;
 use super::controls::{icon_button, on};
@@ -20,7 +22,14 @@ const CLASSES: [&str; 3] = ["c1", "c2", "c3"];
 /// The sheet. It is computed when it is opened, and only then.
 #[component]
 pub(super) fn Chart(props: &Props) -> Html {
-    let curves = use_memo((), |()| curves());
+    let counted = use_state(|| None::<Vec<Curve>>);
+    let setter = counted.setter();
+    use_effect_with((), move |()| {
+        // The sheet is painted first: thousands of services take a while.
+        let timeout = Timeout::new(60, move || setter.set(Some(curves())));
+        move || drop(timeout)
+    });
+    let curves = (*counted).clone().unwrap_or_default();
     let drawn = chart(&curves);
     html! {
         <div class="sheet chart" role="dialog" aria-label="Rules against services">
@@ -36,6 +45,8 @@ pub(super) fn Chart(props: &Props) -> Html {
                     { for chart.lines.iter().zip(CLASSES).map(|(line, class)| path(class, line.clone())) }
                     { for chart.names.iter().zip(CLASSES).map(|((at, words), class)| label(at.x + 8.0, at.y + 4.0, class, words)) }
                 </svg>
+            } else {
+                <p class="plot" role="status">{ "Building the tables of up to 10 000 services, three times …" }</p>
             }
             <p>{ text(WORDS) }</p>
         </div>
@@ -55,6 +66,16 @@ fn describe(curves: &[Curve]) -> String {
     ends.collect::<Vec<_>>().join("; ")
 }
 
+/// Numbers of services that are counted.
+const SERVICES: [usize; 5] = [1, 10, 100, 1000, 10_000];
+
 fn curves() -> Vec<Curve> {
-    Vec::new()
+    let counts = rule_counts(&SERVICES).unwrap_or_default();
+    let modes = ProxyMode::ALL.iter().map(|(name, mode)| {
+        let points = counts.iter().filter(|count| count.mode == *mode);
+        let small = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let points = points.map(|count| (small(count.services), small(count.rules + count.lookups)));
+        Curve { name, points: points.collect() }
+    });
+    modes.filter(|curve| !curve.points.is_empty()).collect()
 }

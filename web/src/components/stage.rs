@@ -7,7 +7,7 @@ use super::machine::{Machine, Marks};
 use super::packet::Packet;
 use super::shapes::{group, label, path, path_at, rect, state};
 use crate::hooks::Travel;
-use crate::scene::geometry::{API, FABRIC, Point, ROUTER, Side};
+use crate::scene::geometry::{API, CANVAS, FABRIC, Point, ROUTER, Side, within};
 use crate::scene::text::{MONO, fit};
 use crate::scene::{Line, Mark, Picture, Station, rounded, travel};
 use crate::state::{Arrival, Shared, Walk};
@@ -106,7 +106,13 @@ fn motion(walk: &Walk, arrival: Arrival, before: Option<&Current>, current: &Cur
         points
     });
     let rests = || current.picture.dock.iter().map(|dock| dock.rect.middle()).collect();
-    Travel { to: cursor, points: points.unwrap_or_else(rests) }
+    let mut points: Vec<Point> = points.unwrap_or_else(rests);
+    // Some tracks run close to the canvas's edge: a wide packet stays inside and is not cut.
+    let half = current.picture.dock.as_ref().map_or(0.0, |dock| dock.rect.w / 2.0);
+    for point in &mut points {
+        point.x = within(point.x, half, CANVAS.0 - half);
+    }
+    Travel { to: cursor, points }
 }
 
 /// The loopback device: out of a namespace and straight back in.

@@ -52,7 +52,8 @@ impl Machine {
     /// Its pod that writes the rules of services.
     #[must_use]
     pub fn kube_proxy(&self) -> Option<&HostPodView> {
-        self.node.host_pods.iter().find(|pod| pod.is_kube_proxy)
+        let is_it = |pod: &&HostPodView| pod.containers.iter().any(|container| container.name == "kube-proxy");
+        self.node.host_pods.iter().find(is_it)
     }
 
     /// Its device of a kind.

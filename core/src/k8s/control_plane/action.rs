@@ -22,7 +22,7 @@ pub struct Action {
 pub enum Verb {
     /// `kubectl delete`.
     Delete,
-    /// `kubectl apply` of something that the files state.
+    /// `kubectl create` of something that the files state.
     Create,
     /// `kubectl scale --replicas=N`.
     Scale(u32),
@@ -37,7 +37,7 @@ impl Verb {
     fn words(self, object: &ObjectRef) -> String {
         match self {
             Self::Delete => format!("delete {object}"),
-            Self::Create => format!("apply {object}"),
+            Self::Create => format!("create {object}"),
             Self::Scale(replicas) => format!("scale {object} --replicas={replicas}"),
             Self::FailReadiness => format!("fail {object}"),
             Self::Cordon => format!("cordon {}", object.name),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::store::{Kind, ObjectRef};
 use super::{ControlPlane, Turn, kube_proxy};
 use crate::k8s::cni::{self, CiliumNet, ClusterNet};
-use crate::trace::Component;
+use crate::trace::{Component, Work};
 
 impl ControlPlane {
     /// What the agents know, if they are there.
@@ -26,7 +26,9 @@ impl ControlPlane {
             }
             let before = topo.ns(agents.ns).bpf.clone();
             cni::sync_node(topo.ns_mut(agents.ns), &agents.net, &cluster, &agents.nic);
-            Some(kube_proxy::changed_maps(before.as_deref(), topo.ns(agents.ns).bpf.as_deref()))
+            let written = kube_proxy::changed_maps(before.as_deref(), topo.ns(agents.ns).bpf.as_deref());
+            let work = Work::Sync { n_rows: written.len(), n_forgotten: 0, n_others: 0 };
+            Some((written, work))
         });
     }
 

@@ -56,7 +56,7 @@ impl ControlPlane {
             Some(_) => return,
             None => format!("Deleted endpoints/{}/{}", service.namespace, service.name),
         };
-        let row = Written { command: "kubectl get -w".to_owned(), text, writer: Writer::ControlPlane };
+        let row = Written { command: "kubectl get endpoints -A -w".to_owned(), text, writer: Writer::ControlPlane };
         let about = format!("endpoints/{}/{}", service.namespace, service.name);
         let at = self.place.clone();
         self.record(turn, &at, Component::Endpoints, &about, Work::WriteEndpoints, vec![row]);
@@ -94,7 +94,12 @@ fn wanted(service: &Service, objects: &Objects, old: &[EndpointSlice], dice: &mu
         };
         EndpointSlice { meta, ..slice }
     };
-    controllers::slices(service, objects).into_iter().map(&mut named).collect()
+    let mut wanted = controllers::slices(service, objects);
+    if wanted.is_empty() {
+        // A service without endpoints keeps one slice, which says so.
+        wanted.push(controllers::empty_slice(service, 0));
+    }
+    wanted.into_iter().map(&mut named).collect()
 }
 
 /// The services that a pod with this metadata is behind.

@@ -57,7 +57,9 @@ impl ControlPlane {
     pub(super) fn sync_proxies(&mut self, turn: &mut Turn<'_>) {
         self.frequency.write(turn.now);
         let Some(ports) = self.nodes.first().map(|node| node.ports.clone()) else { return };
-        let heard = std::mem::take(&mut self.unsynced);
+        let (heard, unheard): (Vec<_>, Vec<_>) = self.unsynced.drain(..).partition(|(at, _)| *at <= turn.now);
+        self.unsynced = unheard;
+        let heard = crate::base::set_of(heard.into_iter().map(|(_, service)| service));
         let ports = Arc::new(kube_proxy::updated_ports(&ports, self.store.objects(), &heard));
         let now = turn.now;
         self.sync_nodes(Component::KubeProxy, turn, |agents, topo| {
@@ -69,13 +71,15 @@ impl ControlPlane {
             let before = topo.ns(agents.ns).clone();
             let done = proxier.as_mut()?.sync(topo.ns_mut(agents.ns), &ports);
             let mut written = changed_rules(&before.netfilter, &topo.ns(agents.ns).netfilter, now);
-            let forgotten = done.conntrack.iter().filter(|connection| connection.expires > now);
-            written.extend(forgotten.map(|connection| Written {
+            let forgotten = || done.conntrack.iter().filter(|connection| connection.expires > now);
+            let n_forgotten = forgotten().count();
+            let n_rows = written.len();
+            written.extend(forgotten().map(|connection| Written {
                 command: "conntrack -L".to_owned(),
                 text: format!("Deleted {}", connection.print(now)),
                 writer: Writer::KubeProxy,
             }));
-            Some(written)
+            Some((written, Work::Sync { n_rows, n_forgotten, n_others: 0 }))
         });
     }
 
@@ -85,7 +89,7 @@ impl ControlPlane {
         &mut self,
         component: Component,
         turn: &mut Turn<'_>,
-        mut sync: impl FnMut(&mut NodeAgents, &mut Topology) -> Option<Vec<Written>>,
+        mut sync: impl FnMut(&mut NodeAgents, &mut Topology) -> Option<(Vec<Written>, Work)>,
     ) {
         let about = turn.woken_by.as_ref().map(|woken_by| woken_by.object.to_string()).unwrap_or_default();
         let tells_all = self.nodes.len() <= MAX_TOLD;
@@ -96,18 +100,11 @@ impl ControlPlane {
             }
             done.push((agents.net.place.clone(), sync(agents, turn.topo)));
         }
-        let n_untold = done.iter().filter(|(_, written)| written.is_none()).count();
-        let mut n_others = Some(n_untold.saturating_sub(1));
-        for (at, written) in done {
-            let work = match (&written, n_others) {
-                (Some(written), _) => Work::Sync { n_rows: written.len(), n_others: 0 },
-                (None, Some(n)) => {
-                    n_others = None;
-                    Work::Sync { n_rows: 0, n_others: n }
-                }
-                (None, None) => continue,
-            };
-            self.record(turn, &at, component, &about, work, written.unwrap_or_default());
+        let n_untold = done.iter().filter(|(_, told)| told.is_none()).count();
+        let mut untold = Some(Work::Sync { n_rows: 0, n_forgotten: 0, n_others: n_untold.saturating_sub(1) });
+        for (at, told) in done {
+            let Some((written, work)) = told.or_else(|| Some((Vec::new(), untold.take()?))) else { continue };
+            self.record(turn, &at, component, &about, work, written);
         }
     }
 }

@@ -24,7 +24,7 @@ mod store;
 mod watch;
 mod workload;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::base::{Dice, Instant, Place};
@@ -89,14 +89,14 @@ pub struct ControlPlane {
     actions: Vec<Action>,
     nodes: Vec<NodeAgents>,
     frequency: Frequency,
-    /// Services that kube-proxy has heard of since its last sync.
-    unsynced: BTreeSet<(String, String)>,
+    /// Services that kube-proxy has heard of since its last sync, or is just about to hear of, and when.
+    unsynced: Vec<(Instant, (String, String))>,
     ipam: Ipam,
     dice: Dice,
     /// Where the controllers run.
     place: Arc<Place>,
-    /// Who will wake up, on whose account, and by what.
-    pending: BTreeMap<Wake, Pending>,
+    /// Who will wake up and when, on whose account, and by what.
+    pending: BTreeMap<(Wake, Instant), Pending>,
     planned: Vec<(Instant, Wake)>,
 }
 
@@ -138,7 +138,7 @@ impl ControlPlane {
             actions,
             nodes,
             frequency: Frequency::new(mode),
-            unsynced: BTreeSet::new(),
+            unsynced: Vec::new(),
             ipam: Ipam::default(),
             dice: Dice::new(seed, "kube-apiserver"),
             place: Arc::new(place),
@@ -166,7 +166,10 @@ impl ControlPlane {
         topo: &mut Topology,
         recorder: &mut Recorder,
     ) -> Vec<(Instant, Wake)> {
-        let pending = self.pending.remove(wake);
+        if *wake == Wake::KubeProxy && self.frequency.next(now) > now {
+            return self.put_off(wake, now);
+        }
+        let pending = self.pending.remove(&(wake.clone(), now));
         let journey = pending.as_ref().map_or(JourneyId(0), |pending| pending.journey);
         let woken_by = pending.and_then(|pending| {
             let (object, change, at) = pending.object?;
@@ -195,24 +198,33 @@ impl ControlPlane {
                 Kind::EndpointSlice => Some(&event.of),
                 _ => None,
             };
-            self.unsynced.extend(service.map(|name| (event.meta.namespace.clone(), name.clone())));
+            let heard = now + delays::WATCH;
+            self.unsynced.extend(service.map(|name| (heard, (event.meta.namespace.clone(), name.clone()))));
             let object: Arc<str> = event.object.to_string().into();
             for (after, wake) in self.watchers(&event) {
-                let at = now + delays::WATCH + after;
-                let at = if wake == Wake::KubeProxy { self.frequency.next(at) } else { at };
+                let at = if wake == Wake::KubeProxy { self.frequency.next(heard) } else { heard + after };
                 self.plan(at, wake, journey, Some((object.clone(), event.change, now)));
             }
         }
         std::mem::take(&mut self.planned)
     }
 
-    /// Has somebody wake up, unless that is planned already.
+    /// kube-proxy has written too often to write now.
+    fn put_off(&mut self, wake: &Wake, now: Instant) -> Vec<(Instant, Wake)> {
+        if let Some(Pending { journey, object }) = self.pending.remove(&(wake.clone(), now)) {
+            self.plan(self.frequency.next(now), wake.clone(), journey, object);
+        }
+        std::mem::take(&mut self.planned)
+    }
+
+    /// Has somebody wake up, unless it will anyway, then or later.
     fn plan(&mut self, at: Instant, wake: Wake, journey: JourneyId, object: Option<(Arc<str>, Change, Instant)>) {
-        if self.pending.contains_key(&wake) {
+        let key = (wake, at);
+        if self.pending.range(&key..).next().is_some_and(|((other, _), _)| *other == key.0) {
             return;
         }
-        self.pending.insert(wake.clone(), Pending { journey, object });
-        self.planned.push((at, wake));
+        self.planned.push((at, key.0.clone()));
+        self.pending.insert(key, Pending { journey, object });
     }
 
     /// A step: what a component has done, with the rows that it has written into the store and elsewhere.

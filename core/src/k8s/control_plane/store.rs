@@ -231,7 +231,12 @@ impl ApiServer {
             Change::Deleted => format!("Deleted {object}"),
             _ => format!("{object} resourceVersion {}: {}", self.version, row()),
         };
-        self.written.push(Written { command: "kubectl get -w".to_owned(), text, writer: Writer::ControlPlane });
+        let kind = Kind::ALL.iter().find(|(_, kind)| *kind == object.kind).map_or("", |(name, _)| name);
+        self.written.push(Written {
+            command: format!("kubectl get {kind}s -A -w"),
+            text,
+            writer: Writer::ControlPlane,
+        });
         self.events.push(Event { object, change, meta: meta.clone(), of: of.to_owned() });
     }
 }

@@ -22,7 +22,8 @@ impl ControlPlane {
             Kind::Service => {
                 let slices = [Wake::Slices(object.clone()), Wake::Endpoints(object)];
                 let slices = slices.map(|wake| (delays::ENDPOINT_BATCH, wake));
-                slices.into_iter().chain(self.watchers_of_services()).collect()
+                // Who hears of the service in the same moment has no slices yet.
+                self.watchers_of_services().chain(slices).collect()
             }
             Kind::EndpointSlice => self.watchers_of_services().collect(),
             // Nobody has waited for a node that takes fewer pods.

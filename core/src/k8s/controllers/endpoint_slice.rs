@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::base::sort_by;
 use crate::k8s::objects::{
     Endpoint, EndpointPort, EndpointSlice, Node, ObjectMeta, Objects, Pod, Service, ServicePort, ServiceType,
     TargetPort, selects,
@@ -43,9 +44,9 @@ impl<'a> Index<'a> {
             pod.meta.labels.iter().map(move |(key, value)| ([&*pod.meta.namespace, &**key, &**value], idx))
         };
         let mut labels: Vec<([&str; 3], usize)> = objects.pods.iter().enumerate().flat_map(labels_of).collect();
-        labels.sort_unstable();
+        sort_by(&mut labels, Ord::cmp);
         let mut nodes: Vec<&Node> = objects.nodes.iter().collect();
-        nodes.sort_by(|a, b| a.meta.name.cmp(&b.meta.name));
+        sort_by(&mut nodes, |a, b| a.meta.name.cmp(&b.meta.name));
         Self { labels, nodes, pods: &objects.pods }
     }
 
@@ -95,13 +96,17 @@ fn slices_of<'a>(
             None => groups.push((ports, vec![endpoint])),
         }
     }
-    let slice = |(number, (ports, endpoints)): (usize, (Vec<EndpointPort>, Vec<Endpoint>))| EndpointSlice {
+    let slice = |(number, (ports, endpoints))| EndpointSlice { ports, endpoints, ..empty_slice(service, number) };
+    groups.into_iter().enumerate().map(slice).collect()
+}
+
+/// A slice of the service, without ports and endpoints.
+pub(in crate::k8s) fn empty_slice(service: &Service, number: usize) -> EndpointSlice {
+    EndpointSlice {
         meta: ObjectMeta { name: format!("{}-{number}", service.meta.name), ..service.meta.clone() },
         service_name: service.meta.name.clone(),
-        ports,
-        endpoints,
-    };
-    groups.into_iter().enumerate().map(slice).collect()
+        ..EndpointSlice::default()
+    }
 }
 
 /// Models podToEndpoint.

@@ -19,7 +19,7 @@ use thiserror::Error;
 use crate::base::Span;
 
 pub use endpoint_slice::endpoint_slices;
-pub(in crate::k8s) use endpoint_slice::slices;
+pub(in crate::k8s) use endpoint_slice::{empty_slice, slices};
 pub use ipam::{bridge_address, node_addresses, pod_addresses, pod_cidrs, pod_ips};
 pub use scheduler::schedule;
 pub(in crate::k8s) use scheduler::takes;

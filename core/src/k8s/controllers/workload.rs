@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::base::sorted_by_key;
+use crate::base::sort_by;
 use crate::k8s::objects::{Node, ObjectMeta, Objects, Pod, Taint, Workload};
 
 use super::scheduler::takes;
@@ -66,7 +66,7 @@ pub fn create_pods(objects: &mut Objects) -> Vec<Unfilled> {
         }
     }
     objects.pods.extend(created);
-    objects.pods = sorted_by_key(std::mem::take(&mut objects.pods), |pod| pod.meta.span);
+    sort_by(&mut objects.pods, |a, b| a.meta.span.cmp(&b.meta.span));
     unfilled
 }
 

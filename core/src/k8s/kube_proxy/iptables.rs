@@ -17,7 +17,8 @@ use std::sync::Arc;
 
 use super::{ProxyConfig, ServicePorts, Sync};
 use crate::base::Writer;
-use crate::netfilter::{Netfilter, Rule, Table, TableName, Target};
+use crate::net::NetNs;
+use crate::netfilter::{Rule, Table, TableName, Target};
 use port::PortRules;
 
 /// Bit 14 of the mark: the packet's source is to become the node's (`iptables.masqueradeBit`).
@@ -42,6 +43,8 @@ pub struct Written {
     ports: Vec<PortRules>,
     /// Whether the chains of endpoints are without comments; `None` before the first sync.
     is_large: Option<bool>,
+    /// Whether the kernel took odd packets of TCP for part of their connections when kube-proxy started.
+    is_liberal: bool,
 }
 
 /// A chain that all services share.
@@ -68,16 +71,13 @@ impl Shared {
 }
 
 /// Makes the rules of a node, whose addresses are `own`, say what `ports` say. What it has done to connections is left out.
-pub fn sync(
-    written: &mut Written,
-    netfilter: &mut Netfilter,
-    config: &ProxyConfig,
-    own: &[IpAddr],
-    ports: &ServicePorts,
-) -> Sync {
+pub fn sync(written: &mut Written, ns: &mut NetNs, config: &ProxyConfig, own: &[IpAddr], ports: &ServicePorts) -> Sync {
     let is_large = ports.iter().map(|port| port.endpoints.len()).sum::<usize>() > LARGE_CLUSTER;
     let mut done = Sync { full: written.is_large != Some(is_large), ..Sync::default() };
-    written.is_large = Some(is_large);
+    if written.is_large.replace(is_large).is_none() {
+        written.is_liberal = ns.sysctls.nf_conntrack_tcp_be_liberal;
+    }
+    let netfilter = &mut ns.netfilter;
     let nat = netfilter.table_mut(TableName::Nat);
     own_chains(written, nat, config, ports, &mut done);
     let mut shared: [Vec<Arc<Rule>>; Shared::ALL.len()] = Default::default();
@@ -94,7 +94,7 @@ pub fn sync(
     replace(nat, MARK_MASQ, arcs(&[rule(Target::or_mark(MASQUERADE_MARK))]), &mut done);
     replace(nat, POSTROUTING, arcs(&base::postrouting()), &mut done);
     let filter = netfilter.table_mut(TableName::Filter);
-    replace(filter, FORWARD, arcs(&base::forward()), &mut done);
+    replace(filter, FORWARD, arcs(&base::forward(written.is_liberal)), &mut done);
     if done.full {
         let guard = config.has_localhost_node_ports().then(base::block_localnet);
         replace(filter, FIREWALL, arcs(guard.as_slice()), &mut done);

@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::{Endpoint, ServicePort, ServicePorts, is_v4};
+use crate::base::sort_by;
 use crate::k8s::objects::{
     EndpointPort, EndpointSlice, ObjectMeta, Objects, Service, ServicePort as PortSpec, ServiceType,
 };
@@ -30,7 +31,7 @@ pub fn service_ports(objects: &Objects) -> ServicePorts {
 }
 
 fn sort(ports: &mut ServicePorts) {
-    ports.sort_by(|a, b| a.key().cmp(&b.key()));
+    sort_by(ports, |a, b| a.key().cmp(&b.key()));
 }
 
 /// `ports`, which was made of earlier objects, after the services with these namespaces and names or their slices have
@@ -117,7 +118,7 @@ fn endpoints_of(port: &PortSpec, slices: &[&EndpointSlice]) -> Vec<Endpoint> {
             });
         }
     }
-    endpoints.sort_by(|a, b| a.text.cmp(&b.text));
+    sort_by(&mut endpoints, |a, b| a.text.cmp(&b.text));
     endpoints.dedup_by(|a, b| a.text == b.text);
     endpoints
 }

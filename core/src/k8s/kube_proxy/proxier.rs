@@ -88,7 +88,7 @@ impl Proxier {
     pub fn sync(&mut self, ns: &mut NetNs, ports: &ServicePorts) -> Sync {
         let own: Vec<IpAddr> = ns.addresses().collect();
         let mut done = match &mut self.backend {
-            Backend::Iptables(written) => iptables::sync(written, &mut ns.netfilter, &self.config, &own, ports),
+            Backend::Iptables(written) => iptables::sync(written, ns, &self.config, &own, ports),
             Backend::Nftables(written) => nftables::sync(written, &mut ns.netfilter.nft, &self.config, &own, ports),
         };
         done.conntrack = conntrack::clean(&mut ns.netfilter.conntrack, ports);

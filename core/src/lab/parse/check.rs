@@ -2,6 +2,7 @@
 //!
 //! What is wrong is dropped after the problem is noted, so that nothing behind the parser meets it.
 
+mod endpoints;
 mod fabric;
 mod nodes;
 mod pods;
@@ -11,6 +12,7 @@ mod unique;
 
 use crate::lab::nearest::nearest;
 
+pub(super) use endpoints::{endpoints, families};
 pub(super) use fabric::{fabric, rack_addresses, racks};
 pub(super) use nodes::{addresses, networks};
 pub(super) use pods::pods;

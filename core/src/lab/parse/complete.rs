@@ -39,11 +39,13 @@ pub(super) fn complete(mut draft: Draft<'_>, mut spec: LabSpec, spec_fields: &Fi
 
     check::pods(&mut draft.pods, &objects.nodes, &unsure);
     check::services(&mut draft.services, &spec, spec_fields);
+    check::families(&mut draft.endpoint_slices, &draft.services);
     objects.endpoint_slices = slices(draft.endpoint_slices, draft.endpoints, &draft.services);
     objects.pods = objects_of(draft.pods);
     objects.services = objects_of(draft.services);
     objects.workloads = objects_of(draft.workloads);
     objects.ingresses = objects_of(draft.ingresses);
+    check::endpoints(&objects, &spec, problems);
 
     if !objects.nodes.is_empty() {
         report(controllers::create_pods(&mut objects), problems);

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use crate::base::{Span, sorted_by_key};
+use crate::base::{Span, sort_by};
 use crate::lab::problem::{Problem, Severity};
 
 /// Problems that are listed; a file with more is not the file that somebody meant.
@@ -46,7 +46,8 @@ impl<'a> Problems<'a> {
 
     /// In the order of the files and of the lines in them; what was found twice is said once.
     pub(super) fn into_list(self) -> Vec<Problem> {
-        let mut list = sorted_by_key(self.list.take(), |(at, ..)| *at);
+        let mut list = self.list.take();
+        sort_by(&mut list, |(a, ..), (b, ..)| a.cmp(b));
         list.dedup();
         let problem = |(at, severity, text): (Span, Severity, String)| Problem {
             file: self.file_name(at.file).to_owned(),

@@ -16,7 +16,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::DevRef;
-use crate::base::Writer;
+use crate::base::{Writer, sort_by};
 use crate::trace::{Consulted, Row, Why, Written};
 
 pub use conntrack::{BpfTuple, CtDirection, CtRow};
@@ -149,7 +149,7 @@ impl<R: BpfRow> BpfMap<R> {
     pub fn extend(&mut self, more: impl IntoIterator<Item = R>) {
         let rows = Arc::make_mut(&mut self.rows);
         rows.extend(more);
-        rows.sort_by_key(R::key);
+        sort_by(rows, |a, b| a.key().cmp(&b.key()));
         rows.dedup_by_key(|row| row.key());
     }
 

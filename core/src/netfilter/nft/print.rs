@@ -11,7 +11,7 @@ use super::eval::names;
 use super::ruleset::{Base, Chain, Family, Memory, Ruleset, Table, priority};
 use super::value::{DataType, Span, print_time};
 use super::{Element, Field, Key, MarkExpr, Match, NumgenMode, Rule, Set, SetRef, Statement, UpdateOp, Verdict, With};
-use crate::base::{Instant, Writer};
+use crate::base::{Instant, Writer, sort_by};
 use crate::netfilter::{NatRange, Policy, RejectWith};
 use crate::trace::Hook;
 use crate::wire::IcmpError;
@@ -147,7 +147,7 @@ impl Set {
                     _ => key.iter().zip(&self.key).rev().map(|(span, of)| of.sort_key_of_part(span.first)).collect(),
                 }
             };
-            shown.sort_by_cached_key(|(key, _)| number(key));
+            sort_by(&mut shown, |(a, _), (b, _)| number(a).cmp(&number(b)));
         }
         shown.into_iter()
     }

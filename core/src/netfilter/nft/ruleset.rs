@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{Key, NumgenMode, Rule, Set, Statement};
-use crate::base::Instant;
+use crate::base::{Instant, sort_by};
 use crate::netfilter::Policy;
 use crate::trace::Hook;
 
@@ -373,7 +373,7 @@ impl Ruleset {
                 }
             }
         }
-        found.sort_by_key(|it| it.priority);
+        sort_by(&mut found, |a, b| a.priority.cmp(&b.priority));
         found
     }
 }

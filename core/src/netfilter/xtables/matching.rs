@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
+use super::print::share;
 use super::rule::{CtStates, Match, Not, PortRange, PortSide, RecentOp, Rule};
 use crate::netfilter::{AddressType, Flow, HookView, IpSets, RecentLists};
 
@@ -226,8 +227,7 @@ pub(super) fn holds(one: &Match, flow: &Flow, view: &HookView) -> String {
 fn describe_match(one: &Match, roll: Option<&Roll>, flow: &Flow, view: &HookView) -> String {
     match (one, roll) {
         (Match::Random { probability }, Some(Roll::Random(number))) => {
-            let share = |number: u32| f64::from(number) / f64::from(1_u32 << 31);
-            format!("drew {:.4}, not below {:.4}", share(*number), share(*probability))
+            format!("drew {}, not below {}", share(*number, 4), share(*probability, 4))
         }
         (Match::Nth { packet, every, .. }, Some(Roll::Nth(counted))) => {
             format!("packet {counted} of {every}, not {packet}")

@@ -9,7 +9,7 @@ use ipnet::IpNet;
 
 use super::rule::{CtStates, Match, NatRange, Not, PortRange, PortSide, RecentOp, RejectWith, Rule, Target};
 use super::{Chain, Table};
-use crate::base::Writer;
+use crate::base::{Writer, sort_by};
 use crate::wire::IcmpError;
 
 /// What stands in front of a negated word.
@@ -115,8 +115,7 @@ fn print_match(one: &Match, of_protocol: Option<u8>) -> String {
             text
         }
         Match::Random { probability } => {
-            let share = f64::from(*probability) / f64::from(1_u32 << 31);
-            format!("-m statistic --mode random --probability {share:.11}")
+            format!("-m statistic --mode random --probability {}", share(*probability, 11))
         }
         Match::Nth { every, packet, .. } => {
             format!("-m statistic --mode nth --every {every} --packet {packet}")
@@ -181,6 +180,17 @@ fn masked(value: u32, mask: u32) -> String {
 }
 
 /// Models libxtables/xtables.c xtables_save_string: quotes unless every character is plain.
+/// A number of 2^31ths with this many decimals, rounded as printf rounds. Formatting any `f64` costs the page ten
+/// kilobytes of program.
+pub(super) fn share(number: u32, decimals: u32) -> String {
+    let one = 10_u64.pow(decimals);
+    let exact = u128::from(number) * u128::from(one);
+    let (shown, rest) = ((exact >> 31) as u64, exact & 0x7fff_ffff);
+    let is_over = rest > 1 << 30 || (rest == 1 << 30 && shown % 2 == 1);
+    let shown = shown + u64::from(is_over);
+    format!("{}.{:0width$}", shown / one, shown % one, width = decimals as usize)
+}
+
 fn quoted(text: &str) -> String {
     if !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') {
         return text.to_owned();
@@ -265,7 +275,7 @@ impl Table {
         let mut lines = vec![(format!("*{}", self.name().as_str()), None)];
         let (base, mut user): (Vec<&Arc<Chain>>, Vec<&Arc<Chain>>) =
             self.chains().iter().partition(|it| it.policy().is_some());
-        user.sort_by(|a, b| a.name().cmp(b.name()));
+        sort_by(&mut user, |a, b| a.name().cmp(b.name()));
         let chains = || base.iter().chain(&user);
         lines.extend(chains().map(|chain| {
             let policy = chain.policy().map_or("-", |policy| policy.name());
@@ -276,5 +286,18 @@ impl Table {
         }));
         lines.push(("COMMIT".to_owned(), None));
         lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::share;
+
+    #[test]
+    fn a_share_is_printed_as_the_float_that_it_is() {
+        for number in [0, 1, 1 << 19, 3 << 19, 715_827_883, 1 << 30, (1 << 31) - 1, 1 << 31] {
+            let float = f64::from(number) / f64::from(1_u32 << 31);
+            assert_eq!((share(number, 11), share(number, 4)), (format!("{float:.11}"), format!("{float:.4}")));
+        }
     }
 }

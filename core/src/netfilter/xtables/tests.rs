@@ -139,7 +139,7 @@ fn the_dice_choose_an_endpoint_and_every_other_is_told_with_its_probability() {
     let all: Vec<Choice> = (1..20).map(choose).collect();
     for choice in &all {
         let mut known = choice.destinations.clone();
-        known.sort_by_key(|(endpoint, _)| *endpoint);
+        crate::base::sort_by(&mut known, |(a, _), (b, _)| a.cmp(b));
         assert_eq!(known, [(endpoint(2), 0.5), (endpoint(3), 0.5)]);
     }
     for last in [2, 3] {

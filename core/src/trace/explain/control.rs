@@ -124,7 +124,7 @@ fn did(component: Component, done: &Reconcile, at: &str) -> (String, &'static st
             format!("{who} writes {about}."),
             "The older object, with the same addresses in one list. kube-proxy does not read it.",
         ),
-        Work::Sync { n_rows, n_others } => {
+        Work::Sync { n_rows, n_forgotten, n_others } => {
             let others = match n_others {
                 0 => String::new(),
                 n => format!(" So does it on {}, in the same moment.", counted(*n, "other node")),
@@ -134,10 +134,16 @@ fn did(component: Component, done: &Reconcile, at: &str) -> (String, &'static st
                 0 => "has nothing to change".to_owned(),
                 n => format!("changes {}", counted(*n, "row")),
             };
-            (
-                format!("{who} {what}.{others}"),
-                "Until this moment the node translated as before. Connections that stand are not touched: conntrack remembers where they go.",
-            )
+            match n_forgotten {
+                0 => (
+                    format!("{who} {what}.{others}"),
+                    "Until this moment the node translated as before. Connections that stand are not touched: conntrack remembers where they go.",
+                ),
+                n => (
+                    format!("{who} {what}, and has {} forgotten.", counted(*n, "UDP connection")),
+                    "UDP has no end that conntrack could see: as long as its client goes on, the entry would lead to an address that nobody answers from. TCP is left alone, for who is gone resets it.",
+                ),
+            }
         }
         Work::Note => (
             format!("{who} notes {about}."),

@@ -42,14 +42,17 @@ pub(super) fn postrouting() -> [Rule; 3] {
     ]
 }
 
-/// KUBE-FORWARD.
-pub(super) fn forward() -> [Rule; 3] {
+/// KUBE-FORWARD. A packet that is invalid would leave with an endpoint's address as its source, and its peer would reset the
+/// connection; where the kernel is liberal none is.
+pub(super) fn forward(is_liberal: bool) -> Vec<Rule> {
     let known = CtStates::RELATED.or(CtStates::ESTABLISHED);
-    [
-        rule(Target::Drop).and(Match::CtState(Not::is(CtStates::INVALID))),
+    let drop_invalid = rule(Target::Drop).and(Match::CtState(Not::is(CtStates::INVALID)));
+    let mut rules = if is_liberal { Vec::new() } else { vec![drop_invalid] };
+    rules.extend([
         rule(Target::Accept).comment("kubernetes forwarding rules").and(Match::marked(MASQUERADE_MARK)),
         rule(Target::Accept).comment("kubernetes forwarding conntrack rule").and(Match::CtState(Not::is(known))),
-    ]
+    ]);
+    rules
 }
 
 /// KUBE-FIREWALL. With `route_localnet` on, neighbours could reach what listens on the loopback address alone: CVE-2020-8558.
