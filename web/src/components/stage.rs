@@ -63,17 +63,19 @@ pub(super) fn Stage(props: &Props) -> Html {
 
 /// The API server, above all; which of those who watch it for the whole cluster wakes up stands below.
 fn api(picture: &Picture) -> Html {
-    let mut shapes = vec![rect("bx", API, 6.0), label(API.middle().x, API.y + 15.5, "t mid", "API")];
+    let shapes = vec![rect("bx", API, 6.0), label(API.middle().x, API.y + 15.5, "t mid", "API")];
+    let mut words = Vec::new();
     let watcher = picture.component.filter(|_| picture.now.0 == Station::Api);
     if let Some(component) = watcher {
         // `endpoint-slice` takes two lines between the machines.
         for (idx, word) in component.slug().split('-').enumerate() {
             let y = if idx == 0 { 43.0 } else { 56.0 };
-            shapes.push(label(API.middle().x, y, "m mid who", word));
+            words.push(label(API.middle().x, y, "m mid who", word));
         }
     }
     let title = "the API server: objects are written there, and whoever watches them is told";
-    group("st api", state(if watcher.is_some() { Mark::Now } else { Mark::Unused }), title, shapes)
+    let mark = if watcher.is_some() { Mark::Now } else { Mark::Unused };
+    html! { <>{ group("st api", state(mark), title, shapes) }{ words }</> }
 }
 
 fn draw(line: &Line, shapes: &mut Vec<Html>) {

@@ -44,7 +44,9 @@ const NAME_H: f64 = 15.0;
 #[must_use]
 pub fn chart(curves: &[Curve]) -> Option<Chart> {
     let points = || curves.iter().flat_map(|curve| &curve.points);
-    let (most_x, most_y) = (decade(points().map(|(x, _)| *x).max()?), decade(points().map(|(_, y)| *y).max()?));
+    let (most_x, most_y) = (points().map(|(x, _)| *x).max()?, points().map(|(_, y)| *y).max()?);
+    // A little air above the highest line.
+    let most_y = most_y.saturating_add(most_y / 3).max(10);
     let mut paths = Paths { grid: String::new(), lines: vec![String::new(); curves.len()] };
     let mut chart = Chart::default();
     {
@@ -53,7 +55,7 @@ pub fn chart(curves: &[Curve]) -> Option<Chart> {
         let mut builder = ChartBuilder::on(&root);
         builder.margin_top(above).margin_bottom(below).margin_left(left).margin_right(right);
         let mut plot = builder.build_cartesian_2d((1..most_x).log_scale(), (1..most_y).log_scale()).ok()?;
-        let ticks = |most: u32| (0..).map(|n| 10_u32.pow(n)).take_while(move |tick| *tick <= most);
+        let ticks = |most: u32| (0..9).map(|n| 10_u32.pow(n)).take_while(move |tick| *tick <= most);
         let at = |(x, y): (i32, i32)| Point::new(f64::from(x), f64::from(y));
         for x in ticks(most_x) {
             plot.draw_series(LineSeries::new([(x, 1), (x, most_y)], colour(0))).ok()?;
@@ -72,11 +74,6 @@ pub fn chart(curves: &[Curve]) -> Option<Chart> {
     }
     apart(&mut chart.names);
     Some(Chart { grid: paths.grid, lines: paths.lines, ..chart })
-}
-
-/// The power of ten that reaches `number`, and at least 10.
-fn decade(number: u32) -> u32 {
-    (1..9).map(|n| 10_u32.pow(n)).find(|decade| *decade >= number).unwrap_or(1_000_000_000)
 }
 
 /// A number with a thin gap before its last three digits.

@@ -85,6 +85,8 @@ pub struct RowView {
     pub why: Option<Why>,
     /// Whether this step wrote it.
     pub is_new: bool,
+    /// Whether this step took it away.
+    pub is_gone: bool,
 }
 
 /// Name on the tab, what commands begin with.
@@ -221,13 +223,17 @@ fn other_time(reel: &Reel, trace: &Trace, cursor: usize, kind: Kind) -> (Option<
 
 fn written(rows: &[&Written]) -> TableSheet {
     let row = |(idx, row): (usize, &&Written)| {
+        let full = row.text.trim();
+        // As `ip monitor` and `conntrack -E` say it.
+        let gone = full.strip_prefix("Deleted ");
         Fold::Row(RowView {
             n: idx + 1,
-            words: words::plain(row.text.trim()),
-            full: row.text.trim().to_owned(),
+            words: words::plain(gone.unwrap_or(full)),
+            full: full.to_owned(),
             writer: row.writer.to_string(),
             why: None,
-            is_new: true,
+            is_new: gone.is_none(),
+            is_gone: gone.is_some(),
         })
     };
     TableSheet {

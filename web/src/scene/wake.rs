@@ -62,6 +62,9 @@ fn when(since_start: i64) -> String {
     // A run lasts seconds: a tenth of a millisecond of it is exact.
     #[expect(clippy::cast_precision_loss, reason = "less than an hour")]
     let millis = Tenths(since_start.unsigned_abs() as f64 / 1e6);
+    if since_start == 0 {
+        return "as the client starts".to_owned();
+    }
     let side = if since_start < 0 { "before" } else { "after" };
     format!("{millis} ms {side} the client starts")
 }
