@@ -34,11 +34,11 @@ pub struct Chart {
 }
 
 /// Size of the chart.
-pub const CHART: (u32, u32) = (460, 268);
+pub const CHART: (u32, u32) = (480, 268);
 /// Room around the lines: above, below, left, right.
-const MARGINS: [u32; 4] = [12, 26, 52, 138];
+const MARGINS: [u32; 4] = [12, 26, 62, 164];
 /// Least distance of two names.
-const NAME_H: f64 = 15.0;
+const NAME_H: f64 = 19.0;
 
 /// Draws `curves`, both axes logarithmic; `None` where there is nothing to draw.
 #[must_use]
@@ -165,7 +165,7 @@ mod tests {
         assert!(chart.names.iter().all(|(at, _)| at.x < f64::from(CHART.0) && at.y < f64::from(CHART.1)));
         let mut ys: Vec<f64> = chart.names.iter().map(|(at, _)| at.y).collect();
         ys.sort_by(f64::total_cmp);
-        assert!(ys.windows(2).all(|pair| pair[1] - pair[0] >= 15.0), "{ys:?}");
+        assert!(ys.windows(2).all(|pair| pair[1] - pair[0] >= 19.0), "{ys:?}");
         assert_eq!(super::chart(&[]), None);
     }
 }
