@@ -19,6 +19,7 @@ pub use crate::trace::{
 pub use crate::wire::{End, Field, FieldChange, Layer, LayerChange, Link, Packet, Role, dissect, one_line};
 pub use json::to_json;
 pub use scene::{
-    Absent, ContainerView, DeviceKind, DeviceView, HostPodView, NodeView, PodView, Scene, ServiceView, scene,
+    Absent, AddressKind, ContainerView, DeviceKind, DeviceView, HostPodView, NodeView, PodView, Scene, ServiceView,
+    WorkloadView, scene,
 };
 pub use step::{MtuTerm, MtuView, StepView, TableView, step_view, tables_of};

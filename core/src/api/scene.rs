@@ -2,7 +2,7 @@
 
 use crate::base::Place;
 use crate::k8s::kube_proxy::ProxyMode;
-use crate::k8s::objects::{Container, Node, Pod, Protocol, Service, ServicePort};
+use crate::k8s::objects::{Container, Node, Objects, Pod, Protocol, Service, ServicePort, Workload};
 use crate::lab::{CniMode, Lab, build};
 use crate::net::{Interface, InterfaceKind, NetNs, Topology};
 
@@ -13,6 +13,8 @@ pub struct Scene {
     pub name: String,
     /// Plugin and mode.
     pub cni: CniMode,
+    /// The back end of kube-proxy.
+    pub proxy: ProxyMode,
     /// Nodes, in file order.
     pub nodes: Vec<NodeView>,
     /// Machines outside the cluster.
@@ -21,6 +23,19 @@ pub struct Scene {
     pub router: Vec<DeviceView>,
     /// Services that have an address, in file order.
     pub services: Vec<ServiceView>,
+    /// Deployments and DaemonSets, in file order.
+    pub workloads: Vec<WorkloadView>,
+}
+
+/// What makes pods.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkloadView {
+    /// Name.
+    pub name: String,
+    /// Kubernetes namespace.
+    pub namespace: String,
+    /// Replicas of a Deployment; `None` for a DaemonSet.
+    pub replicas: Option<u32>,
 }
 
 /// A service: addresses that no device has.
@@ -30,12 +45,25 @@ pub struct ServiceView {
     pub name: String,
     /// Kubernetes namespace.
     pub namespace: String,
-    /// Its addresses: the cluster's, external ones, a load balancer's.
-    pub addresses: Vec<String>,
+    /// Its addresses, each with its kind: the cluster's, external ones, a load balancer's.
+    pub addresses: Vec<(AddressKind, String)>,
     /// Its ports, as `80/TCP`.
     pub ports: Vec<String>,
     /// Ports of every node that lead to it, as `30080/TCP`.
     pub node_ports: Vec<String>,
+    /// How many endpoints serve it.
+    pub n_endpoints: usize,
+}
+
+/// What an address of a service is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AddressKind {
+    /// `spec.clusterIP`.
+    Cluster,
+    /// One of `spec.externalIPs`.
+    External,
+    /// One that a load balancer has.
+    LoadBalancer,
 }
 
 /// A machine.
@@ -192,20 +220,33 @@ pub fn scene(lab: &Lab) -> Scene {
     Scene {
         name: lab.spec.name.clone(),
         cni: lab.spec.cni,
+        proxy: lab.spec.kube_proxy.mode,
         nodes: nodes.collect(),
         hosts: hosts.collect(),
         router: router.map(|id| machine(&topo, topo.ns(id)).devices).unwrap_or_default(),
-        services: lab.objects.services.iter().filter_map(service_view).collect(),
+        services: lab.objects.services.iter().filter_map(|service| service_view(&lab.objects, service)).collect(),
+        workloads: lab.objects.workloads.iter().map(workload_view).collect(),
     }
 }
 
-fn service_view(service: &Service) -> Option<ServiceView> {
-    let addresses = service.cluster_ip.iter().chain(&service.external_ips).chain(&service.load_balancer_ips);
+fn workload_view(workload: &Workload) -> WorkloadView {
+    let meta = &workload.meta;
+    WorkloadView { name: meta.name.clone(), namespace: meta.namespace.clone(), replicas: workload.replicas }
+}
+
+fn service_view(objects: &Objects, service: &Service) -> Option<ServiceView> {
+    let of_kind = |kind| move |address: &std::net::IpAddr| (kind, address.to_string());
+    let cluster = service.cluster_ip.iter().map(of_kind(AddressKind::Cluster));
+    let external = service.external_ips.iter().map(of_kind(AddressKind::External));
+    let balancer = service.load_balancer_ips.iter().map(of_kind(AddressKind::LoadBalancer));
+    let is_own = |(namespace, name): (&str, &str)| namespace == service.meta.namespace && name == service.meta.name;
+    let slices = objects.endpoint_slices.iter().filter(|slice| is_own((&slice.meta.namespace, &slice.service_name)));
     let of_node = |port: &ServicePort| Some(port_name(port.node_port?, port.protocol));
     Some(ServiceView {
         name: service.meta.name.clone(),
         namespace: service.meta.namespace.clone(),
-        addresses: addresses.map(ToString::to_string).collect(),
+        addresses: cluster.chain(external).chain(balancer).collect(),
+        n_endpoints: slices.flat_map(|slice| &slice.endpoints).filter(|endpoint| endpoint.serving).count(),
         ports: service.ports.iter().map(|port| port_name(port.port, port.protocol)).collect(),
         node_ports: service.ports.iter().filter_map(of_node).collect(),
     })
