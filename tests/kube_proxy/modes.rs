@@ -156,6 +156,9 @@ fn every_mode_reaches_the_same_endpoints_as_often() {
     assert!(n_served > 50 && n_alone > 10, "{n_served} and {n_alone}");
 }
 
+/// What is done, by whom and to what, and how it comes out in each mode.
+type Difference = (&'static str, &'static str, &'static str, &'static [(&'static str, &'static str)]);
+
 const TWO_NODES: &str = include_str!("differences.yaml");
 
 /// What the modes are known to do each in its own way, and how it comes out.
