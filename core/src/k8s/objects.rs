@@ -1,6 +1,6 @@
 //! Kubernetes objects: only the fields that matter to packets, spelled upstream's way.
 
-use std::collections::BTreeMap;
+use crate::base::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;

@@ -5,7 +5,7 @@
 //! the spine and, where the network provider does, with the nodes; what they have learned stands in their tables from
 //! the first moment as ordinary routes.
 
-use std::collections::BTreeMap;
+use crate::base::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;

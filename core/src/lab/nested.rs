@@ -6,7 +6,7 @@
 //! Every hypervisor is told where every virtual machine is, and what is for all of them it sends to each (RFC 7348
 //! section 4.2 without multicast). Not modelled: ARP suppression.
 
-use std::collections::BTreeMap;
+use crate::base::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;

@@ -2,7 +2,7 @@
 
 mod fabric;
 
-use std::collections::BTreeMap;
+use crate::base::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;

@@ -2,7 +2,7 @@
 //!
 //! Models include/net/ip_fib.h fib_lookup and net/ipv4/fib_rules.c __fib_lookup.
 
-use std::collections::BTreeMap;
+use crate::base::BTreeMap;
 
 use super::{FibError, FibLookup, FlowKey, NetNs, Route, RouteKind, RouteTable, RuleAction, RuleLookup, TableId};
 use crate::base::sort_by;

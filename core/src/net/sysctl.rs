@@ -4,7 +4,7 @@
 //! has is kept only where somebody has set it: else it has what `conf.default` has.
 //! Not modelled: a device keeps what `conf.default` was when it was made.
 
-use std::collections::BTreeMap;
+use crate::base::BTreeMap;
 use std::ops::RangeInclusive;
 
 use thiserror::Error;

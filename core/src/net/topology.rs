@@ -1,6 +1,6 @@
 //! All namespaces of a lab and the wires between them.
 
-use std::collections::BTreeMap;
+use crate::base::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 

@@ -2,7 +2,7 @@
 //!
 //! Models net/netfilter/ipset/ip_set_hash_*.c and ip_set_bitmap_port.c. Not modelled: timeouts, counters, comments.
 
-use std::collections::{BTreeMap, BTreeSet};
+use crate::base::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -122,7 +122,7 @@ impl IpSets {
             let _ = writeln!(text, "create {name} {} {options}", set.kind.name());
         }
         for (name, set) in &self.sets {
-            for element in &set.elements {
+            for element in set.elements.iter() {
                 let parts: Vec<String> = element.iter().map(|part| print(part, set.kind)).collect();
                 let _ = writeln!(text, "add {name} {}", parts.join(","));
             }

@@ -2,7 +2,7 @@
 //!
 //! Models net/netfilter/xt_recent.c. Not modelled: hit counts, TTL matching, the limit of 100 addresses a list.
 
-use std::collections::BTreeMap;
+use crate::base::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;

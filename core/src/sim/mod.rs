@@ -11,7 +11,7 @@ mod hand_built;
 mod queue;
 mod socket;
 
-use std::collections::BTreeMap;
+use crate::base::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;

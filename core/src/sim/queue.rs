@@ -1,6 +1,6 @@
 //! The event queue: what happens next, in virtual time.
 
-use std::collections::BTreeMap;
+use crate::base::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! Collecting steps and frames while a run is computed.
 
-use std::collections::BTreeMap;
+use crate::base::BTreeMap;
 use std::sync::Arc;
 
 use super::{

@@ -1,6 +1,6 @@
 //! EndpointSlices from selectors.
 
-use std::collections::BTreeSet;
+use crate::base::BTreeSet;
 
 use crate::k8s::objects::{
     Endpoint, EndpointPort, EndpointSlice, Node, ObjectMeta, Objects, Pod, Service, ServicePort, ServiceType,
@@ -14,7 +14,7 @@ const MAX_ENDPOINTS: usize = 100;
 /// of their pods. Models pkg/controller/endpointslice without topology hints.
 pub fn endpoint_slices(objects: &mut Objects) {
     let key = |slice: &EndpointSlice| (slice.meta.namespace.clone(), slice.service_name.clone());
-    let stated: BTreeSet<(String, String)> = crate::base::set_of(objects.endpoint_slices.iter().map(key));
+    let stated: BTreeSet<(String, String)> = objects.endpoint_slices.iter().map(key).collect();
     let wants = |service: &&Service| {
         let name = (service.meta.namespace.clone(), service.meta.name.clone());
         !service.selector.is_empty() && service.kind != ServiceType::ExternalName && !stated.contains(&name)

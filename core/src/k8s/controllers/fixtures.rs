@@ -1,6 +1,6 @@
 //! Objects for the tests of the controllers.
 
-use std::collections::BTreeMap;
+use crate::base::BTreeMap;
 
 use crate::base::Span;
 use crate::k8s::objects::{LabelSelector, Node, ObjectMeta, Objects, Pod, Service, Workload};

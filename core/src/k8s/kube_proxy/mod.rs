@@ -8,7 +8,7 @@ pub mod iptables;
 mod names;
 mod proxier;
 
-use std::collections::BTreeMap;
+use crate::base::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 

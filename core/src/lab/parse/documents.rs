@@ -1,6 +1,6 @@
 //! Documents to objects: which kind each is, and what is passed over.
 
-use std::collections::BTreeMap;
+use crate::base::BTreeMap;
 
 use crate::base::Span;
 use crate::k8s::objects::{EndpointSlice, Ingress, Node, Pod, Service, Workload};

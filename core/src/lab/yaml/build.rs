@@ -1,7 +1,7 @@
 //! Parser events to trees.
 
+use crate::base::BTreeMap;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use saphyr_parser::{Event, ScalarStyle, Tag};
 

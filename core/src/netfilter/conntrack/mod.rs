@@ -8,7 +8,7 @@ mod print;
 mod tcp;
 mod tuple;
 
-use std::collections::BTreeMap;
+use crate::base::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 

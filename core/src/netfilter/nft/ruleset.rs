@@ -2,7 +2,7 @@
 //!
 //! Models net/netfilter/nf_tables_api.c and net/netfilter/core.c nf_hook_entries_grow.
 
-use std::collections::BTreeMap;
+use crate::base::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! Tables and chains, and what the kernel refuses to load.
 
-use std::collections::BTreeMap;
+use crate::base::BTreeMap;
 use std::sync::Arc;
 
 use thiserror::Error;

@@ -3,7 +3,7 @@
 //! Models pkg/ipcache and pkg/loadbalancer. Of a service's endpoints those are backends that kube-proxy would use, and
 //! topology hints are not heeded (`loadBalancer.serviceTopology` is off).
 
-use std::collections::BTreeMap;
+use crate::base::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 

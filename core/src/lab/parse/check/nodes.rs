@@ -1,6 +1,6 @@
 //! Nodes: their addresses and their pod networks.
 
-use std::collections::BTreeMap;
+use crate::base::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;

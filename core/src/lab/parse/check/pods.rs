@@ -1,6 +1,6 @@
 //! Pods: their nodes and their addresses.
 
-use std::collections::{BTreeMap, BTreeSet};
+use crate::base::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -20,7 +20,7 @@ pub(in crate::lab::parse) fn pods(pods: &mut Vec<Stated<'_, Pod>>, nodes: &[Node
     if nodes.is_empty() {
         pods.clear();
     }
-    let by_name: BTreeMap<&str, &Node> = crate::base::map_of(nodes.iter().map(|node| (node.meta.name.as_str(), node)));
+    let by_name: BTreeMap<&str, &Node> = nodes.iter().map(|node| (node.meta.name.as_str(), node)).collect();
     pods.retain(|pod| has_node(pod, &by_name));
     let mut first: BTreeMap<IpAddr, (String, Span)> = BTreeMap::new();
     for Stated { object: pod, fields } in pods {

@@ -1,6 +1,6 @@
 //! Services: their addresses and node ports.
 
-use std::collections::BTreeMap;
+use crate::base::BTreeMap;
 use std::net::IpAddr;
 
 use crate::base::Span;
