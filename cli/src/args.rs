@@ -12,6 +12,7 @@ pub(crate) enum Command {
     Help,
     Version,
     Faults,
+    Rules(Vec<usize>),
     Check(Input),
     Trace { input: Input, run: Run, format: Format, detail: Detail, output: Option<OsString>, expect: Option<Expect> },
     Show { input: Input, at: String, after: Option<Run>, writers: bool, command: Vec<String> },
@@ -48,11 +49,14 @@ kubehop: walks a packet through a Kubernetes cluster, as Linux would
   kubehop trace FILE... --from REF --to TARGET [options] one run of one client
   kubehop show  FILE... --at REF [options] -- COMMAND... a command typed at that place
   kubehop faults                                         what can be broken, one per line: id, title
+  kubehop rules [--services N,N,...]                     what a connection's first packet costs a node, by services
 
 REF     pod/NS/NAME, pod/NAME, pod/NS/NAME/CONTAINER, node/NAME, host/NAME, router/NAME
 TARGET  tcp://HOST:PORT, udp://HOST:PORT, http://HOST[:PORT][/PATH], ping://HOST,
         bgp://HOST (a node's session with the router of its rack is established),
-        bgp://HOST?withdraw, bgp://HOST?shutdown (the node withdraws its pods, or ends the session)
+        bgp://HOST?withdraw, bgp://HOST?shutdown (the node withdraws its pods, or ends the session),
+        probe://pod/NS/NAME[/CONTAINER][?kind=readiness|liveness|startup] (the kubelet asks, --from the pod's node),
+        scrape://pod/NS/NAME (Prometheus asks, where the pod's annotations or its port named metrics say)
 
 trace options
   --size N            bytes of the request (default 100)
@@ -60,7 +64,7 @@ trace options
   --df                set DF (ping only)
   --ttl N             TTL of every packet of the client
   --seed N            seed of everything that is drawn (default 1)
-  --via NODE          the node that packets from outside to a service's address are handed to
+  --via node/NAME     the node that packets for a load balancer's address or an externalIP are handed to (default: the balancer's choice)
   --do 'TIME ACTION REF'  delete, scale=N, fail-readiness or cordon something, TIME ms after the client starts
   --format FORMAT     text (default), json or pcapng
   --detail LEVEL      minimal, summary (default) or full
@@ -83,7 +87,7 @@ exit status: 0 it ran, 1 not as expected, 2 wrong usage, 3 bad input
 /// Reads the command line.
 pub(crate) fn parse(mut parser: Parser) -> Result<Command, UsageError> {
     let command = match parser.next().map_err(text)? {
-        None => return Err("no command; expected check, trace, show or faults (kubehop --help)".to_owned()),
+        None => return Err("no command; expected check, trace, show, faults or rules (kubehop --help)".to_owned()),
         Some(Long("help") | Short('h')) => return Ok(Command::Help),
         Some(Long("version") | Short('V')) => return Ok(Command::Version),
         Some(Value(command)) => command.to_string_lossy().into_owned(),
@@ -94,8 +98,9 @@ pub(crate) fn parse(mut parser: Parser) -> Result<Command, UsageError> {
         "trace" => trace(parser),
         "show" => show(parser),
         "faults" => faults(parser),
+        "rules" => rules(parser),
         "help" => Ok(Command::Help),
-        other => Err(format!("no command {other:?}; expected check, trace, show or faults")),
+        other => Err(format!("no command {other:?}; expected check, trace, show, faults or rules")),
     }
 }
 
@@ -105,6 +110,23 @@ fn faults(mut parser: Parser) -> Result<Command, UsageError> {
         Some(Long("help") | Short('h')) => Ok(Command::Help),
         Some(other) => Err(other.unexpected().to_string()),
     }
+}
+
+fn rules(mut parser: Parser) -> Result<Command, UsageError> {
+    let mut services = vec![1, 10, 100, 1000, 10_000];
+    while let Some(arg) = parser.next().map_err(text)? {
+        match arg {
+            Long("services") => {
+                let list = word(&mut parser)?;
+                let number =
+                    |text: &str| text.parse().map_err(|_| format!("--services: found {text:?}, expected a number"));
+                services = list.split(',').map(number).collect::<Result<Vec<usize>, UsageError>>()?;
+            }
+            Long("help") | Short('h') => return Ok(Command::Help),
+            other => return Err(other.unexpected().to_string()),
+        }
+    }
+    Ok(Command::Rules(services))
 }
 
 fn check(mut parser: Parser) -> Result<Command, UsageError> {

@@ -23,6 +23,7 @@ pub(crate) fn run(parser: lexopt::Parser) -> ExitCode {
         Ok(Command::Help) => print(USAGE.as_bytes(), None),
         Ok(Command::Version) => print(format!("kubehop {}\n", env!("CARGO_PKG_VERSION")).as_bytes(), None),
         Ok(Command::Faults) => print(list_faults().as_bytes(), None),
+        Ok(Command::Rules(services)) => rules(&services),
         Ok(Command::Check(input)) => check(&input),
         Ok(Command::Trace { input, run, format, detail, output, expect }) => {
             trace(&input, &run, format, detail, output.as_deref(), expect)
@@ -64,6 +65,19 @@ fn list_faults() -> String {
     faults.iter().map(|fault| format!("{:width$}  {}\n", fault.id, fault.title)).collect()
 }
 
+/// A line for each number of services and mode, words apart by tabs so that other programs can draw them.
+fn rules(services: &[usize]) -> Result<(), Failure> {
+    let counts = api::rule_counts(services).map_err(failure)?;
+    let mode = |count: &api::RuleCount| {
+        let named = api::ProxyMode::ALL.iter().find(|(_, mode)| *mode == count.mode);
+        named.map_or("", |(name, _)| *name)
+    };
+    let line =
+        |count: &api::RuleCount| format!("{}\t{}\t{}\t{}\n", count.services, mode(count), count.rules, count.lookups);
+    let lines: String = counts.iter().map(line).collect();
+    print(format!("services\tmode\trules\tlookups\n{lines}").as_bytes(), None)
+}
+
 fn trace(
     input: &Input,
     run: &Run,
@@ -74,6 +88,10 @@ fn trace(
 ) -> Result<(), Failure> {
     let parsed = sound(input)?;
     let trace = api::trace(&parsed.lab, run).map_err(failure)?;
+    if let Some(note) = api::via_note(&parsed.lab, run) {
+        // Nobody is left to be told if standard error is gone.
+        let _ = writeln!(io::stderr().lock(), "note: {note}");
+    }
     let bytes = match format {
         Format::Text => api::render(&trace, detail).into_bytes(),
         Format::Json => api::to_json(&trace).into_bytes(),
@@ -112,12 +130,17 @@ fn failure(error: RunError) -> Failure {
 /// A word that cannot be read is wrong usage; a place that the files do not have is bad input.
 fn status_of(error: &RunError) -> u8 {
     match error {
-        RunError::NoSuchPlace { .. } | RunError::NotAnAddress { .. } | RunError::NoBgpSession { .. } => INPUT_ERROR,
+        RunError::NoSuchPlace { .. }
+        | RunError::NotAnAddress { .. }
+        | RunError::NoBgpSession { .. }
+        | RunError::CannotAsk { .. } => INPUT_ERROR,
         RunError::From(_)
         | RunError::NotATarget { .. }
         | RunError::Port { .. }
         | RunError::BgpEvent { .. }
+        | RunError::ProbeKind { .. }
         | RunError::NoSuchFault { .. }
+        | RunError::Services { .. }
         | RunError::TooLarge { .. } => USAGE_ERROR,
     }
 }

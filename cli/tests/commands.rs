@@ -130,6 +130,8 @@ fn wrong_usage_ends_with_2_and_one_line() {
             "`kubehop faults` lists them",
         ),
         (&["faults", "x"], "unexpected argument"),
+        (&["rules", "--services", "1,x"], "--services: found \"x\", expected a number"),
+        (&["rules", "--services", "0"], "--services: found 0, expected numbers from 1 to 50000"),
         (&["show", LAB, "--at", "node/node-a"], "expected -- and a command"),
         (&["show", LAB, "--at", "node/node-a", "--", "ifconfig"], "\"ifconfig\" is no command"),
         (&["show", LAB, "--at", "node/node-a", "--", "ip", "route", "get", "x"], "expected an IP address"),
@@ -159,6 +161,18 @@ fn a_command_after_a_trace_sees_what_the_trace_left() {
     ));
     assert_eq!(before, "");
     assert!(after.starts_with("10.244.0.1 dev eth0 lladdr ") && after.trim_end().ends_with("REACHABLE"), "{after}");
+}
+
+#[test]
+fn rules_are_counted_for_every_number_of_services() {
+    let text = stdout(&kubehop(&["rules", "--services", "1,20"]));
+    let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split('\t').collect()).collect();
+    assert_eq!(rows[0], ["services", "mode", "rules", "lookups"]);
+    let rules = |services: &str| -> usize {
+        let row = rows.iter().find(|row| row[..2] == [services, "iptables"]).expect("a row of this mode");
+        row[2].parse().expect("a number")
+    };
+    assert_eq!(rules("20") - rules("1"), 19, "{text}");
 }
 
 #[test]

@@ -1,16 +1,17 @@
 //! How long the core takes. `cargo xtask bench` makes a table of it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use kubehop_core::api::{Lab, Run, Source, parse, step_view, trace};
 use kubehop_core::base::{Place, Writer};
-use kubehop_core::k8s::kube_proxy::{ProxyConfig, iptables, service_ports};
+use kubehop_core::k8s::kube_proxy::{Proxier, ProxyConfig, ProxyMode, service_ports, updated_ports};
 use kubehop_core::k8s::objects::Objects;
 use kubehop_core::lab;
-use kubehop_core::net::Topology;
-use kubehop_core::netfilter::{Match, Netfilter, Rule, TableName, Target};
+use kubehop_core::net::{NetNs, Topology};
+use kubehop_core::netfilter::{Match, Rule, TableName, Target};
 use kubehop_core::sim::{self, Exchange, Talk};
 use kubehop_core::trace::Trace;
 use kubehop_core::wire::{Packet, Transport};
@@ -67,8 +68,7 @@ fn large_request() -> (Topology, Exchange) {
     let mut topo = lab::build(&lab, 1);
     topo.finish_all();
     let (client, _) = lab::resolve(&lab, &mut topo, "pod/client", "--from").expect("the example has a client");
-    let talk =
-        Talk::Tcp { port: 8080, is_http: false, request: vec![0; 64 << 10], reply: vec![0; 100], reply_len: 100 };
+    let talk = Talk::Tcp { port: 8080, flow: "tcp", request: vec![0; 64 << 10], reply: vec![0; 100], reply_len: 100 };
     (topo, Exchange { client, program: "client".into(), dst: [10, 244, 1, 2].into(), talk, ttl: None, seed: 1 })
 }
 
@@ -110,10 +110,75 @@ fn view_one_step(bencher: Bencher) {
     bencher.bench(|| step_view(black_box(&trace), middle));
 }
 
-/// kube-proxy's rules of one node, for many services.
+/// kube-proxy's rules of one node, for many services, from nothing.
 #[divan::bench]
 fn iptables_of_ten_thousand_services(bencher: Bencher) {
-    let services = service_ports(&many_services(10_000));
+    bench_from_nothing(bencher, ProxyMode::Iptables);
+}
+
+/// One endpoint of one of them is another, and the node's rules are made true again.
+#[divan::bench]
+fn one_endpoint_changed_iptables(bencher: Bencher) {
+    bench_one_change(bencher, ProxyMode::Iptables);
+}
+
+/// A ping of TCP to the last of them: a connection, from the client to the endpoint and back.
+#[divan::bench]
+fn trace_through_ten_thousand_services_iptables(bencher: Bencher) {
+    bench_service(bencher, ProxyMode::Iptables);
+}
+
+fn bench_from_nothing(bencher: Bencher, mode: ProxyMode) {
+    let ports = service_ports(&many_services(10_000));
+    bencher.with_inputs(|| (proxier(mode), node())).bench_local_refs(|(proxier, node)| {
+        proxier.sync(node, black_box(&ports));
+    });
+}
+
+fn bench_one_change(bencher: Bencher, mode: ProxyMode) {
+    let mut objects = many_services(10_000);
+    let (mut proxier, mut node) = (proxier(mode), node());
+    let mut ports = service_ports(&objects);
+    proxier.sync(&mut node, &ports);
+    let changed = [("default".to_owned(), "s5000".to_owned())].into();
+    let slice = objects.endpoint_slices.iter().position(|it| it.service_name == "s5000").expect("its slice");
+    let mut n = 0_u8;
+    bencher.bench_local(|| {
+        n = n % 200 + 1;
+        objects.endpoint_slices[slice].endpoints[0].addresses = vec![IpAddr::from([10, 246, 0, n])];
+        // A trace that has seen the tables keeps them.
+        let seen = node.clone();
+        ports = updated_ports(&ports, &objects, &changed);
+        let done = proxier.sync(&mut node, &ports);
+        assert_eq!(done.changed.len(), 1);
+        seen
+    });
+}
+
+fn bench_service(bencher: Bencher, mode: ProxyMode) {
+    let (mut topo, exchange) = large_request();
+    let services = many_services(10_000);
+    let mut ports = service_ports(&services);
+    let last = ports.last_mut().map(Arc::make_mut).expect("a service");
+    let SocketAddr::V4(endpoint) = SocketAddr::from(([10, 244, 1, 2], 8080)) else { return };
+    last.endpoints.truncate(1);
+    last.endpoints[0].address = endpoint.into();
+    last.endpoints[0].text = endpoint.to_string();
+    let dst = last.cluster_ip;
+    let talk = Talk::Tcp { port: 80, flow: "http", request: vec![0; 100], reply: vec![0; 100], reply_len: 100 };
+    let exchange = Exchange { dst, talk, ..exchange };
+    for name in ["node-a", "node-b"] {
+        let node = topo.find(&Place::Node(name.to_owned())).expect("the example has this node");
+        proxier(mode).sync(topo.ns_mut(node), &ports);
+    }
+    bencher.with_inputs(|| topo.clone()).bench_values(|topo| {
+        let trace = sim::run(topo, &exchange);
+        assert_eq!(trace.disposition.kind(), "delivered");
+        trace
+    });
+}
+
+fn proxier(mode: ProxyMode) -> Proxier {
     let config = ProxyConfig {
         node_name: "node-a".to_owned(),
         zone: String::new(),
@@ -123,9 +188,11 @@ fn iptables_of_ten_thousand_services(bencher: Bencher) {
         localhost_node_ports: true,
         node_port_addresses: Vec::new(),
     };
-    bencher.with_inputs(Netfilter::default).bench_local_refs(|netfilter| {
-        iptables::program(netfilter, &config, &[config.node_ip], black_box(&services));
-    });
+    Proxier::new(mode, config).expect("a mode that has kube-proxy")
+}
+
+fn node() -> NetNs {
+    NetNs::new(Place::Node("node-a".to_owned()), 1)
 }
 
 /// What kube-proxy keeps of them.

@@ -2,10 +2,13 @@
 
 use std::net::IpAddr;
 
-use kubehop_core::k8s::kube_proxy::{ProxyConfig, iptables, service_ports};
+use kubehop_core::base::Place;
+use kubehop_core::k8s::kube_proxy::iptables::{self, Written};
+use kubehop_core::k8s::kube_proxy::{ProxyConfig, ServicePorts, Sync, service_ports};
 use kubehop_core::k8s::objects::{
     Endpoint, EndpointPort, EndpointSlice, ObjectMeta, Objects, Protocol, Service, ServicePort, ServiceType,
 };
+use kubehop_core::net::NetNs;
 use kubehop_core::netfilter::Netfilter;
 use serde::Deserialize;
 
@@ -34,6 +37,8 @@ pub(crate) struct Cluster {
     pub flows: Vec<super::flows::Flow>,
     /// Whether KUBE-FIREWALL has its rule.
     pub blocks_localnet: Option<bool>,
+    /// What a sync does that comes after the one of the table before.
+    pub sync: Option<super::syncs::Expected>,
 }
 
 #[derive(Deserialize)]
@@ -148,14 +153,17 @@ impl SliceRow {
 }
 
 impl Cluster {
-    /// The node's tables.
-    pub(crate) fn netfilter(&self) -> Netfilter {
-        let objects = Objects {
+    /// What the API has.
+    pub(crate) fn objects(&self) -> Objects {
+        Objects {
             services: self.services.iter().map(ServiceRow::object).collect(),
             endpoint_slices: self.slices.iter().map(SliceRow::object).collect(),
             ..Objects::default()
-        };
-        let config = ProxyConfig {
+        }
+    }
+
+    pub(crate) fn config(&self) -> ProxyConfig {
+        ProxyConfig {
             node_name: NODE.to_owned(),
             zone: String::new(),
             node_ip: ip("192.168.0.2"),
@@ -163,9 +171,27 @@ impl Cluster {
             masquerade_all: self.masquerade_all,
             localhost_node_ports: self.localhost_node_ports.unwrap_or(true),
             node_port_addresses: self.node_port_addresses.iter().map(|it| it.parse().expect("a network")).collect(),
-        };
-        let mut netfilter = Netfilter::default();
-        iptables::program(&mut netfilter, &config, &OWN.map(IpAddr::from), &service_ports(&objects));
-        netfilter
+        }
     }
+
+    /// The node's tables.
+    pub(crate) fn netfilter(&self) -> Netfilter {
+        self.tables_for(&service_ports(&self.objects()))
+    }
+
+    /// The node's tables for other services.
+    pub(crate) fn tables_for(&self, ports: &ServicePorts) -> Netfilter {
+        let mut ns = node();
+        self.sync(&mut Written::default(), &mut ns, ports);
+        ns.netfilter
+    }
+
+    pub(crate) fn sync(&self, written: &mut Written, ns: &mut NetNs, ports: &ServicePorts) -> Sync {
+        iptables::sync(written, ns, &self.config(), &OWN.map(IpAddr::from), ports)
+    }
+}
+
+/// The node that all tables are about, with nothing written yet.
+pub(crate) fn node() -> NetNs {
+    NetNs::new(Place::Node(NODE.to_owned()), 1)
 }

@@ -36,7 +36,7 @@ impl Facts for Machine {
     }
 
     fn source_address(&self, _: &str, _: IpAddr) -> Option<IpAddr> {
-        None
+        Some(IpAddr::from(OWN[1]))
     }
 
     fn first_address(&self, _: &str) -> Option<IpAddr> {
@@ -44,7 +44,7 @@ impl Facts for Machine {
     }
 }
 
-fn view(hook: Hook) -> HookView {
+pub(crate) fn view(hook: Hook) -> HookView {
     HookView {
         hook,
         iif: None,

@@ -1,11 +1,16 @@
 //! kube-proxy's rules against what kube-proxy's own tests expect of them.
 //!
 //! The tables beside this file restate facts from kubernetes/kubernetes; each says from which of its tests. Left out of
-//! them: IPv6, SCTP, counters, partial syncs, `nf_conntrack_tcp_be_liberal`.
+//! them: IPv6, SCTP, counters of packets (`nfacct`), gates that are off since long.
 
+mod chains;
 mod cluster;
+mod connections;
 mod flows;
 mod labs;
 mod loops;
+mod modes;
 mod rules;
+mod runs;
+mod syncs;
 mod topology;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use kubehop_core::api::Run;
 use kubehop_core::app;
-use kubehop_core::base::Place;
+use kubehop_core::base::{Instant, Place};
 use kubehop_core::net::{NsId, Topology, TransportProtocol};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -29,6 +29,8 @@ const SERVER_TICK_MS: i64 = 50;
 pub(crate) struct Talk {
     pub(crate) host: Ipv4Addr,
     pub(crate) port: u16,
+    /// The client's port; 0 for any.
+    pub(crate) own_port: u16,
     kind: Kind,
 }
 
@@ -56,7 +58,15 @@ impl Talk {
             },
             other => panic!("{other}:// is not spoken here"),
         };
-        Self { host: host.parse().expect("an address"), port: port.parse().expect("a port"), kind }
+        Self { host: host.parse().expect("an address"), port: port.parse().expect("a port"), own_port: 0, kind }
+    }
+
+    /// By the port of an entry that a connection table has of this talk already, if one has.
+    pub(crate) fn remembered(self, topo: &Topology) -> Self {
+        let target = (IpAddr::V4(self.host), self.port);
+        let mut rows = topo.namespaces().flat_map(|ns| ns.netfilter.conntrack.rows(Instant::START));
+        let own_port = rows.find(|row| row.original.dst == target).map_or(0, |row| row.original.src.1);
+        Self { own_port, ..self }
     }
 }
 
@@ -151,7 +161,9 @@ pub(crate) fn talk(realised: &Realised, client: NsId, talk: &Talk) -> &'static s
     let to = SocketAddr::from((talk.host, talk.port));
     let result = match &talk.kind {
         Kind::Ping { size, df, ttl } => return ping(kernel, talk.host, *size, *df, *ttl),
-        Kind::Udp { request, reply, ttl } => kernel.inside(|| ask_by_udp(to, request, reply.len(), *ttl)),
+        Kind::Udp { request, reply, ttl } => {
+            kernel.inside(|| ask_by_udp(talk.own_port, to, request, reply.len(), *ttl))
+        }
         Kind::Tcp { request, reply } => kernel.inside(|| ask_by_tcp(to, request, reply.len())),
     };
     match result.map_err(|error| error.kind()) {
@@ -168,8 +180,8 @@ fn ask_by_tcp(to: SocketAddr, request: &[u8], reply_len: usize) -> io::Result<()
     stream.read_exact(&mut vec![0; reply_len])
 }
 
-fn ask_by_udp(to: SocketAddr, request: &[u8], reply_len: usize, ttl: Option<u8>) -> io::Result<()> {
-    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+fn ask_by_udp(own_port: u16, to: SocketAddr, request: &[u8], reply_len: usize, ttl: Option<u8>) -> io::Result<()> {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, own_port))?;
     if let Some(ttl) = ttl {
         socket.set_ttl(ttl.into())?;
     }

@@ -8,13 +8,13 @@ mod step;
 pub use crate::base::{Place, Writer};
 pub use crate::k8s::kube_proxy::ProxyMode;
 pub use crate::lab::{
-    CniMode, Fault, Lab, Parsed, Problem, Run, RunError, Severity, ShowError, Source, fault_notes, faults, parse, show,
-    show_broken, trace,
+    CniMode, Fault, Lab, Parsed, Problem, RuleCount, Run, RunError, Severity, ShowError, Source, fault_notes, faults,
+    parse, rule_counts, show, show_broken, trace, via_note,
 };
 pub use crate::trace::{
-    BpfHook, BridgeTarget, Choice, Consulted, Decision, Detail, Disposition, DropReason, Envelope, Explanation, Frame,
-    Hook, HookFunction, Hop, Journey, JourneyId, NextHop, RejectReason, Row, Stage, Step, Stretch, Trace, Tracked, Why,
-    Written, explain, render, validate,
+    BpfHook, BridgeTarget, By, Choice, Chosen, Consulted, Decision, Detail, Disposition, DropReason, Envelope,
+    Explanation, Frame, Hook, HookFunction, Hop, Journey, JourneyId, NextHop, RejectReason, Row, Stage, Step, Stretch,
+    Trace, Tracked, Why, Written, explain, render, validate,
 };
 pub use crate::wire::{End, Field, FieldChange, Layer, LayerChange, Link, Packet, Role, dissect, one_line};
 pub use json::to_json;

@@ -363,8 +363,9 @@ impl<T> BTreeSet<T> {
     }
 
     /// All of them, in order.
-    pub fn iter(&self) -> impl Iterator<Item = &T> + Clone {
-        self.map.keys()
+    #[must_use]
+    pub fn iter(&self) -> SetIter<'_, T> {
+        SetIter(self.map.iter())
     }
 }
 
@@ -389,6 +390,32 @@ impl<T: Ord> BTreeSet<T> {
         T: Borrow<Q>,
     {
         self.map.remove(value).is_some()
+    }
+}
+
+/// The members of a set, in order.
+pub struct SetIter<'a, T>(Iter<'a, T, ()>);
+
+impl<T> Clone for SetIter<'_, T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<'a, T> Iterator for SetIter<'a, T> {
+    type Item = &'a T;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next().map(|(value, ())| value)
+    }
+}
+
+impl<'a, T> IntoIterator for &'a BTreeSet<T> {
+    type Item = &'a T;
+    type IntoIter = SetIter<'a, T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
     }
 }
 
@@ -431,7 +458,7 @@ impl<T> Default for BTreeSet<T> {
 
 impl<T: fmt::Debug> fmt::Debug for BTreeSet<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.iter()).finish()
+        f.debug_set().entries(self).finish()
     }
 }
 

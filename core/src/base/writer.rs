@@ -13,6 +13,8 @@ pub enum Writer {
     KubeProxy,
     /// The kubelet.
     Kubelet,
+    /// The load balancer in the fabric.
+    Balancer,
     /// Whoever set the machine up: node addresses, default gateways, the fabric.
     Admin,
 }
@@ -24,6 +26,7 @@ impl fmt::Display for Writer {
             Self::Cni => "CNI",
             Self::KubeProxy => "kube-proxy",
             Self::Kubelet => "kubelet",
+            Self::Balancer => "balancer",
             Self::Admin => "admin",
         })
     }

@@ -6,7 +6,7 @@
 use super::cni::{self, ClusterNet, NodeNet};
 use super::objects::{Pod, Protocol};
 use crate::base::Place;
-use crate::net::{Listener, NetNs, NsId, Topology, TransportProtocol};
+use crate::net::{Answer, Listener, NetNs, NsId, Topology, TransportProtocol};
 
 /// Starts `pod` on its node. A pod on the host network gets no namespace of its own.
 pub fn run_pod(topo: &mut Topology, node_ns: NsId, node: &NodeNet, cluster: &ClusterNet, pod: &Pod, seed: u64) {
@@ -28,7 +28,12 @@ pub fn run_pod(topo: &mut Topology, node_ns: NsId, node: &NodeNet, cluster: &Clu
                 Protocol::Sctp => continue,
             };
             let program = container.name.as_str().into();
-            topo.ns_mut(ns).sockets.listen(Listener { protocol, port: port.container_port, program });
+            topo.ns_mut(ns).sockets.listen(Listener {
+                protocol,
+                port: port.container_port,
+                program,
+                answer: Answer::Asked,
+            });
         }
     }
 }

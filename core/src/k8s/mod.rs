@@ -5,6 +5,7 @@
 
 pub mod cni;
 pub mod controllers;
+pub mod ingress;
 pub mod kube_proxy;
 pub mod kubelet;
 pub mod objects;

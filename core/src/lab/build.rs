@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::Lab;
 use super::fabric::{Fabric, set_sysctls};
+use super::{Lab, balancer};
 use crate::base::Place;
 use crate::k8s::cni::bgp::Bgp;
 use crate::k8s::cni::{self, CiliumNet, ClusterNet, NodeNet};
-use crate::k8s::kube_proxy::{self, Proxier, ProxyConfig, ProxyMode, ServicePorts};
-use crate::k8s::kubelet;
+use crate::k8s::kube_proxy::{self, HealthServer, Proxier, ProxyConfig, ProxyMode, ServicePorts};
 use crate::k8s::objects::{Node, Pod};
+use crate::k8s::{ingress, kubelet};
 use crate::net::{Conf, NetNs, Topology, Unfinished};
 
 /// MTU of machines outside the cluster, and of the router's side towards them, in bytes.
@@ -63,10 +63,9 @@ pub(super) fn prepare_with_bgp(lab: &Lab, seed: u64) -> (Topology, Arc<Bgp>) {
             CiliumNet::new(&lab.objects, is_replaced)
         }),
     });
-    let services: Arc<ServicePorts> = match lab.spec.kube_proxy.mode {
-        ProxyMode::None => Arc::default(),
-        _ => Arc::new(kube_proxy::service_ports(&lab.objects)),
-    };
+    let services: Arc<ServicePorts> = Arc::new(kube_proxy::service_ports(&lab.objects));
+    let is_replaced = cluster.cilium.is_some() && lab.spec.kube_proxy.mode == ProxyMode::None;
+    let proxy = ingress::proxy(&lab.objects);
     let mut pods: BTreeMap<&str, Vec<Pod>> = BTreeMap::new();
     for pod in &lab.objects.pods {
         pods.entry(&pod.node_name).or_default().push(pod.clone());
@@ -89,13 +88,17 @@ pub(super) fn prepare_with_bgp(lab: &Lab, seed: u64) -> (Topology, Arc<Bgp>) {
         };
         let sysctls: Vec<_> = pods.iter().filter_map(sysctls_of).collect();
         let proxier = proxy_config(lab, node).and_then(|config| Proxier::new(lab.spec.kube_proxy.mode, config));
-        let services = services.clone();
+        let services = lab.stopped_proxies.get(&node.meta.name).unwrap_or(&services).clone();
+        let proxy = proxy.clone();
         topo.defer(
             id,
             Unfinished::new(move |topo| {
                 cni::program_node(topo, id, &net, &cluster, &nic);
                 for pod in &pods {
                     kubelet::run_pod(topo, id, &net, &cluster, pod, seed);
+                }
+                if let Some(proxy) = &proxy {
+                    ingress::configure(topo, id, &pods, proxy);
                 }
                 for (place, settings) in &sysctls {
                     if let Some(pod) = topo.find(place) {
@@ -104,6 +107,8 @@ pub(super) fn prepare_with_bgp(lab: &Lab, seed: u64) -> (Topology, Arc<Bgp>) {
                 }
                 if let Some(mut proxier) = proxier.clone() {
                     proxier.sync(topo.ns_mut(id), &services);
+                } else if is_replaced {
+                    HealthServer::Cilium.sync(&mut topo.ns_mut(id).sockets, net.place.short(), &services);
                 }
                 cni::program_rules(topo.ns_mut(id), &net, &cluster);
             }),
@@ -115,6 +120,7 @@ pub(super) fn prepare_with_bgp(lab: &Lab, seed: u64) -> (Topology, Arc<Bgp>) {
         fabric.plug_in(&mut topo, ns, host.address.trunc(), [host.address].into_iter(), OUTSIDE_MTU);
     }
     fabric.finish(&mut topo, &lab.spec.fabric);
+    balancer::balance(lab, &mut topo, &services, seed);
     (topo, bgp)
 }
 
@@ -131,7 +137,7 @@ fn node_net(lab: &Lab, node: &Node) -> Option<NodeNet> {
 }
 
 /// What kube-proxy is told on a node.
-fn proxy_config(lab: &Lab, node: &Node) -> Option<ProxyConfig> {
+pub(super) fn proxy_config(lab: &Lab, node: &Node) -> Option<ProxyConfig> {
     let spec = &lab.spec.kube_proxy;
     let zone = node.meta.labels.get("topology.kubernetes.io/zone");
     Some(ProxyConfig {

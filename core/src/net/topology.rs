@@ -169,6 +169,11 @@ impl Topology {
         &mut self.segments[id.0]
     }
 
+    /// The indexes of all namespaces.
+    pub fn ids(&self) -> impl Iterator<Item = NsId> + use<> {
+        (0..self.namespaces.len()).map(NsId)
+    }
+
     /// All namespaces.
     pub fn namespaces(&self) -> impl Iterator<Item = &NetNs> {
         self.namespaces.iter()

@@ -122,7 +122,7 @@ impl IpSets {
             let _ = writeln!(text, "create {name} {} {options}", set.kind.name());
         }
         for (name, set) in &self.sets {
-            for element in set.elements.iter() {
+            for element in &set.elements {
                 let parts: Vec<String> = element.iter().map(|part| print(part, set.kind)).collect();
                 let _ = writeln!(text, "add {name} {}", parts.join(","));
             }

@@ -18,7 +18,7 @@ mod xtables;
 use std::sync::Arc;
 
 use crate::base::{Dice, Writer, sort_by};
-use crate::trace::{Choice, Decision, DropReason, Hook, HookFunction, Stage, Step, Tracked};
+use crate::trace::{By, Choice, Decision, DropReason, Hook, HookFunction, Stage, Step, Tracked};
 use crate::wire::{End, Packet};
 
 pub use conntrack::{ConnId, Connection, Conntrack, CtInfo, CtLookup, CtState, CtView, Direction, TcpState, Tuple};
@@ -290,9 +290,12 @@ impl Netfilter {
         let translated = nat::translate(passing.packet, &self.conntrack, *passing.ct, view.hook);
         let decision = match (&translated, &last) {
             (Some(nat::Translated { end, from, to }), _) => {
-                let (rule, says) =
-                    last.as_ref().map_or((None, None), |asked| (asked.place.clone(), asked.says.clone()));
-                Decision::Translate { end: *end, from: *from, to: *to, rule, says }
+                let by_rule = last.as_ref().and_then(|asked| asked.chosen(result.choice.as_ref()));
+                let by = by_rule.unwrap_or_else(|| {
+                    let connection = self.conntrack.get(id);
+                    By::Entry { original: connection.original.ends(), reply: connection.reply.ends() }
+                });
+                Decision::Translate { end: *end, from: *from, to: *to, by }
             }
             (None, Some(asked)) if asked.n_tried > 0 => asked.passed(),
             _ => return,

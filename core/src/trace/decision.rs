@@ -1,7 +1,7 @@
 //! The places in a kernel where something is decided, and what can be decided there.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::{DropReason, RejectReason};
@@ -270,6 +270,67 @@ impl fmt::Display for Envelope {
     }
 }
 
+/// What says how an address is translated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum By {
+    /// A rule, or a virtual server, chose it for the whole connection.
+    Rule(Chosen),
+    /// The connection's entry.
+    Entry {
+        /// The first packet as it came.
+        original: Ends,
+        /// Answers as they come.
+        reply: Ends,
+    },
+    /// A map of an eBPF program.
+    Map,
+}
+
+/// A choice that a rule has made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Chosen {
+    /// The rule's chain.
+    pub chain: Arc<str>,
+    /// Its number in it, from 1.
+    pub number: usize,
+    /// Of a service: which endpoint, from 1, and of how many.
+    pub endpoint: Option<(usize, usize)>,
+    /// What was drawn to choose it, in order. Nothing, of several endpoints: the client was known.
+    pub draws: Vec<Draw>,
+}
+
+/// A number drawn by a rule, or what stands for the dice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Draw {
+    /// `-m statistic --mode random`: drawn, and what it must be below, both in 2^31ths.
+    Random(u32, u32),
+    /// `numgen random mod`, or whose turn it is: the number, and how many there are.
+    Number(u32, u32),
+    /// The scheduler of a virtual server: `rr`.
+    Scheduler(&'static str),
+}
+
+/// Source and destination of a packet, with their ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ends {
+    /// Source.
+    pub src: (IpAddr, u16),
+    /// Destination.
+    pub dst: (IpAddr, u16),
+}
+
+impl fmt::Display for Ends {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} > {}", show_end(self.src), show_end(self.dst))
+    }
+}
+
+/// `IP:PORT`, or the address alone where nothing has a port.
+#[must_use]
+pub fn show_end((ip, port): (IpAddr, u16)) -> String {
+    if port == 0 { ip.to_string() } else { SocketAddr::new(ip, port).to_string() }
+}
+
 /// What was decided. Holds what the sentence about it needs, and nothing else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
@@ -318,10 +379,8 @@ pub enum Decision {
         from: (IpAddr, u16),
         /// What it is.
         to: (IpAddr, u16),
-        /// Chain and number of the rule that decided; `None` for a packet that follows its connection's entry.
-        rule: Option<(Arc<str>, usize)>,
-        /// What the rules on the way say of themselves, last.
-        says: Option<Arc<str>>,
+        /// What says so.
+        by: By,
     },
     /// The connection's first packet has got through: its entry is in the table.
     Confirm,

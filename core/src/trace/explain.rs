@@ -1,5 +1,6 @@
 //! The only prose: what a step did, why one cares, and the command that shows it on a real machine.
 
+mod asks;
 mod bgp;
 mod bpf;
 mod ends;
@@ -7,7 +8,7 @@ mod netfilter;
 mod way;
 
 use super::{Decision, Hop, NextHop, Stage, Step, Trace};
-use crate::base::Place;
+use crate::base::{Place, Writer};
 use crate::wire::{Packet, Transport};
 use ends::{delivers, drops, kernel_sends, learns, refuses, sends, sends_again};
 use way::{bridges, decapsulates, encapsulates, fits, transmits, via};
@@ -47,7 +48,17 @@ fn words(trace: &Trace, hop: &Hop, step: &Step, at: &str, dev: &str) -> Words {
     if let Some(words) = about_bgp {
         return words;
     }
+    if let Decision::Send { by, .. } = &step.decision
+        && let Some(words) = asks::asks(trace, hop, step, by)
+    {
+        return words;
+    }
+    let is_balanced = decided_by(step) == Some(Writer::Balancer);
     match &step.decision {
+        Decision::Route { dst, next_hop: NextHop::Via { gateway, .. }, .. } if is_balanced => {
+            way::balances(&dst.to_string(), &gateway.to_string())
+        }
+        Decision::Drop(reason) if is_balanced => way::balances_nothing(*reason),
         Decision::Send { by, payload_len } => sends(trace, hop, by, *payload_len),
         Decision::KernelSend { .. } => kernel_sends(trace, hop, at),
         Decision::Retransmit { payload_len } => sends_again(trace, hop, *payload_len),
@@ -203,11 +214,17 @@ fn words(trace: &Trace, hop: &Hop, step: &Step, at: &str, dev: &str) -> Words {
             },
         ),
         Decision::Complain(reason, error) => {
-            let (headline, what, why) = drops(*reason, step, at, dev);
+            let (headline, what, why) = drops(*reason, step, at, dev, true);
             (headline, what, format!("{why} The sender is told: {}.", error.name()))
         }
-        Decision::Drop(reason) => drops(*reason, step, at, dev),
+        Decision::Drop(reason) => drops(*reason, step, at, dev, false),
     }
+}
+
+/// Who wrote the row that decided a step.
+fn decided_by(step: &Step) -> Option<Writer> {
+    let table = step.consulted.last()?;
+    table.matched().map(|idx| table.row(idx).writer)
 }
 
 /// The expression by which tcpdump finds an envelope.

@@ -7,7 +7,7 @@ use super::{
     Choice, Consulted, Decision, Device, Disposition, Frame, Hop, Journey, JourneyId, MtuCheck, Slug, Stage, Step,
     Trace, Written,
 };
-use crate::base::{Instant, Place};
+use crate::base::{Instant, Place, ServiceNote};
 use crate::wire::{Link, LinkType, Packet};
 
 /// A step as a kernel stage reports it: the recorder adds time and id.
@@ -33,6 +33,7 @@ impl Step {
             wrote: Vec::new(),
             mtu: None,
             outer: false,
+            service: None,
         }
     }
 
@@ -75,6 +76,13 @@ impl Step {
     #[must_use]
     pub fn wrote(mut self, row: Option<Written>) -> Self {
         self.wrote.extend(row);
+        self
+    }
+
+    /// The row that decided was written for this service.
+    #[must_use]
+    pub fn about(mut self, service: Option<Arc<ServiceNote>>) -> Self {
+        self.service = service;
         self
     }
 
@@ -130,6 +138,12 @@ impl Recorder {
     /// The last step at `at`: what a program does with what it has got there belongs to it.
     pub fn last_step(&mut self, at: &Place) -> Option<&mut Step> {
         self.hops.iter_mut().rev().find(|hop| *hop.at == *at)?.steps.last_mut()
+    }
+
+    /// The last step at `at` by which something reached a socket.
+    pub fn last_delivery(&mut self, at: &Place) -> Option<&mut Step> {
+        let steps = self.hops.iter_mut().rev().filter(|hop| *hop.at == *at).flat_map(|hop| hop.steps.iter_mut().rev());
+        steps.into_iter().find(|step| step.stage == Stage::Deliver)
     }
 
     /// Number of steps so far.

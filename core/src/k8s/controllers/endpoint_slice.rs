@@ -2,6 +2,7 @@
 
 use crate::base::BTreeSet;
 
+use crate::base::sort_by;
 use crate::k8s::objects::{
     Endpoint, EndpointPort, EndpointSlice, Node, ObjectMeta, Objects, Pod, Service, ServicePort, ServiceType,
     TargetPort, selects,
@@ -19,20 +20,70 @@ pub fn endpoint_slices(objects: &mut Objects) {
         let name = (service.meta.namespace.clone(), service.meta.name.clone());
         !service.selector.is_empty() && service.kind != ServiceType::ExternalName && !stated.contains(&name)
     };
-    let added: Vec<EndpointSlice> =
-        objects.services.iter().filter(wants).flat_map(|service| slices(service, objects)).collect();
+    let index = Index::new(objects);
+    let added: Vec<EndpointSlice> = objects
+        .services
+        .iter()
+        .filter(wants)
+        .flat_map(|service| slices_of(service, index.behind(service), &|name| index.node(name)))
+        .collect();
     objects.endpoint_slices.extend(added);
 }
 
-/// One slice for each set of port numbers that the pods have for the service's ports.
-fn slices(service: &Service, objects: &Objects) -> Vec<EndpointSlice> {
-    let is_behind = |pod: &&Pod| {
-        !pod.finished && pod.meta.namespace == service.meta.namespace && selects(&service.selector, &pod.meta.labels)
-    };
+/// Pods by their labels and nodes by their names, so that thousands of services do not look at every pod each.
+struct Index<'a> {
+    /// Namespace, label and value, with the pod's place in the list.
+    labels: Vec<([&'a str; 3], usize)>,
+    nodes: Vec<&'a Node>,
+    pods: &'a [Pod],
+}
+
+impl<'a> Index<'a> {
+    fn new(objects: &'a Objects) -> Self {
+        let labels_of = |(idx, pod): (usize, &'a Pod)| {
+            pod.meta.labels.iter().map(move |(key, value)| ([&*pod.meta.namespace, &**key, &**value], idx))
+        };
+        let mut labels: Vec<([&str; 3], usize)> = objects.pods.iter().enumerate().flat_map(labels_of).collect();
+        sort_by(&mut labels, Ord::cmp);
+        let mut nodes: Vec<&Node> = objects.nodes.iter().collect();
+        sort_by(&mut nodes, |a, b| a.meta.name.cmp(&b.meta.name));
+        Self { labels, nodes, pods: &objects.pods }
+    }
+
+    fn node(&self, name: &str) -> Option<&'a Node> {
+        let idx = self.nodes.binary_search_by(|node| node.meta.name.as_str().cmp(name)).ok()?;
+        Some(self.nodes[idx])
+    }
+
+    /// The pods that have the rarest of the labels that `service` wants, in the order of the list.
+    fn candidates(&self, service: &Service) -> &[([&'a str; 3], usize)] {
+        let with_label = |(key, value): (&String, &String)| {
+            let wanted = [&*service.meta.namespace, &**key, &**value];
+            let start = self.labels.partition_point(|(label, _)| *label < wanted);
+            let n = self.labels[start..].partition_point(|(label, _)| *label == wanted);
+            &self.labels[start..start + n]
+        };
+        service.selector.iter().map(with_label).min_by_key(|pods| pods.len()).unwrap_or_default()
+    }
+
+    fn behind<'s>(&'s self, service: &'s Service) -> impl Iterator<Item = &'a Pod> + 's {
+        self.candidates(service).iter().map(|(_, idx)| &self.pods[*idx]).filter(|pod| is_behind(service, pod))
+    }
+}
+
+fn is_behind(service: &Service, pod: &Pod) -> bool {
+    !pod.finished && pod.meta.namespace == service.meta.namespace && selects(&service.selector, &pod.meta.labels)
+}
+
+/// One slice for each set of port numbers that these pods have for the service's ports.
+fn slices_of<'a>(
+    service: &Service,
+    pods: impl Iterator<Item = &'a Pod>,
+    node: &dyn Fn(&str) -> Option<&'a Node>,
+) -> Vec<EndpointSlice> {
     let mut groups: Vec<(Vec<EndpointPort>, Vec<Endpoint>)> = Vec::new();
-    for pod in objects.pods.iter().filter(is_behind) {
-        let node = objects.nodes.iter().find(|node| node.meta.name == pod.node_name);
-        let Some(endpoint) = endpoint(service, pod, node) else { continue };
+    for pod in pods {
+        let Some(endpoint) = endpoint(service, pod, node(&pod.node_name)) else { continue };
         let ports: Vec<EndpointPort> = service.ports.iter().filter_map(|port| endpoint_port(port, pod)).collect();
         match groups.iter_mut().find(|(group, endpoints)| *group == ports && endpoints.len() < MAX_ENDPOINTS) {
             Some((_, endpoints)) => endpoints.push(endpoint),

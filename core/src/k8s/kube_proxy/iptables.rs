@@ -1,21 +1,25 @@
 //! kube-proxy's iptables mode: the rules of one node.
 //!
-//! Models pkg/proxy/iptables/proxier.go syncProxyRules, a full sync: which rules there are, their order inside a chain,
-//! their comments. Services come by name; upstream leaves their order open. Not modelled: rules that only feed metrics
-//! (`-m nfacct`), partial syncs, IPv6.
+//! Models pkg/proxy/iptables/proxier.go syncProxyRules: which rules there are, their order inside a chain, their comments;
+//! the first sync writes all of them, later ones only the chains of services that have changed, besides the chains that
+//! all services share. Services come by name; upstream leaves their order open. Two things are done at once that upstream
+//! leaves for later, so that the rules never depend on what was before: chains that nobody uses any more are removed by
+//! every sync (upstream: in a large cluster once in `syncPeriod`), and all is written anew when a cluster becomes large or
+//! ceases to be (upstream: by the full sync that comes once an hour). Not modelled: rules that only feed metrics
+//! (`-m nfacct`), IPv6.
 
+mod base;
+mod port;
+
+use crate::base::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use ipnet::IpNet;
-
-use super::{Endpoint, ProxyConfig, ServicePort, Serving, categorize, names};
+use super::{ProxyConfig, ServicePorts, Sync};
 use crate::base::Writer;
-use crate::k8s::objects::Protocol;
-use crate::netfilter::{
-    AddressType, CtStates, Match, NatRange, Netfilter, Not, RecentOp, RejectWith, Rule, Table, TableName, Target,
-};
-use crate::wire::IcmpError;
+use crate::net::NetNs;
+use crate::netfilter::{Rule, Table, TableName, Target};
+use port::PortRules;
 
 /// Bit 14 of the mark: the packet's source is to become the node's (`iptables.masqueradeBit`).
 pub const MASQUERADE_MARK: u32 = 0x4000;
@@ -32,376 +36,119 @@ const PROXY_FIREWALL: &str = "KUBE-PROXY-FIREWALL";
 const FIREWALL: &str = "KUBE-FIREWALL";
 const CANARY: &str = "KUBE-PROXY-CANARY";
 
-/// Writes the rules for `services`, which come by name, on a node whose own addresses are `local`.
-pub fn program(netfilter: &mut Netfilter, config: &ProxyConfig, local: &[IpAddr], services: &[Arc<ServicePort>]) {
-    let is_large = services.iter().map(|service| service.endpoints.len()).sum::<usize>() > LARGE_CLUSTER;
-    let mut shared = Shared::default();
+/// What kube-proxy has written on a node, so that the next sync knows what to leave alone.
+#[derive(Clone, Debug, Default)]
+pub struct Written {
+    /// By name, as the ports came.
+    ports: Vec<PortRules>,
+    /// Whether the chains of endpoints are without comments; `None` before the first sync.
+    is_large: Option<bool>,
+    /// Whether the kernel took odd packets of TCP for part of their connections when kube-proxy started.
+    is_liberal: bool,
+}
+
+/// A chain that all services share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shared {
+    NatServices,
+    NatNodePorts,
+    FilterServices,
+    ExternalServices,
+    FilterNodePorts,
+    ProxyFirewall,
+}
+
+impl Shared {
+    /// With their tables and names.
+    const ALL: [(Self, TableName, &'static str); 6] = [
+        (Self::NatServices, TableName::Nat, SERVICES),
+        (Self::NatNodePorts, TableName::Nat, NODE_PORTS),
+        (Self::FilterServices, TableName::Filter, SERVICES),
+        (Self::ExternalServices, TableName::Filter, EXTERNAL_SERVICES),
+        (Self::FilterNodePorts, TableName::Filter, NODE_PORTS),
+        (Self::ProxyFirewall, TableName::Filter, PROXY_FIREWALL),
+    ];
+}
+
+/// Makes the rules of a node, whose addresses are `own`, say what `ports` say. What it has done to connections is left out.
+pub fn sync(written: &mut Written, ns: &mut NetNs, config: &ProxyConfig, own: &[IpAddr], ports: &ServicePorts) -> Sync {
+    let is_large = ports.iter().map(|port| port.endpoints.len()).sum::<usize>() > LARGE_CLUSTER;
+    let mut done = Sync { full: written.is_large != Some(is_large), ..Sync::default() };
+    if written.is_large.replace(is_large).is_none() {
+        written.is_liberal = ns.sysctls.nf_conntrack_tcp_be_liberal;
+    }
+    let netfilter = &mut ns.netfilter;
     let nat = netfilter.table_mut(TableName::Nat);
-    for service in services {
-        let serving = categorize(service, &config.node_name, &config.zone);
-        let port = Port::new(service, &serving, config);
-        port.capture(&mut shared);
-        port.own_chains(nat, is_large);
+    own_chains(written, nat, config, ports, &mut done);
+    let mut shared: [Vec<Arc<Rule>>; Shared::ALL.len()] = Default::default();
+    shared[Shared::NatServices as usize].reserve(ports.len());
+    for (chain, rule) in written.ports.iter().flat_map(|port| &port.captures) {
+        shared[*chain as usize].push(rule.clone());
     }
-    node_ports_jump(&mut shared.nat_services, config, local);
-    nat.extend(SERVICES, shared.nat_services);
-    nat.extend(NODE_PORTS, shared.nat_node_ports);
-    nat.append(MARK_MASQ, rule(Target::or_mark(MASQUERADE_MARK)));
-    nat.extend(POSTROUTING, postrouting());
-    base_chains_of_nat(nat);
+    shared[Shared::NatServices as usize].extend(base::node_ports_jumps(config, own).into_iter().map(Arc::new));
+    for ((_, table, chain), rules) in Shared::ALL.into_iter().zip(shared) {
+        replace(netfilter.table_mut(table), chain, rules, &mut done);
+    }
+    let arcs = |rules: &[Rule]| rules.iter().cloned().map(Arc::new).collect::<Vec<Arc<Rule>>>();
+    let nat = netfilter.table_mut(TableName::Nat);
+    replace(nat, MARK_MASQ, arcs(&[rule(Target::or_mark(MASQUERADE_MARK))]), &mut done);
+    replace(nat, POSTROUTING, arcs(&base::postrouting()), &mut done);
     let filter = netfilter.table_mut(TableName::Filter);
-    filter.extend(SERVICES, shared.filter_services);
-    filter.extend(EXTERNAL_SERVICES, shared.external_services);
-    filter.extend(NODE_PORTS, shared.filter_node_ports);
-    filter.extend(PROXY_FIREWALL, shared.proxy_firewall);
-    filter.extend(FORWARD, forward());
-    filter.extend(FIREWALL, config.has_localhost_node_ports().then(block_localnet));
-    base_chains_of_filter(filter);
-    // An empty chain whose loss tells that somebody has flushed the tables.
-    for table in [TableName::Mangle, TableName::Nat, TableName::Filter] {
-        netfilter.table_mut(table).add_chain(CANARY);
+    replace(filter, FORWARD, arcs(&base::forward(written.is_liberal)), &mut done);
+    if done.full {
+        let guard = config.has_localhost_node_ports().then(base::block_localnet);
+        replace(filter, FIREWALL, arcs(guard.as_slice()), &mut done);
+        base::base_chains_of_filter(filter);
+        base::base_chains_of_nat(netfilter.table_mut(TableName::Nat));
+        // An empty chain whose loss tells that somebody has flushed the tables.
+        for table in [TableName::Mangle, TableName::Nat, TableName::Filter] {
+            netfilter.table_mut(table).add_chain(CANARY);
+        }
     }
+    done
 }
 
-/// Chains that all services share.
-#[derive(Default)]
-struct Shared {
-    nat_services: Vec<Rule>,
-    nat_node_ports: Vec<Rule>,
-    filter_services: Vec<Rule>,
-    external_services: Vec<Rule>,
-    filter_node_ports: Vec<Rule>,
-    proxy_firewall: Vec<Rule>,
+/// Writes the chains of services that have changed, and removes those that no service uses any more.
+fn own_chains(written: &mut Written, nat: &mut Table, config: &ProxyConfig, ports: &ServicePorts, done: &mut Sync) {
+    let mut before = std::mem::take(&mut written.ports).into_iter().peekable();
+    let mut stale: BTreeSet<Arc<str>> = BTreeSet::new();
+    let is_large = written.is_large == Some(true);
+    written.ports.reserve(ports.len());
+    for port in ports {
+        // Both lists are in the same order: what comes before this port is gone.
+        while let Some(gone) = before.next_if(|it| !Arc::ptr_eq(&it.port, port) && it.port.key() < port.key()) {
+            stale.extend(gone.chains);
+            done.changed.push(gone.port.name.clone());
+        }
+        let was = before.next_if(|it| Arc::ptr_eq(&it.port, port) || it.port.key() == port.key());
+        match was {
+            Some(was) if !done.full && (Arc::ptr_eq(&was.port, port) || was.port == *port) => written.ports.push(was),
+            was => {
+                stale.extend(was.into_iter().flat_map(|was| was.chains));
+                done.changed.push(port.name.clone());
+                let (rules, chains) = PortRules::new(port, config, is_large);
+                for (chain, rules) in chains {
+                    stale.remove(&chain);
+                    done.count(rules.len());
+                    nat.replace(&chain, rules);
+                }
+                written.ports.push(rules);
+            }
+        }
+    }
+    for gone in before {
+        stale.extend(gone.chains);
+        done.changed.push(gone.port.name.clone());
+    }
+    stale.iter().for_each(|chain| nat.remove(chain));
+    done.deleted_chains.extend(stale);
 }
 
-/// A service port with the names of its chains and what leads to which.
-struct Port<'a> {
-    service: &'a ServicePort,
-    serving: &'a Serving<'a>,
-    config: &'a ProxyConfig,
-    /// KUBE-SVC: endpoints of all nodes.
-    cluster: Arc<str>,
-    /// KUBE-SVL: endpoints of this node.
-    local: Arc<str>,
-    /// KUBE-EXT: what came to an address that is not the clusterIP.
-    external: Arc<str>,
-    /// KUBE-FW: what came to a load balancer's address whose clients are limited.
-    firewall: Option<Arc<str>>,
-    has_internal: bool,
-    has_external: bool,
-}
-
-impl<'a> Port<'a> {
-    fn new(service: &'a ServicePort, serving: &'a Serving<'a>, config: &'a ProxyConfig) -> Self {
-        // The four names differ by their beginning only.
-        let hashed = names::chain("", &[&service.name, protocol_name(service.protocol)]);
-        let chain = |prefix: &str| -> Arc<str> { format!("{prefix}{hashed}").into() };
-        let limits = serving.has_any && !service.load_balancer_ips.is_empty() && !service.source_ranges.is_empty();
-        let has = |is_local: bool| if is_local { !serving.local.is_empty() } else { serving.has_any };
-        Self {
-            service,
-            serving,
-            config,
-            cluster: chain("KUBE-SVC-"),
-            local: chain("KUBE-SVL-"),
-            external: chain("KUBE-EXT-"),
-            firewall: limits.then(|| chain("KUBE-FW-")),
-            has_internal: has(service.internal_local),
-            has_external: has(service.external_local),
-        }
-    }
-
-    /// The chain of the endpoints that a policy allows.
-    fn policy(&self, is_local: bool) -> &Arc<str> {
-        if is_local { &self.local } else { &self.cluster }
-    }
-
-    /// `rule` for packets to a port of an address.
-    fn to(&self, rule: Rule, ip: Option<IpAddr>, port: u16, comment: &str) -> Rule {
-        let mut rule = rule.protocol(protocol_number(self.service.protocol)).comment(comment);
-        rule.dst = ip.map(|ip| Not::is(IpNet::from(ip)));
-        rule.and(Match::dport(port))
-    }
-
-    /// The same, for the service's port, with a comment of the service's name and `what`.
-    fn to_service(&self, target: Target, ip: IpAddr, what: &str) -> Rule {
-        self.to(rule(target), Some(ip), self.service.port, &format!("{} {what}", self.service.name))
-    }
-
-    /// What leads to this service's chains, and what refuses packets that none of its endpoints may have.
-    fn capture(&self, shared: &mut Shared) {
-        let (service, has_any) = (self.service, self.serving.has_any);
-        let (refuse, refusal) = if has_any {
-            (Target::Drop, "has no local endpoints")
-        } else {
-            (Target::Reject(RejectWith::Icmp(IcmpError::PortUnreach)), "has no endpoints")
-        };
-        if self.has_internal {
-            let target = jump(self.policy(service.internal_local));
-            shared.nat_services.push(self.to_service(target, service.cluster_ip, "cluster IP"));
-        } else {
-            shared.filter_services.push(self.to_service(refuse.clone(), service.cluster_ip, refusal));
-        }
-        for ip in &service.external_ips {
-            if has_any {
-                shared.nat_services.push(self.to_service(jump(&self.external), *ip, "external IP"));
-            }
-            if !self.has_external {
-                shared.external_services.push(self.to_service(refuse.clone(), *ip, refusal));
-            }
-        }
-        for ip in &service.load_balancer_ips {
-            if has_any {
-                let target = jump(self.firewall.as_ref().unwrap_or(&self.external));
-                shared.nat_services.push(self.to_service(target, *ip, "loadbalancer IP"));
-            }
-            if let Some(firewall) = &self.firewall {
-                let what = format!("traffic not accepted by {firewall}");
-                shared.proxy_firewall.push(self.to_service(Target::Drop, *ip, &what));
-            }
-            if !self.has_external {
-                shared.external_services.push(self.to_service(refuse.clone(), *ip, refusal));
-            }
-        }
-        if let Some(node_port) = service.node_port {
-            if has_any {
-                shared.nat_node_ports.push(self.to(rule(jump(&self.external)), None, node_port, &service.name));
-            }
-            if !self.has_external {
-                let refuse = rule(refuse)
-                    .protocol(protocol_number(service.protocol))
-                    .comment(&format!("{} {refusal}", service.name))
-                    .and(Match::dst_type(AddressType::Local))
-                    .and(Match::dport(node_port));
-                shared.external_services.push(refuse);
-            }
-        }
-        if let Some(port) = service.health_check_node_port {
-            let accept = rule(Target::Accept).protocol(protocol_number(Protocol::Tcp));
-            let accept = accept.comment(&format!("{} health check node port", service.name)).and(Match::dport(port));
-            shared.filter_node_ports.push(accept);
-        }
-    }
-
-    /// The chains of this service alone.
-    fn own_chains(&self, nat: &mut Table, is_large: bool) {
-        let (service, serving) = (self.service, self.serving);
-        if serving.has_any && service.is_externally_accessible() {
-            nat.extend(&self.external, self.external_rules());
-        }
-        if let Some(firewall) = &self.firewall {
-            nat.extend(firewall, self.firewall_rules());
-        }
-        let chain = |endpoint: &&'a Endpoint| (*endpoint, self.endpoint_chain(endpoint));
-        let chains: Vec<(&Endpoint, Arc<str>)> = serving.reachable.iter().map(chain).collect();
-        for (is_local, endpoints) in [(false, &serving.cluster), (true, &serving.local)] {
-            let mut left = endpoints.iter().peekable();
-            // Both lists have the order of all.
-            let is_used = |(it, _): &&(&Endpoint, Arc<str>)| left.next_if(|next| std::ptr::eq(**next, *it)).is_some();
-            let used: Vec<&(&Endpoint, Arc<str>)> = chains.iter().filter(is_used).collect();
-            if !used.is_empty() {
-                nat.extend(self.policy(is_local), self.policy_rules(is_local, &used));
-            }
-        }
-        for (endpoint, chain) in &chains {
-            nat.extend(chain, self.endpoint_rules(endpoint, chain, is_large));
-        }
-    }
-
-    fn endpoint_chain(&self, endpoint: &Endpoint) -> Arc<str> {
-        names::chain("KUBE-SEP-", &[&self.service.name, protocol_name(self.service.protocol), &endpoint.text])
-    }
-
-    /// KUBE-EXT: who is masqueraded, and who gets endpoints of all nodes although the policy is Local.
-    fn external_rules(&self) -> Vec<Rule> {
-        let name = &self.service.name;
-        let destinations = |what: &str| format!("{what} {name} external destinations");
-        let mut rules = Vec::new();
-        if self.service.external_local {
-            if let Some(cidr) = self.config.local_cidr {
-                let pods = rule(jump(&self.cluster)).src(Not::is(cidr)).comment(&destinations("pod traffic for"));
-                rules.push(pods);
-            }
-            let from_here =
-                |target, what| rule(target).comment(&destinations(what)).and(Match::src_type(AddressType::Local));
-            rules.push(from_here(Target::Jump(MARK_MASQ.into()), "masquerade LOCAL traffic for"));
-            rules.push(from_here(jump(&self.cluster), "route LOCAL traffic for"));
-        } else {
-            rules.push(rule(Target::Jump(MARK_MASQ.into())).comment(&destinations("masquerade traffic for")));
-        }
-        if self.has_external {
-            rules.push(rule(jump(self.policy(self.service.external_local))));
-        }
-        rules
-    }
-
-    /// KUBE-FW: whose clients may go on; the others are not translated, and KUBE-PROXY-FIREWALL drops them.
-    fn firewall_rules(&self) -> Vec<Rule> {
-        let service = self.service;
-        let comment = format!("{} loadbalancer IP", service.name);
-        let from = |net: IpNet| rule(jump(&self.external)).src(Not::is(net)).comment(&comment);
-        let mut rules: Vec<Rule> = service.source_ranges.iter().map(|net| from(net.trunc())).collect();
-        // What the node sends to the balancer's address loops back with that address as its source.
-        if service.source_ranges.iter().any(|net| net.contains(&self.config.node_ip)) {
-            rules.extend(service.load_balancer_ips.iter().map(|ip| from(IpNet::from(*ip))));
-        }
-        let rest = format!("other traffic to {} will be dropped by KUBE-PROXY-FIREWALL", service.name);
-        rules.push(rule(Target::None).comment(&rest));
-        rules
-    }
-
-    /// KUBE-SVC or KUBE-SVL: who comes to the clusterIP from outside is masqueraded, then one endpoint is picked.
-    fn policy_rules(&self, is_local: bool, endpoints: &[&(&Endpoint, Arc<str>)]) -> Vec<Rule> {
-        let (service, config) = (self.service, self.config);
-        let mut rules = Vec::with_capacity(endpoints.len() + 1);
-        let masquerades = config.masquerade_all || config.local_cidr.is_some();
-        if self.has_internal && is_local == service.internal_local && masquerades {
-            let mut mark = self.to_service(Target::Jump(MARK_MASQ.into()), service.cluster_ip, "cluster IP");
-            mark.src = config.local_cidr.filter(|_| !config.masquerade_all).map(Not::isnt);
-            rules.push(mark);
-        }
-        let pick = |endpoint: &Endpoint, chain: &Arc<str>| {
-            rule(jump(chain)).comment(&format!("{} -> {}", service.name, endpoint.text))
-        };
-        if let Some(seconds) = service.affinity_secs {
-            rules.extend(endpoints.iter().map(|(endpoint, chain)| {
-                let (list, op) = (chain.clone(), Not::is(RecentOp::Rcheck));
-                pick(endpoint, chain).and(Match::Recent { list, op, seconds: Some(seconds), reap: true })
-            }));
-        }
-        for (idx, (endpoint, chain)) in endpoints.iter().enumerate() {
-            let left = endpoints.len() - idx;
-            let pick = pick(endpoint, chain);
-            rules.push(if left > 1 { pick.and(Match::random(probability(left))) } else { pick });
-        }
-        rules
-    }
-
-    /// KUBE-SEP: an endpoint that reaches itself is masqueraded; then the translation.
-    fn endpoint_rules(&self, endpoint: &Endpoint, chain: &Arc<str>, is_large: bool) -> [Rule; 2] {
-        let service = self.service;
-        let say = |rule: Rule| if is_large { rule } else { rule.comment(&service.name) };
-        let to_itself = rule(Target::Jump(MARK_MASQ.into())).src(Not::is(IpNet::from(endpoint.address.ip())));
-        let range = NatRange::to(endpoint.address.ip(), Some(endpoint.address.port()));
-        let mut dnat = say(rule(Target::Dnat(range)).protocol(protocol_number(service.protocol)));
-        if service.affinity_secs.is_some() {
-            let (list, op) = (chain.clone(), Not::is(RecentOp::Set));
-            dnat = dnat.and(Match::Recent { list, op, seconds: None, reap: false });
-        }
-        [say(to_itself), dnat.and(Match::Ports { sport: None, dport: None })]
-    }
-}
-
-/// One of `n`, in the ten digits that kube-proxy writes. Models Proxier.probability.
-fn probability(n: usize) -> f64 {
-    (1e10 / n as f64).round() / 1e10
+fn replace(table: &mut Table, chain: &str, rules: Vec<Arc<Rule>>, done: &mut Sync) {
+    done.count(rules.len());
+    table.replace(&chain.into(), rules);
 }
 
 fn rule(target: Target) -> Rule {
     Rule::new(Writer::KubeProxy, target)
-}
-
-fn jump(chain: &Arc<str>) -> Target {
-    Target::Jump(chain.clone())
-}
-
-fn protocol_name(protocol: Protocol) -> &'static str {
-    match protocol {
-        Protocol::Tcp => "tcp",
-        Protocol::Udp => "udp",
-        Protocol::Sctp => "sctp",
-    }
-}
-
-fn protocol_number(protocol: Protocol) -> u8 {
-    match protocol {
-        Protocol::Tcp => 6,
-        Protocol::Udp => 17,
-        Protocol::Sctp => 132,
-    }
-}
-
-fn loopback() -> IpNet {
-    IpNet::new_assert(IpAddr::from([127, 0, 0, 0]), 8)
-}
-
-/// The last rules of KUBE-SERVICES: to node ports.
-fn node_ports_jump(services: &mut Vec<Rule>, config: &ProxyConfig, local: &[IpAddr]) {
-    let comment = "kubernetes service nodeports; NOTE: this must be the last rule in this chain";
-    let to_node_ports = || rule(Target::Jump(NODE_PORTS.into())).comment(comment);
-    match config.node_port_addresses(local) {
-        Some(addresses) => services.extend(addresses.map(|ip| to_node_ports().dst(Not::is(IpNet::from(ip))))),
-        None => {
-            let mut last = to_node_ports().and(Match::dst_type(AddressType::Local));
-            last.dst = (!config.has_localhost_node_ports()).then(|| Not::isnt(loopback()));
-            services.push(last);
-        }
-    }
-}
-
-fn postrouting() -> [Rule; 3] {
-    let unmarked = Match::Mark { value: MASQUERADE_MARK, mask: MASQUERADE_MARK, not: true };
-    let any = NatRange { random_fully: true, ..NatRange::default() };
-    [
-        rule(Target::Return).and(unmarked),
-        // The mark goes, so that a packet that passes this chain twice is not masqueraded twice.
-        rule(Target::xor_mark(MASQUERADE_MARK)),
-        rule(Target::Masquerade(any)).comment("kubernetes service traffic requiring SNAT"),
-    ]
-}
-
-fn forward() -> [Rule; 3] {
-    let known = CtStates::RELATED.or(CtStates::ESTABLISHED);
-    [
-        rule(Target::Drop).and(Match::CtState(Not::is(CtStates::INVALID))),
-        rule(Target::Accept).comment("kubernetes forwarding rules").and(Match::marked(MASQUERADE_MARK)),
-        rule(Target::Accept).comment("kubernetes forwarding conntrack rule").and(Match::CtState(Not::is(known))),
-    ]
-}
-
-/// With `route_localnet` on, neighbours could reach what listens on the loopback address alone: CVE-2020-8558.
-fn block_localnet() -> Rule {
-    let known = CtStates::RELATED.or(CtStates::ESTABLISHED).or(CtStates::DNAT);
-    rule(Target::Drop)
-        .src(Not::isnt(loopback()))
-        .dst(Not::is(loopback()))
-        .comment("block incoming localnet connections")
-        .and(Match::CtState(Not::isnt(known)))
-}
-
-/// A jump from a base chain: to where, and what is said of it.
-fn jump_to(chain: &str, only_new: bool, comment: &str) -> Rule {
-    let jump = rule(Target::Jump(chain.into()));
-    let jump = if only_new { jump.and(Match::CtState(Not::is(CtStates::NEW))) } else { jump };
-    if comment.is_empty() { jump } else { jump.comment(comment) }
-}
-
-/// Models iptablesJumpChains: each is put in front of those before it.
-fn base_chains_of_nat(nat: &mut Table) {
-    for (base, chain, comment) in [
-        ("OUTPUT", SERVICES, "kubernetes service portals"),
-        ("PREROUTING", SERVICES, "kubernetes service portals"),
-        ("POSTROUTING", POSTROUTING, "kubernetes postrouting rules"),
-    ] {
-        nat.prepend(base, jump_to(chain, false, comment));
-    }
-}
-
-fn base_chains_of_filter(filter: &mut Table) {
-    for (base, chain, only_new, comment) in [
-        // The kubelet has made this one before kube-proxy starts.
-        ("INPUT", FIREWALL, false, ""),
-        ("OUTPUT", FIREWALL, false, ""),
-        ("INPUT", EXTERNAL_SERVICES, true, "kubernetes externally-visible service portals"),
-        ("FORWARD", EXTERNAL_SERVICES, true, "kubernetes externally-visible service portals"),
-        ("INPUT", NODE_PORTS, false, "kubernetes health check service ports"),
-        ("FORWARD", SERVICES, true, "kubernetes service portals"),
-        ("OUTPUT", SERVICES, true, "kubernetes service portals"),
-        ("FORWARD", FORWARD, false, "kubernetes forwarding rules"),
-        ("INPUT", PROXY_FIREWALL, true, "kubernetes load balancer firewall"),
-        ("OUTPUT", PROXY_FIREWALL, true, "kubernetes load balancer firewall"),
-        ("FORWARD", PROXY_FIREWALL, true, "kubernetes load balancer firewall"),
-    ] {
-        filter.prepend(base, jump_to(chain, only_new, comment));
-    }
 }

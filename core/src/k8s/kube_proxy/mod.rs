@@ -3,22 +3,26 @@
 //! Models pkg/proxy of Kubernetes 1.33. [`service_ports`] is what it keeps of the API's objects, the same for all modes
 //! and nodes; a [`Proxier`] keeps the tables of one node true. IPv4 only.
 
+mod conntrack;
 mod endpoints;
+mod health;
 pub mod iptables;
 mod names;
+mod ports;
 mod proxier;
 
-use crate::base::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::objects::{EndpointSlice, Objects, Protocol, Service, ServicePort as PortSpec, ServiceType};
-use crate::base::sort_by;
+use super::objects::Protocol;
+use crate::base::{Refusal, ServiceNote};
 
 pub use endpoints::{Serving, categorize};
-pub use proxier::{Proxier, ProxyMode, ServicePorts};
+pub use health::{HealthServer, local_endpoints};
+pub use ports::{endpoints, service_ports, updated_ports};
+pub use proxier::{Proxier, ProxyMode, ServicePorts, Sync};
 
 /// What kube-proxy is configured with on one node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,10 +99,37 @@ pub struct ServicePort {
 }
 
 impl ServicePort {
+    /// What it is listed by.
+    pub(super) fn key(&self) -> (&str, Protocol) {
+        (&self.name, self.protocol)
+    }
+
+    /// `NAMESPACE/SERVICE`.
+    #[must_use]
+    pub fn service(&self) -> &str {
+        self.name.split_once(':').map_or(&self.name, |(service, _)| service)
+    }
+
     /// Whether it has an address besides its clusterIP.
     #[must_use]
     pub fn is_externally_accessible(&self) -> bool {
         self.node_port.is_some() || !self.external_ips.is_empty() || !self.load_balancer_ips.is_empty()
+    }
+
+    /// What a row that is written for it says of it.
+    #[must_use]
+    pub fn note(&self, refusal: Option<Refusal>) -> Arc<ServiceNote> {
+        Arc::new(ServiceNote { name: self.name.clone(), refusal })
+    }
+
+    /// Why a node refuses packets for it, if it must.
+    #[must_use]
+    pub fn refusal(&self, serving: &Serving<'_>) -> Refusal {
+        match self.endpoints.iter().filter(|it| it.ready).count() {
+            n if serving.has_any => Refusal::NoneLocal(n),
+            _ if self.endpoints.is_empty() => Refusal::NoEndpoints,
+            _ => Refusal::NotReady(self.endpoints.len()),
+        }
     }
 
     /// Whether endpoints of all nodes are used. With `externalTrafficPolicy: Local` too: the node's own clients and pods
@@ -132,75 +163,4 @@ pub struct Endpoint {
     pub terminating: bool,
     /// Zones whose clients it is meant for; empty if no hint is given.
     pub zone_hints: Vec<String>,
-}
-
-/// All service ports that have a clusterIP, by name, with their endpoints.
-///
-/// Models pkg/proxy ServiceChangeTracker and EndpointsChangeTracker.
-#[must_use]
-pub fn service_ports(objects: &Objects) -> ServicePorts {
-    let mut slices: BTreeMap<(&str, &str), Vec<&EndpointSlice>> = BTreeMap::new();
-    for slice in &objects.endpoint_slices {
-        slices.entry((&slice.meta.namespace, &slice.service_name)).or_default().push(slice);
-    }
-    let mut ports = Vec::new();
-    for service in &objects.services {
-        let Some(cluster_ip @ IpAddr::V4(_)) = service.cluster_ip else { continue };
-        let key = (service.meta.namespace.as_str(), service.meta.name.as_str());
-        let slices = slices.get(&key).map_or(&[][..], Vec::as_slice);
-        ports.extend(service.ports.iter().map(|port| Arc::new(service_port(service, cluster_ip, port, slices))));
-    }
-    sort_by(&mut ports, |a, b| (&a.name, a.protocol).cmp(&(&b.name, b.protocol)));
-    ports
-}
-
-/// Models newBaseServiceInfo.
-fn service_port(service: &Service, cluster_ip: IpAddr, port: &PortSpec, slices: &[&EndpointSlice]) -> ServicePort {
-    let (namespace, name) = (&service.meta.namespace, &service.meta.name);
-    let v4 = |ips: &[IpAddr]| ips.iter().copied().filter(IpAddr::is_ipv4).collect::<Vec<IpAddr>>();
-    let is_load_balancer = service.kind == ServiceType::LoadBalancer;
-    ServicePort {
-        name: match port.name.as_str() {
-            "" => format!("{namespace}/{name}"),
-            port => format!("{namespace}/{name}:{port}"),
-        },
-        protocol: port.protocol,
-        cluster_ip,
-        port: port.port,
-        node_port: port.node_port,
-        external_ips: v4(&service.external_ips),
-        load_balancer_ips: v4(&service.load_balancer_ips),
-        source_ranges: service.load_balancer_source_ranges.iter().filter(|net| is_v4(net)).copied().collect(),
-        affinity_secs: service.client_ip_affinity_secs,
-        internal_local: service.internal_local,
-        external_local: service.external_local
-            && (service.kind != ServiceType::ClusterIp || !service.external_ips.is_empty()),
-        health_check_node_port: service.health_check_node_port.filter(|_| is_load_balancer && service.external_local),
-        endpoints: endpoints_of(port, slices),
-    }
-}
-
-/// Models EndpointSliceCache: slices give their port by name, one endpoint may be in several of them.
-fn endpoints_of(port: &PortSpec, slices: &[&EndpointSlice]) -> Vec<Endpoint> {
-    let mut endpoints = Vec::new();
-    for slice in slices {
-        let is_it = |it: &&super::objects::EndpointPort| it.name == port.name && it.protocol == port.protocol;
-        let Some(target) = slice.ports.iter().find(is_it) else { continue };
-        for endpoint in &slice.endpoints {
-            let Some(ip @ IpAddr::V4(_)) = endpoint.addresses.first().copied() else { continue };
-            let address = SocketAddr::new(ip, target.port);
-            endpoints.push(Endpoint {
-                address,
-                text: address.to_string(),
-                node_name: endpoint.node_name.as_deref().map(Arc::from),
-                ready: endpoint.ready,
-                serving: endpoint.serving,
-                terminating: endpoint.terminating,
-                zone_hints: endpoint.for_zones.clone(),
-            });
-        }
-    }
-    sort_by(&mut endpoints, |a, b| a.text.cmp(&b.text));
-    endpoints.dedup_by(|a, b| a.text == b.text);
-    endpoints
 }

@@ -5,8 +5,9 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{ProxyConfig, ServicePort, iptables};
+use super::{HealthServer, ProxyConfig, ServicePort, conntrack, iptables};
 use crate::net::NetNs;
+use crate::netfilter::Connection;
 
 /// The back end of kube-proxy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +33,32 @@ impl ProxyMode {
 /// the next list, which is how a sync finds what has.
 pub type ServicePorts = Vec<Arc<ServicePort>>;
 
+/// What a sync has done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sync {
+    /// Whether everything was written; otherwise only what had changed, and what all services share.
+    pub full: bool,
+    /// The service ports that are new, different or gone since the last sync, by name; all of them after a full one.
+    pub changed: Vec<String>,
+    /// How many chains or their like were written.
+    pub n_chains: usize,
+    /// How many rules or their like were written.
+    pub n_rules: usize,
+    /// Chains that nothing leads to any more, and that were removed.
+    pub deleted_chains: Vec<Arc<str>>,
+    /// Connections that led to endpoints that no longer serve, and were forgotten. One that had run out unseen is among
+    /// them: see its `expires`.
+    pub conntrack: Vec<Connection>,
+}
+
+impl Sync {
+    /// A chain with so many rules was written.
+    pub(super) fn count(&mut self, n_rules: usize) {
+        self.n_chains += 1;
+        self.n_rules += n_rules;
+    }
+}
+
 /// kube-proxy on one node.
 #[derive(Clone, Debug)]
 pub struct Proxier {
@@ -41,7 +68,7 @@ pub struct Proxier {
 
 #[derive(Clone, Debug)]
 enum Backend {
-    Iptables,
+    Iptables(iptables::Written),
 }
 
 impl Proxier {
@@ -49,17 +76,20 @@ impl Proxier {
     #[must_use]
     pub fn new(mode: ProxyMode, config: ProxyConfig) -> Option<Self> {
         let backend = match mode {
-            ProxyMode::Iptables => Backend::Iptables,
+            ProxyMode::Iptables => Backend::Iptables(iptables::Written::default()),
             ProxyMode::Ipvs | ProxyMode::Nftables | ProxyMode::None => return None,
         };
         Some(Self { config, backend })
     }
 
-    /// Makes the tables of its node say what `ports` say.
-    pub fn sync(&mut self, ns: &mut NetNs, ports: &ServicePorts) {
+    /// Makes the tables of its node say what `ports` say, and says what it has done.
+    pub fn sync(&mut self, ns: &mut NetNs, ports: &ServicePorts) -> Sync {
+        HealthServer::KubeProxy.sync(&mut ns.sockets, &self.config.node_name, ports);
         let own: Vec<IpAddr> = ns.addresses().collect();
-        match self.backend {
-            Backend::Iptables => iptables::program(&mut ns.netfilter, &self.config, &own, ports),
-        }
+        let mut done = match &mut self.backend {
+            Backend::Iptables(written) => iptables::sync(written, ns, &self.config, &own, ports),
+        };
+        done.conntrack = conntrack::clean(&mut ns.netfilter.conntrack, ports);
+        done
     }
 }

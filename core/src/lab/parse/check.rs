@@ -2,7 +2,9 @@
 //!
 //! What is wrong is dropped after the problem is noted, so that nothing behind the parser meets it.
 
+mod endpoints;
 mod fabric;
+mod ingress;
 mod nodes;
 mod pods;
 mod services;
@@ -11,7 +13,9 @@ mod unique;
 
 use crate::lab::nearest::nearest;
 
+pub(super) use endpoints::{endpoints, families};
 pub(super) use fabric::{fabric, rack_addresses, racks};
+pub(super) use ingress::ingresses;
 pub(super) use nodes::{addresses, networks};
 pub(super) use pods::pods;
 pub(super) use services::services;

@@ -39,11 +39,13 @@ pub(super) fn complete(mut draft: Draft<'_>, mut spec: LabSpec, spec_fields: &Fi
 
     check::pods(&mut draft.pods, &objects.nodes, &unsure);
     check::services(&mut draft.services, &spec, spec_fields);
+    check::families(&mut draft.endpoint_slices, &draft.services);
     objects.endpoint_slices = slices(draft.endpoint_slices, draft.endpoints, &draft.services);
     objects.pods = objects_of(draft.pods);
     objects.services = objects_of(draft.services);
     objects.workloads = objects_of(draft.workloads);
     objects.ingresses = objects_of(draft.ingresses);
+    check::endpoints(&objects, &spec, problems);
 
     if !objects.nodes.is_empty() {
         report(controllers::create_pods(&mut objects), problems);
@@ -54,8 +56,9 @@ pub(super) fn complete(mut draft: Draft<'_>, mut spec: LabSpec, spec_fields: &Fi
     report(controllers::cluster_ips(&mut objects.services, spec.service_cidr), problems);
     report(controllers::node_ports(&mut objects.services), problems);
     controllers::endpoint_slices(&mut objects);
+    check::ingresses(&objects, problems);
     check::places(&mut spec, &objects, spec_fields);
-    Lab { objects, spec }
+    Lab { objects, spec, ..Lab::default() }
 }
 
 fn objects_of<T>(list: Vec<Stated<'_, T>>) -> Vec<T> {

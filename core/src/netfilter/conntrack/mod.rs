@@ -282,13 +282,34 @@ impl Conntrack {
         }
     }
 
-    /// Forgets the connections that `unwanted` picks; returns how many. Models `conntrack -D`.
-    pub fn delete(&mut self, unwanted: impl Fn(&Connection) -> bool) -> usize {
-        let ids: Vec<ConnId> = (0..self.rows.len()).map(ConnId).collect();
-        let gone: Vec<ConnId> =
-            ids.into_iter().filter(|id| self.get(*id).confirmed && unwanted(self.get(*id))).collect();
-        gone.iter().for_each(|id| self.forget(*id));
-        gone.len()
+    /// Whether there is a connection that `wanted` picks.
+    #[must_use]
+    pub fn has_any(&self, wanted: impl Fn(&Connection) -> bool) -> bool {
+        self.rows.iter().any(|row| row.confirmed && wanted(row))
+    }
+
+    /// Forgets the connections that `unwanted` picks, and returns them as they were. Models `conntrack -D`.
+    pub fn delete(&mut self, unwanted: impl Fn(&Connection) -> bool) -> Vec<Connection> {
+        let is_it = |row: &Connection| row.confirmed && unwanted(row);
+        let ids: Vec<ConnId> = (0..self.rows.len()).map(ConnId).filter(|id| is_it(self.get(*id))).collect();
+        ids.into_iter()
+            .map(|id| {
+                let was = self.get(id).clone();
+                self.forget(id);
+                was
+            })
+            .collect()
+    }
+
+    /// Puts a connection into the table as one that has lasted: both sides have spoken. Models `conntrack -I`.
+    pub fn insert(&mut self, connection: Connection, now: Instant) {
+        let id = ConnId(self.rows.len());
+        self.by_tuple.insert(connection.original, (id, Direction::Original));
+        self.by_tuple.insert(connection.reply, (id, Direction::Reply));
+        let expires = now + Duration::from_secs(UDP_STREAM_SECS);
+        let lasting =
+            Connection { seen_reply: true, assured: true, confirmed: true, since: now, expires, ..connection };
+        Arc::make_mut(&mut self.rows).push(lasting);
     }
 
     /// The first packet got through: its connection is in the table from now on. `None` if it was there already, `Err`

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Field, Set, Span};
-use crate::base::Writer;
+use crate::base::{ServiceNote, Writer};
 use crate::netfilter::{NatRange, RejectWith};
 
 /// One rule of a chain (`struct nft_rule`).
@@ -19,13 +19,21 @@ pub struct Rule {
     pub comment: Option<Arc<str>>,
     /// Who wrote it.
     pub writer: Writer,
+    /// For which service.
+    pub service: Option<Arc<ServiceNote>>,
 }
 
 impl Rule {
     /// A rule that does nothing yet.
     #[must_use]
     pub fn new(writer: Writer) -> Self {
-        Self { statements: Vec::new(), comment: None, writer }
+        Self { statements: Vec::new(), comment: None, writer, service: None }
+    }
+
+    /// Written for this service.
+    #[must_use]
+    pub fn about(self, service: &Arc<ServiceNote>) -> Self {
+        Self { service: Some(service.clone()), ..self }
     }
 
     /// If this holds.

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use super::eval::{Carried, Chance, End, Outcome, Roll, Rolls, describe_match, eval};
 use super::validate::MAX_JUMPS;
 use super::{Key, Rule, Statement, Table, Verdict};
-use crate::base::Writer;
+use crate::base::{ServiceNote, Writer};
 use crate::netfilter::xtables::Changes;
 use crate::netfilter::{Flow, HookView, NatRange, Policy, TableVerdict};
-use crate::trace::{Consulted, Row, Stretch, Why};
+use crate::trace::{Consulted, Draw, Row, Stretch, Why};
 
 /// Rules of one chain that were tried one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +40,8 @@ pub struct Walk {
     rolls: Vec<(usize, Roll)>,
     /// The policy that decided, if no rule did.
     policy: Option<Policy>,
+    /// The service that the last of the rules and elements that matched was written for.
+    service: Option<Arc<ServiceNote>>,
 }
 
 /// Sends a packet through the base chain `base`.
@@ -51,7 +53,7 @@ pub(in crate::netfilter) fn walk(
     chance: &mut Chance<'_>,
 ) -> (TableVerdict, Changes, Walk) {
     let mut visits = Vec::new();
-    let mut policy = None;
+    let (mut policy, mut service) = (None, None);
     let mut carried = Carried { flow, changes: Changes::default() };
     let mut returns: Vec<(usize, usize)> = Vec::new();
     let (mut chain, mut at) = (base, 0);
@@ -64,6 +66,11 @@ pub(in crate::netfilter) fn walk(
             let outcome = eval(table, rule, &mut carried, view, &mut Rolls::Live(chance));
             chance.row += 1;
             if let Outcome::Matched(found) = outcome {
+                let element = match &found {
+                    End::Verdict(_, Some(found)) => found.element.service.clone(),
+                    End::Verdict(_, None) | End::Stop(_) => None,
+                };
+                service = rule.service.clone().or(element).or(service);
                 (visit.end, visit.matched, end) = (idx + 1, true, found);
                 break;
             }
@@ -101,7 +108,7 @@ pub(in crate::netfilter) fn walk(
         }
     };
     let rolls = std::mem::take(&mut chance.rolls);
-    let record = Walk { table: table.clone(), base, view: view.clone(), flow, visits, rolls, policy };
+    let record = Walk { table: table.clone(), base, view: view.clone(), flow, visits, rolls, policy, service };
     (verdict, carried.changes, record)
 }
 
@@ -123,6 +130,23 @@ impl Walk {
     pub fn matched_rules(&self) -> impl Iterator<Item = &Rule> {
         let matched = self.visits.iter().filter(|visit| visit.matched);
         matched.map(|visit| &self.table.chains()[visit.chain].rules()[visit.end - 1])
+    }
+
+    /// The service that the last of the rules and elements that matched was written for.
+    #[must_use]
+    pub fn service(&self) -> Option<&Arc<ServiceNote>> {
+        self.service.as_ref()
+    }
+
+    /// What was drawn on the way by rules that choose.
+    #[must_use]
+    pub fn draws(&self) -> Vec<Draw> {
+        let draw = |(row, roll): &(usize, Roll)| {
+            let Roll::Number(drawn) = roll else { return None };
+            let (visit, rule) = self.locate(*row)?;
+            Some(Draw::Number(*drawn, draws(&self.table.chains()[visit.chain].rules()[rule])))
+        };
+        self.rolls.iter().filter_map(draw).collect()
     }
 
     /// Number of rules that were tried.

@@ -224,6 +224,17 @@ pub(super) fn holds(one: &Match, flow: &Flow, view: &HookView) -> String {
     }
 }
 
+/// In words: what was drawn by which a match holds.
+pub(super) fn chosen_by(one: &Match, roll: &Roll) -> Option<String> {
+    match (one, roll) {
+        (Match::Random { probability }, Roll::Random(number)) => {
+            Some(format!("drew {}, below {}", share(*number, 4), share(*probability, 4)))
+        }
+        (Match::Nth { every, .. }, Roll::Nth(counted)) => Some(format!("packet {counted} of {every}")),
+        _ => None,
+    }
+}
+
 fn describe_match(one: &Match, roll: Option<&Roll>, flow: &Flow, view: &HookView) -> String {
     match (one, roll) {
         (Match::Random { probability }, Some(Roll::Random(number))) => {

@@ -3,6 +3,7 @@
 //! Models iptables 1.8.9: iptables/iptables.c print_rule4 and the `save` functions of extensions/libxt_*.c.
 
 use std::fmt::{self, Write as _};
+use std::sync::Arc;
 
 use ipnet::IpNet;
 
@@ -272,7 +273,8 @@ impl Table {
     #[must_use]
     pub fn rows(&self) -> Vec<(String, Option<Writer>)> {
         let mut lines = vec![(format!("*{}", self.name().as_str()), None)];
-        let (base, mut user): (Vec<&Chain>, Vec<&Chain>) = self.chains().iter().partition(|it| it.policy().is_some());
+        let (base, mut user): (Vec<&Arc<Chain>>, Vec<&Arc<Chain>>) =
+            self.chains().iter().partition(|it| it.policy().is_some());
         sort_by(&mut user, |a, b| a.name().cmp(b.name()));
         let chains = || base.iter().chain(&user);
         lines.extend(chains().map(|chain| {

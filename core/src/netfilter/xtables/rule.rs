@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use crate::base::Writer;
+use crate::base::{ServiceNote, Writer};
 use crate::netfilter::AddressType;
 use crate::wire::IcmpError;
 
@@ -53,13 +53,31 @@ pub struct Rule {
     pub target: Target,
     /// Who wrote it.
     pub writer: Writer,
+    /// For which service.
+    pub service: Option<Arc<ServiceNote>>,
 }
 
 impl Rule {
     /// A rule that every packet matches.
     #[must_use]
     pub fn new(writer: Writer, target: Target) -> Self {
-        Self { src: None, dst: None, iif: None, oif: None, protocol: None, matches: Vec::new(), target, writer }
+        Self {
+            src: None,
+            dst: None,
+            iif: None,
+            oif: None,
+            protocol: None,
+            matches: Vec::new(),
+            target,
+            writer,
+            service: None,
+        }
+    }
+
+    /// Written for this service.
+    #[must_use]
+    pub fn about(self, service: &Arc<ServiceNote>) -> Self {
+        Self { service: Some(service.clone()), ..self }
     }
 
     /// From this network.

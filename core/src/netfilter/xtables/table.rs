@@ -73,7 +73,7 @@ impl Policy {
 pub struct Chain {
     name: Arc<str>,
     policy: Option<Policy>,
-    rules: Vec<Rule>,
+    rules: Vec<Arc<Rule>>,
 }
 
 impl Chain {
@@ -91,19 +91,30 @@ impl Chain {
 
     /// Its rules, in order.
     #[must_use]
-    pub fn rules(&self) -> &[Rule] {
+    pub fn rules(&self) -> &[Arc<Rule>] {
         &self.rules
     }
 }
 
-/// A table: its base chains, then the others in order of making.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A table: its base chains, then the others in no order that means anything.
+///
+/// Chains and rules are shared: whoever keeps the table of a moment ago keeps a list of references.
+#[derive(Clone, Debug)]
 pub struct Table {
     name: TableName,
-    chains: Vec<Chain>,
-    by_name: BTreeMap<Arc<str>, usize>,
+    chains: Vec<Arc<Chain>>,
+    by_name: Arc<BTreeMap<Arc<str>, usize>>,
     n_counters: u32,
 }
+
+/// The same table with the same chains, in whatever order they were made.
+impl PartialEq for Table {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name && self.sorted().eq(other.sorted())
+    }
+}
+
+impl Eq for Table {}
 
 /// Why the kernel does not take a table.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -142,10 +153,9 @@ impl Table {
     /// An empty table: base chains that accept everything.
     #[must_use]
     pub fn new(name: TableName) -> Self {
-        let mut table = Self { name, chains: Vec::new(), by_name: BTreeMap::new(), n_counters: 0 };
+        let mut table = Self { name, chains: Vec::new(), by_name: Arc::default(), n_counters: 0 };
         for hook in name.hooks() {
-            let idx = table.add_chain(hook.name());
-            table.chains[idx].policy = Some(Policy::Accept);
+            table.set_policy(*hook, Policy::Accept);
         }
         table
     }
@@ -158,14 +168,19 @@ impl Table {
 
     /// Its chains.
     #[must_use]
-    pub fn chains(&self) -> &[Chain] {
+    pub fn chains(&self) -> &[Arc<Chain>] {
         &self.chains
+    }
+
+    /// Its chains by name.
+    fn sorted(&self) -> impl Iterator<Item = &Arc<Chain>> {
+        self.by_name.values().map(|idx| &self.chains[*idx])
     }
 
     /// The chain of this name.
     #[must_use]
     pub fn chain(&self, name: &str) -> Option<&Chain> {
-        self.chain_idx(name).map(|idx| &self.chains[idx])
+        self.chain_idx(name).map(|idx| &*self.chains[idx])
     }
 
     pub(super) fn chain_idx(&self, name: &str) -> Option<usize> {
@@ -186,42 +201,66 @@ impl Table {
 
     /// Makes sure that there is a chain of this name: `-N`.
     pub fn add_chain(&mut self, name: &str) -> usize {
-        if let Some(idx) = self.chain_idx(name) {
-            return idx;
-        }
-        let name: Arc<str> = name.into();
-        self.chains.push(Chain { name: name.clone(), policy: None, rules: Vec::new() });
-        self.by_name.insert(name, self.chains.len() - 1);
-        self.chains.len() - 1
+        self.chain_idx(name).unwrap_or_else(|| self.make(name.into()))
+    }
+
+    fn make(&mut self, name: Arc<str>) -> usize {
+        let idx = self.chains.len();
+        self.chains.push(Arc::new(Chain { name: name.clone(), policy: None, rules: Vec::new() }));
+        Arc::make_mut(&mut self.by_name).insert(name, idx);
+        idx
+    }
+
+    fn chain_mut(&mut self, name: &str) -> &mut Chain {
+        let idx = self.add_chain(name);
+        Arc::make_mut(&mut self.chains[idx])
     }
 
     /// Sets the policy of a base chain: `-P`.
     pub fn set_policy(&mut self, hook: Hook, policy: Policy) {
-        let idx = self.add_chain(hook.name());
-        self.chains[idx].policy = Some(policy);
+        self.chain_mut(hook.name()).policy = Some(policy);
     }
 
     /// Adds a rule at the end of a chain, which is made if it is not there: `-A`.
     pub fn append(&mut self, chain: &str, rule: Rule) {
-        let idx = self.add_chain(chain);
-        let rule = self.numbered(rule);
-        self.chains[idx].rules.push(rule);
+        self.extend(chain, [rule]);
     }
 
     /// Adds rules at the end of a chain, which is made if it is not there.
     pub fn extend(&mut self, chain: &str, rules: impl IntoIterator<Item = Rule>) {
-        let idx = self.add_chain(chain);
-        for rule in rules {
-            let rule = self.numbered(rule);
-            self.chains[idx].rules.push(rule);
-        }
+        let rules: Vec<Arc<Rule>> = rules.into_iter().map(|rule| Arc::new(self.numbered(rule))).collect();
+        self.chain_mut(chain).rules.extend(rules);
     }
 
     /// Adds a rule in front of all others of a chain: `-I`.
     pub fn prepend(&mut self, chain: &str, rule: Rule) {
-        let idx = self.add_chain(chain);
-        let rule = self.numbered(rule);
-        self.chains[idx].rules.insert(0, rule);
+        let rule = Arc::new(self.numbered(rule));
+        self.chain_mut(chain).rules.insert(0, rule);
+    }
+
+    /// Makes sure that a chain has a rule, in front of all others if it is new: `-C`, then `-I`.
+    pub fn ensure(&mut self, chain: &str, rule: Rule) {
+        if !self.chain(chain).is_some_and(|chain| chain.rules.iter().any(|it| **it == rule)) {
+            self.prepend(chain, rule);
+        }
+    }
+
+    /// A chain has these rules from now on, and is made if it is not there: what `iptables-restore --noflush` does to a
+    /// chain that its input names. None of them may count packets (`--mode nth`).
+    pub fn replace(&mut self, chain: &Arc<str>, rules: Vec<Arc<Rule>>) {
+        let idx = self.chain_idx(chain).unwrap_or_else(|| self.make(chain.clone()));
+        let policy = self.chains[idx].policy;
+        self.chains[idx] = Arc::new(Chain { name: chain.clone(), policy, rules });
+    }
+
+    /// Removes a chain with its rules, if it is there: `-F` and `-X`.
+    pub fn remove(&mut self, chain: &str) {
+        let by_name = Arc::make_mut(&mut self.by_name);
+        let Some(idx) = by_name.remove(chain) else { return };
+        self.chains.swap_remove(idx);
+        if let Some(moved) = self.chains.get(idx) {
+            by_name.insert(moved.name.clone(), idx);
+        }
     }
 
     /// Each `--mode nth` counts for itself.

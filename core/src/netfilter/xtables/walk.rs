@@ -5,12 +5,12 @@
 
 use std::sync::Arc;
 
-use super::matching::{Chance, Roll, Rolls, holds, miss, protocol_name, state_name};
+use super::matching::{Chance, Roll, Rolls, chosen_by, holds, miss, protocol_name, state_name};
 use super::rule::{Match, NatRange, RejectWith, Rule, Target};
 use super::{Policy, Table, TableName};
 use crate::base::Writer;
 use crate::netfilter::{Flow, HookView};
-use crate::trace::{Consulted, Row, Stretch, Why};
+use crate::trace::{Consulted, Draw, Row, Stretch, Why};
 
 /// What a table decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,7 +185,22 @@ impl Walk {
     /// The rules that matched, in order.
     pub fn matched_rules(&self) -> impl Iterator<Item = &Rule> {
         let matched = self.visits.iter().filter(|visit| visit.matched);
-        matched.map(|visit| &self.table.chains()[visit.chain].rules()[visit.end - 1])
+        matched.map(|visit| &*self.table.chains()[visit.chain].rules()[visit.end - 1])
+    }
+
+    /// What was drawn on the way by rules that choose.
+    #[must_use]
+    pub fn draws(&self) -> Vec<Draw> {
+        let draw = |(row, roll): &(usize, Roll)| {
+            let (visit, rule) = self.locate(*row)?;
+            let matches = &self.table.chains()[visit.chain].rules()[rule].matches;
+            matches.iter().find_map(|one| match (one, roll) {
+                (Match::Random { probability }, Roll::Random(drawn)) => Some(Draw::Random(*drawn, *probability)),
+                (Match::Nth { every, .. }, Roll::Nth(counted)) => Some(Draw::Number(*counted, *every)),
+                _ => None,
+            })
+        };
+        self.rolls.iter().filter_map(draw).collect()
     }
 
     /// Number of rules that were tried.
@@ -277,7 +292,10 @@ impl Walk {
         let rolls = &self.rolls[self.rolls.partition_point(|(of, _)| *of < row)..];
         match miss(rule, &flow, &self.view, &mut Rolls::Replay(rolls.iter())) {
             Some(miss) => Why::Missed(miss.describe(&flow, &self.view)),
-            None => Why::Matched(describe_match(rule, &flow, &self.view)),
+            None => {
+                let drawn = rolls.first().filter(|(of, _)| *of == row);
+                Why::Matched(describe_match(rule, drawn.map(|(_, roll)| roll), &flow, &self.view))
+            }
         }
     }
 }
@@ -304,10 +322,13 @@ fn probability(one: &Match) -> f64 {
 }
 
 /// What the packet has that the rule asks for: what tells most about it first.
-fn describe_match(rule: &Rule, flow: &Flow, view: &HookView) -> String {
+fn describe_match(rule: &Rule, drawn: Option<&Roll>, flow: &Flow, view: &HookView) -> String {
     let has = |is: fn(&Match) -> bool| rule.matches.iter().any(is);
     match () {
-        () if has(|one| matches!(one, Match::Random { .. } | Match::Nth { .. })) => "the dice chose it".to_owned(),
+        () if has(|one| matches!(one, Match::Random { .. } | Match::Nth { .. })) => {
+            let words = rule.matches.iter().find_map(|one| chosen_by(one, drawn?));
+            words.unwrap_or_else(|| "the dice chose it".to_owned())
+        }
         () if has(|one| matches!(one, Match::CtState(_))) => format!("state is {}", state_name(flow.ct.states)),
         () if rule.dst.is_some() => format!("destination is {}", flow.dst),
         () if rule.src.is_some() => format!("source is {}", flow.src),

@@ -2,6 +2,7 @@
 
 use crate::base::BTreeMap;
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 
 use crate::base::Span;
 use crate::k8s::objects::{Protocol, Service};
@@ -9,7 +10,10 @@ use crate::lab::LabSpec;
 use crate::lab::parse::documents::Stated;
 use crate::lab::parse::fields::Fields;
 
-/// Drops clusterIPs and node ports that another service has, and clusterIPs outside the service network.
+/// Ports that services may have on nodes: `--service-node-port-range`.
+const NODE_PORTS: RangeInclusive<u16> = 30_000..=32_767;
+
+/// Drops clusterIPs and node ports that another service has, clusterIPs outside the service network and node ports outside their range.
 pub(in crate::lab::parse) fn services(services: &mut [Stated<'_, Service>], spec: &LabSpec, spec_fields: &Fields<'_>) {
     let mut ips: BTreeMap<IpAddr, (String, Span)> = BTreeMap::new();
     let mut ports: BTreeMap<u16, (String, Span, Vec<Protocol>)> = BTreeMap::new();
@@ -73,18 +77,27 @@ fn node_ports(
             Some(index) => fields.at(&format!("spec.ports.{index}.nodePort")),
             None => fields.at("spec.healthCheckNodePort"),
         };
-        match first.get_mut(&node_port) {
-            Some((other, _, protocols)) if *other == name && !protocols.contains(&protocol) => protocols.push(protocol),
-            Some((other, before, _)) => {
-                let text =
-                    format!("expected another: service {other} has it {}", fields.problems().there(here, *before));
-                fields.problems().error(here, format!("nodePort: found {node_port} for service {name}, {text}"));
-                match index {
-                    Some(index) => service.ports[index].node_port = None,
-                    None => service.health_check_node_port = None,
-                }
+        let wrong = match first.get_mut(&node_port) {
+            _ if !NODE_PORTS.contains(&node_port) => {
+                let (low, high) = (NODE_PORTS.start(), NODE_PORTS.end());
+                format!("expected one in {low}-{high}, which the API server gives to services")
             }
-            None => _ = first.insert(node_port, (name.clone(), here, vec![protocol])),
+            Some((other, _, protocols)) if *other == name && !protocols.contains(&protocol) => {
+                protocols.push(protocol);
+                continue;
+            }
+            Some((other, before, _)) => {
+                format!("expected another: service {other} has it {}", fields.problems().there(here, *before))
+            }
+            None => {
+                first.insert(node_port, (name.clone(), here, vec![protocol]));
+                continue;
+            }
+        };
+        fields.problems().error(here, format!("nodePort: found {node_port} for service {name}, {wrong}"));
+        match index {
+            Some(index) => service.ports[index].node_port = None,
+            None => service.health_check_node_port = None,
         }
     }
 }

@@ -16,7 +16,9 @@ fn node(name: &str, address: &str, pod_cidr: &str) -> String {
 
 /// A service as a document.
 fn service(name: &str, spec: &str) -> String {
-    format!("apiVersion: v1\nkind: Service\nmetadata: {{name: {name}}}\nspec: {{{spec}}}\n---\n")
+    format!(
+        "apiVersion: v1\nkind: Service\nmetadata: {{name: {name}}}\nspec: {{{spec}, selector: {{app: web}}}}\n---\n"
+    )
 }
 
 #[test]

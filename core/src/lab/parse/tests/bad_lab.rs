@@ -145,7 +145,7 @@ fn values_of_the_lab_are_checked() {
 #[test]
 fn a_cidr_that_the_lab_states_binds_nodes_and_services() {
     let node = "apiVersion: v1\nkind: Node\nmetadata: {name: node-b}\nspec: {podCIDR: 10.1.0.0/24}\n---\n";
-    let service = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {clusterIP: 10.43.0.5}\n---\n";
+    let service = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {clusterIP: 10.43.0.5, selector: {app: web}}\n---\n";
     let lab = "apiVersion: kubehop.dev/v1\nkind: Lab\nspec: {podCIDR: 10.244.0.0/16, serviceCIDR: 10.96.0.0/12}\n";
     let expected = [
         "4:17: error: podCIDR: found 10.1.0.0/24 for node node-b, expected one in 10.244.0.0/16, the podCIDR of the cluster",

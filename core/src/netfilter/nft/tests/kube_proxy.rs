@@ -11,7 +11,7 @@ use crate::netfilter::nft::{
 use crate::netfilter::{
     AddressType, CtState, CtStates, HookResult, HookVerdict, NatRange, Netfilter, Passing, RejectWith,
 };
-use crate::trace::{Decision, Hook};
+use crate::trace::{By, Chosen, Decision, Hook};
 use crate::wire::{End, IcmpError, Packet};
 
 const MASQUERADE: u32 = 0x4000;
@@ -214,7 +214,7 @@ fn a_pod_that_is_sent_to_itself_is_masqueraded() {
     let step = &results[2].steps[0];
     assert!(matches!(
         &step.decision,
-        Decision::Translate { end: End::Source, rule: Some((chain, 3)), .. } if **chain == *"masquerading"
+        Decision::Translate { end: End::Source, by: By::Rule(Chosen { chain, number: 3, .. }), .. } if **chain == *"masquerading"
     ));
     assert!(results[0].choice.as_ref().is_some_and(|choice| choice.masqueraded));
 }

@@ -1,0 +1,183 @@
+//! What the first packet of a connection costs a node, by the number of services: why nftables and IPVS scale and iptables
+//! does not.
+//!
+//! Nothing is worked out by a formula: the tables are built, a packet is walked, and what its trace looked at is counted.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::{Lab, Run, RunError, trace};
+use crate::base::{Place, Writer};
+use crate::k8s::kube_proxy::{Proxier, ProxyMode};
+use crate::k8s::objects::{
+    Container, ContainerPort, Endpoint, EndpointPort, EndpointSlice, Node, ObjectMeta, Objects, Pod, Protocol, Service,
+    ServicePort,
+};
+use crate::trace::{Consulted, HookFunction, Stage};
+
+/// The most services that are counted: all that a /16 has room for, and to spare.
+pub const MAX_SERVICES: usize = 50_000;
+
+/// What one packet met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RuleCount {
+    /// The back end of kube-proxy.
+    pub mode: ProxyMode,
+    /// How many services there are, each with two endpoints.
+    pub services: usize,
+    /// Rules that the packet was held against on its client's node.
+    pub rules: usize,
+    /// Tables besides, in which something was looked up at once.
+    pub lookups: usize,
+}
+
+/// The rules and lookups for the first packet of a connection from a pod to the last of so many services, for every number
+/// and every mode of kube-proxy that there is.
+///
+/// # Errors
+/// If a run cannot be made: there are more than [`MAX_SERVICES`] or none.
+pub fn rule_counts(services: &[usize]) -> Result<Vec<RuleCount>, RunError> {
+    let mut counts = Vec::new();
+    for n_services in services {
+        if !(1..=MAX_SERVICES).contains(n_services) {
+            return Err(RunError::Services { found: *n_services, max: MAX_SERVICES });
+        }
+        let mut lab = lab(*n_services);
+        let last = lab.objects.services.last().and_then(|service| service.cluster_ip);
+        let run = Run::new("pod/client", &format!("tcp://{}:80", last.unwrap_or(IpAddr::from([0; 4]))));
+        for (_, mode) in ProxyMode::ALL {
+            lab.spec.kube_proxy.mode = mode;
+            if has_proxy(&lab) {
+                counts.push(count(&lab, &run)?);
+            }
+        }
+    }
+    Ok(counts)
+}
+
+fn has_proxy(lab: &Lab) -> bool {
+    let config = lab.objects.nodes.first().and_then(|node| super::build::proxy_config(lab, node));
+    config.and_then(|config| Proxier::new(lab.spec.kube_proxy.mode, config)).is_some()
+}
+
+fn count(lab: &Lab, run: &Run) -> Result<RuleCount, RunError> {
+    let trace = trace(lab, run)?;
+    let node = Place::Node("node-a".to_owned());
+    let mut count =
+        RuleCount { mode: lab.spec.kube_proxy.mode, services: lab.objects.services.len(), rules: 0, lookups: 0 };
+    for (hop, step) in trace.steps() {
+        let is_tracking = matches!(step.stage, Stage::Netfilter(_, HookFunction::Conntrack | HookFunction::Confirm));
+        let is_asked = matches!(step.stage, Stage::Netfilter(..)) && !is_tracking;
+        // A tunnel's envelope is a packet of its own.
+        if *hop.at == node && is_asked && !step.outer && trace.journey(hop.journey).name == "syn" {
+            for table in &step.consulted {
+                match rules_of(&**table) {
+                    0 => count.lookups += 1,
+                    n_rules => count.rules += n_rules,
+                }
+            }
+        }
+    }
+    Ok(count)
+}
+
+/// How many rules a walk has tried; none if the table has no chains.
+fn rules_of(table: &dyn Consulted) -> usize {
+    let n_rows = table.n_rows();
+    if table.stretches().is_empty() {
+        return 0;
+    }
+    // The last row may be the chain's policy, which is no rule.
+    let is_policy = n_rows > 0 && table.row(n_rows - 1).writer == Writer::Kernel;
+    n_rows - usize::from(is_policy)
+}
+
+/// Two nodes, a client, and as many services, by name; the last of them leads to pods that are there.
+fn lab(n_services: usize) -> Lab {
+    let named = |name: String| ObjectMeta { name, namespace: "default".to_owned(), ..ObjectMeta::default() };
+    let node = |idx: u8, name: &str| Node {
+        meta: ObjectMeta { namespace: String::new(), ..named(name.to_owned()) },
+        addresses: vec![IpAddr::from([172, 18, 0, 2 + idx])],
+        pod_cidr: format!("10.244.{idx}.0/24").parse().ok(),
+        ..Node::default()
+    };
+    let pod = |name: &str, node: &str, ip: [u8; 4]| {
+        let ports = vec![ContainerPort { container_port: 8080, ..ContainerPort::default() }];
+        let containers = vec![Container { name: name.to_owned(), ports, ..Container::default() }];
+        Pod {
+            meta: named(name.to_owned()),
+            node_name: node.to_owned(),
+            pod_ip: Some(ip.into()),
+            containers,
+            ready: true,
+            ..Pod::default()
+        }
+    };
+    let endpoint = |ip: IpAddr| Endpoint {
+        addresses: vec![ip],
+        ready: true,
+        serving: true,
+        terminating: false,
+        node_name: Some("node-b".to_owned()),
+        target_pod: None,
+        hostname: String::new(),
+        zone: String::new(),
+        for_zones: Vec::new(),
+        span: Default::default(),
+    };
+    let mut objects = Objects {
+        nodes: vec![node(0, "node-a"), node(1, "node-b")],
+        pods: vec![
+            pod("client", "node-a", [10, 244, 0, 2]),
+            pod("web-0", "node-b", [10, 244, 1, 2]),
+            pod("web-1", "node-b", [10, 244, 1, 3]),
+        ],
+        ..Objects::default()
+    };
+    for idx in 0..n_services {
+        // Their order in the tables is that of their names.
+        let name = format!("service-{idx:05}");
+        let at = |base: [u8; 4]| Ipv4Addr::from_bits(Ipv4Addr::from(base).to_bits() + idx as u32).into();
+        let is_last = idx + 1 == n_services;
+        let ips = if is_last {
+            [[10, 244, 1, 2], [10, 244, 1, 3]].map(IpAddr::from)
+        } else {
+            [at([10, 245, 0, 0]), at([10, 246, 0, 0])]
+        };
+        objects.services.push(Service {
+            meta: named(name.clone()),
+            cluster_ip: Some(at([10, 96, 0, 16])),
+            ports: vec![ServicePort { port: 80, ..ServicePort::default() }],
+            ..Service::default()
+        });
+        objects.endpoint_slices.push(EndpointSlice {
+            meta: named(format!("{name}-0")),
+            service_name: name,
+            ports: vec![EndpointPort { name: String::new(), protocol: Protocol::Tcp, port: 8080 }],
+            endpoints: ips.map(endpoint).into(),
+        });
+    }
+    Lab { objects, ..Lab::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MAX_SERVICES, ProxyMode, rule_counts};
+
+    #[test]
+    fn iptables_asks_one_rule_more_for_every_service() {
+        let counts = rule_counts(&[1, 10, 100]).expect("numbers that are counted");
+        let of = |services| {
+            let is_it = |count: &&super::RuleCount| count.mode == ProxyMode::Iptables && count.services == services;
+            counts.iter().find(is_it).expect("a count").rules
+        };
+        assert!(of(1) > 5, "{counts:?}");
+        assert_eq!((of(10) - of(1), of(100) - of(1)), (9, 99));
+    }
+
+    #[test]
+    fn numbers_that_no_cluster_has_are_refused() {
+        for services in [0, MAX_SERVICES + 1] {
+            assert!(rule_counts(&[services]).is_err(), "{services}");
+        }
+    }
+}
