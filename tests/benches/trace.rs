@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use divan::counter::ItemsCount;
+use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
 use kubehop_core::api::{Lab, Run, Source, parse, step_view, trace};
 use kubehop_core::base::{Place, Writer};
@@ -15,6 +15,7 @@ use kubehop_core::netfilter::{Match, Rule, TableName, Target};
 use kubehop_core::sim::{self, Exchange, Talk};
 use kubehop_core::trace::Trace;
 use kubehop_core::wire::{Packet, Transport};
+use kubehop_tests::large;
 
 const TWO_NODES: &[u8] = include_bytes!("../../examples/two-nodes.yaml");
 
@@ -128,6 +129,24 @@ fn trace_through_ten_thousand_services_iptables(bencher: Bencher) {
     bench_service(bencher, ProxyMode::Iptables);
 }
 
+/// kube-proxy's table of nftables on one node, for as many services.
+#[divan::bench]
+fn nftables_of_ten_thousand_services(bencher: Bencher) {
+    bench_from_nothing(bencher, ProxyMode::Nftables);
+}
+
+/// One endpoint of one of them is another, and the node's table is made true again.
+#[divan::bench]
+fn one_endpoint_changed_nftables(bencher: Bencher) {
+    bench_one_change(bencher, ProxyMode::Nftables);
+}
+
+/// The same connection through the table's maps.
+#[divan::bench]
+fn trace_through_ten_thousand_services_nftables(bencher: Bencher) {
+    bench_service(bencher, ProxyMode::Nftables);
+}
+
 fn bench_from_nothing(bencher: Bencher, mode: ProxyMode) {
     let ports = service_ports(&many_services(10_000));
     bencher.with_inputs(|| (proxier(mode), node())).bench_local_refs(|(proxier, node)| {
@@ -187,6 +206,7 @@ fn proxier(mode: ProxyMode) -> Proxier {
         masquerade_all: false,
         localhost_node_ports: true,
         node_port_addresses: Vec::new(),
+        service_cidrs: vec!["10.96.0.0/12".parse().expect("a network")],
     };
     Proxier::new(mode, config).expect("a mode that has kube-proxy")
 }
@@ -200,6 +220,19 @@ fn node() -> NetNs {
 fn ports_of_ten_thousand_services(bencher: Bencher) {
     let objects = many_services(10_000);
     bencher.bench(|| service_ports(black_box(&objects)));
+}
+
+/// A thousand nodes with thirty pods each and five thousand services, from the file to the end of the first connection.
+#[divan::bench(sample_count = 10)]
+fn a_thousand_nodes_from_json_to_a_trace(bencher: Bencher) {
+    let text = large::cluster(1000, 30, 5000);
+    let run = Run::new("pod/pod-0", &format!("http://{}", large::cluster_ip(4999)));
+    bencher.counter(BytesCount::of_str(&text)).bench_local(|| {
+        let parsed = parse(&[Source { name: "large.json", text: text.as_bytes() }], &[]);
+        let trace = trace(&parsed.lab, &run).expect("the cluster has this pod");
+        assert_eq!(trace.disposition.kind(), "delivered");
+        trace
+    });
 }
 
 /// Services with two endpoints each.

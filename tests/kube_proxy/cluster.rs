@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use kubehop_core::base::Place;
 use kubehop_core::k8s::kube_proxy::iptables::{self, Written};
-use kubehop_core::k8s::kube_proxy::{ProxyConfig, ServicePorts, Sync, service_ports};
+use kubehop_core::k8s::kube_proxy::{ProxyConfig, ServicePorts, Sync, nftables, service_ports};
 use kubehop_core::k8s::objects::{
     Endpoint, EndpointPort, EndpointSlice, ObjectMeta, Objects, Protocol, Service, ServicePort, ServiceType,
 };
@@ -171,6 +171,7 @@ impl Cluster {
             masquerade_all: self.masquerade_all,
             localhost_node_ports: self.localhost_node_ports.unwrap_or(true),
             node_port_addresses: self.node_port_addresses.iter().map(|it| it.parse().expect("a network")).collect(),
+            service_cidrs: vec!["172.30.0.0/16".parse().expect("a network")],
         }
     }
 
@@ -188,6 +189,13 @@ impl Cluster {
 
     pub(crate) fn sync(&self, written: &mut Written, ns: &mut NetNs, ports: &ServicePorts) -> Sync {
         iptables::sync(written, ns, &self.config(), &OWN.map(IpAddr::from), ports)
+    }
+
+    /// The node's table of nftables.
+    pub(crate) fn nftables(&self) -> Netfilter {
+        let (mut ns, ports) = (node(), service_ports(&self.objects()));
+        nftables::sync(&mut nftables::Written::default(), &mut ns, &self.config(), &OWN.map(IpAddr::from), &ports);
+        ns.netfilter
     }
 }
 

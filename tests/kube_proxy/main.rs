@@ -6,10 +6,13 @@
 mod chains;
 mod cluster;
 mod connections;
+mod differences;
+mod draw;
 mod flows;
 mod labs;
 mod loops;
 mod modes;
+mod nftables;
 mod rules;
 mod runs;
 mod syncs;

@@ -157,6 +157,9 @@ type Difference = (&'static str, &'static str, &'static str, &'static [(&'static
 
 const TWO_NODES: &str = include_str!("differences.yaml");
 
+/// What it is about, a client, its target, and how that comes out by mode.
+type Difference<'a> = (&'a str, &'a str, &'a str, &'a [(&'a str, &'a str)]);
+
 /// What the modes are known to do each in its own way, and how it comes out.
 #[test]
 fn modes_differ_where_it_is_known() {

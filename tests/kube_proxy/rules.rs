@@ -1,5 +1,7 @@
 //! The whole ruleset, rule by rule.
 
+use kubehop_core::base::Instant;
+
 use super::cluster::read;
 
 #[test]
@@ -19,10 +21,21 @@ fn the_rules_are_those_that_kube_proxy_expects() {
 }
 
 #[test]
+fn the_table_of_nftables_is_the_one_that_kube_proxy_expects() {
+    let clusters = read(include_str!("overall.yaml"));
+    let listed = clusters[0].nftables().nft.list(Instant::START);
+    let expected = include_str!("overall.nft");
+    let wanted: String =
+        expected.lines().filter(|line| !line.starts_with('#')).map(|line| format!("{line}\n")).collect();
+    assert!(listed == wanted, "{listed}");
+}
+
+#[test]
 fn a_table_of_the_rules_is_one_that_the_kernel_takes() {
     let clusters = read(include_str!("overall.yaml"));
     let netfilter = clusters[0].netfilter();
     for name in kubehop_core::netfilter::TableName::ALL {
         assert_eq!(netfilter.table(name).validate(), Ok(()), "{name:?}");
     }
+    assert_eq!(clusters[0].nftables().nft.validate(), Ok(()));
 }

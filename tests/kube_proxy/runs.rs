@@ -4,7 +4,7 @@ use kubehop_core::api::{Lab, Run, Source, Trace, parse};
 use kubehop_core::lab;
 
 /// The modes that write tables of their own.
-const MODES: [&str; 1] = ["iptables"];
+const MODES: [&str; 2] = ["iptables", "nftables"];
 
 /// Two nodes in two zones, with a pod of each kind on both.
 const CLUSTER: &str = r#"

@@ -6,7 +6,9 @@ mod table;
 mod balancer;
 mod elsewhere;
 mod faults;
+mod ingress;
 mod limits;
+mod nftables;
 mod pods;
 mod services;
 mod verdicts;
@@ -78,6 +80,7 @@ impl Case {
 }
 
 pub(crate) const HOST_GW: &[(&str, &str)] = &[("cni.mode", "host-gw")];
+pub(crate) const NFTABLES: &[(&str, &str)] = &[("kubeProxy.mode", "nftables")];
 pub(crate) const CALICO_VXLAN: &[(&str, &str)] = &[("cni.plugin", "calico"), ("cni.mode", "vxlan")];
 pub(crate) const CALICO_BGP: &[(&str, &str)] = &[("cni.plugin", "calico"), ("cni.mode", "bgp")];
 pub(crate) const SMALL_NIC: &[(&str, &str)] = &[("underlay.nodes.node-b.mtu", "1400")];
@@ -94,7 +97,17 @@ pub(crate) const NO_BRIDGE_NETFILTER: &[(&str, &str)] =
 
 /// All cases by name.
 pub(crate) fn all() -> impl Iterator<Item = &'static (&'static str, Case)> {
-    [pods::CASES, services::CASES, balancer::CASES, elsewhere::CASES, limits::CASES, verdicts::CASES, faults::CASES]
-        .into_iter()
-        .flatten()
+    [
+        pods::CASES,
+        services::CASES,
+        nftables::CASES,
+        balancer::CASES,
+        ingress::CASES,
+        elsewhere::CASES,
+        limits::CASES,
+        verdicts::CASES,
+        faults::CASES,
+    ]
+    .into_iter()
+    .flatten()
 }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use kubehop_core::api;
 use kubehop_core::base::{Dice, Instant, Writer};
 use kubehop_core::netfilter::nft::{
     Base, ChainKind, DataType, Element, Family, Field, Key, MarkExpr, Match, Numgen, NumgenMode, Rule, Ruleset, Set,
@@ -19,8 +20,9 @@ use kubehop_core::netfilter::{
 use kubehop_core::trace::Hook;
 use kubehop_core::wire::{IcmpError, IpSpec, TcpFlags, TcpOptions, TcpSpec, tcp};
 
-use crate::Mode;
+use crate::cases::NFTABLES;
 use crate::netns::KernelNs;
+use crate::{Mode, labs};
 
 const TCP: u8 = 6;
 
@@ -96,11 +98,26 @@ fn sets(table: &mut Table) {
     table.add_set("seen", Set::new(&[DataType::Ipv4Addr]).dynamic().timeout(Duration::from_secs(5400)));
     table.add_set("empty", Set::new(&[DataType::Ipv4Addr]).timeouts());
     let mut services = Set::vmap(&[DataType::Ipv4Addr, DataType::InetProto, DataType::InetService]).comment("services");
-    for (address, verdict) in [("10.96.0.200", Verdict::Drop), ("10.96.0.3", Verdict::goto("a/b_c.d-e"))] {
+    let leads = || Verdict::goto("a/b_c.d-e");
+    for (address, verdict, number) in [
+        ("10.96.0.200", Verdict::Drop, 80),
+        ("10.96.0.3", leads(), 80),
+        ("192.168.7.4", leads(), 443),
+        ("172.30.0.9", leads(), 8080),
+        ("172.30.0.9", leads(), 30001),
+    ] {
         let element = Element { verdict: Some(verdict), comment: Some("ns/svc:p80".into()), ..Element::default() };
-        services.insert(vec![ip(address), Span::one(TCP), port(80)], element);
+        services.insert(vec![ip(address), Span::one(TCP), port(number)], element);
     }
     table.add_set("services", services);
+    // A concatenation is listed by its last byte.
+    let mixed = [DataType::IfName, DataType::Mark, DataType::InetService, DataType::InetProto];
+    let rows =
+        [("eth0", 0x1_0002_u32, 80, 6_u8), ("lo", 0x2_0001, 443, 17), ("eth1", 3, 22, 6), ("a", 0x4000, 8080, 6)];
+    let mixed = rows.into_iter().fold(Set::new(&mixed), |set, (dev, mark, number, protocol)| {
+        set.with([Span::dev(dev), Span::one(mark), port(number), Span::one(protocol)])
+    });
+    table.add_set("mixed", mixed);
     let by_port = [(port(80), Verdict::Accept), (port(443), Verdict::jump("a/b_c.d-e")), (port(22), Verdict::Return)];
     table.add_set("by-port", vmap_of(DataType::InetService, &by_port));
 }
@@ -208,6 +225,10 @@ fn matches() -> Vec<Match> {
         Field::IpSaddr.within(SetRef::named("networks")).negated(),
         one_of(Field::IpSaddr, &[ip("10.0.0.200"), ip("10.0.0.3"), net("10.1.0.0/16")]).negated(),
         one_of(Field::IpDaddr, &[net("172.30.0.0/16")]),
+        one_of(
+            Field::IpSaddr,
+            &[net("10.0.0.0/8"), net("10.1.0.0/16"), net("11.0.0.0/9"), ip("1.2.3.4"), ip("1.2.3.5")],
+        ),
         Match::within(vec![Field::IpSaddr, Field::TcpDport], pairs.anonymous()),
         Match::within(vec![Field::IpDaddr, Field::ThDport], SetRef::named("ranged")),
         Field::IpProtocol.is(Span::one(TCP)),
@@ -247,12 +268,29 @@ fn nft_lists_what_the_simulator_prints() {
     }
     let (ns, ruleset) = (KernelNs::new(), everything());
     load(&ns, &ruleset);
-    let (printed, listed) = (ruleset.list(Instant::START), ns.output(&["nft", "list", "ruleset"]));
+    same_lines(&ruleset.list(Instant::START), &ns.output(&["nft", "list", "ruleset"]));
+}
+
+fn same_lines(printed: &str, listed: &str) {
     let mut pairs = printed.lines().zip(listed.lines()).enumerate();
     if let Some((idx, (printed, listed))) = pairs.find(|(_, (printed, listed))| printed != listed) {
         panic!("line {}:\n  kubehop {printed}\n  nft     {listed}", idx + 1);
     }
     assert_eq!(printed.lines().count(), listed.lines().count());
+}
+
+#[test]
+fn nft_lists_kube_proxys_table_as_show_prints_it() {
+    if Mode::of_environment() == Mode::Recorded {
+        return;
+    }
+    let lab = labs::read("services", NFTABLES);
+    for node in ["node/node-a", "node/node-b"] {
+        let shown = api::show(&lab, node, None, &["nft", "list", "ruleset"], false).unwrap();
+        let ns = KernelNs::new();
+        ns.load(&["nft", "-f", "-"], &shown);
+        same_lines(&shown, &ns.output(&["nft", "list", "ruleset"]));
+    }
 }
 
 /// A machine whose addresses are all on `lo`.

@@ -35,6 +35,13 @@ const SYSCTLS: [(&str, &str); 11] = [
     ("net/bridge/bridge-nf-call-arptables", "0"),
 ];
 
+/// A bridge that somebody listens on also takes in a copy of every frame that it passes on, without its connection
+/// (br_nf_local_in), and where that was translated the copy is forwarded. kube-proxy's iptables rules drop what has no
+/// connection, those of nftables do not; nobody is to meet those copies there either.
+const LISTENERS_COPIES: &str = "table ip listeners-copies {
+    chain forward { type filter hook forward priority -500; iifname \"cbr0\" ct state invalid drop; }
+}";
+
 /// A lab that this machine's kernel runs.
 #[derive(Debug)]
 pub(crate) struct Realised {
@@ -85,6 +92,12 @@ impl Realised {
                 }
                 let rules = with_loaded_dice(&ns.netfilter.iptables_save(None), chosen);
                 kernel.load(&["iptables-restore"], &rules);
+                // After those: of chains with one priority the kernel calls the one first that came last.
+                let native = with_loaded_numgen(&ns.netfilter.nft.list(Instant::START), chosen);
+                kernel.load(&["nft", "-f", "-"], &native);
+                if !native.is_empty() {
+                    kernel.load(&["nft", "-f", "-"], LISTENERS_COPIES);
+                }
                 for row in ns.netfilter.conntrack.rows(Instant::START) {
                     insert(kernel, row);
                 }
@@ -208,6 +221,20 @@ fn with_loaded_dice(rules: &str, chosen: Option<&str>) -> String {
         None => format!("{line}\n"),
     };
     rules.lines().map(load).collect()
+}
+
+/// The same of kube-proxy's table of nftables.
+fn with_loaded_numgen(ruleset: &str, chosen: Option<&str>) -> String {
+    let Some(chosen) = chosen else { return ruleset.to_owned() };
+    let end = format!("__{}", chosen.replace(':', "/"));
+    let load = |line: &str| {
+        let (before, elements) = line.split_once("numgen random mod ").unwrap_or_default();
+        match elements.split(&[' ', ','][..]).find(|word| word.ends_with(&end)) {
+            Some(chain) => format!("{before}numgen random mod 1 vmap {{ 0 : goto {chain} }}\n"),
+            None => format!("{line}\n"),
+        }
+    };
+    ruleset.lines().map(load).collect()
 }
 
 fn replace_word(line: &str, from: &str, to: &str) -> String {

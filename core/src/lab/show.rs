@@ -35,7 +35,7 @@ pub enum ShowError {
 }
 
 /// What can be typed.
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 15] = [
     "ip addr",
     "ip link",
     "ip route",
@@ -48,6 +48,7 @@ const COMMANDS: [&str; 14] = [
     "iptables-save [-t TABLE]",
     "ipset save",
     "nft list ruleset",
+    "nft list table FAMILY NAME",
     "conntrack -L",
     "cilium bpf endpoint|ipcache|lb|nat|frag list, cilium bpf ct list global",
 ];
@@ -150,6 +151,11 @@ fn lines(topo: &Topology, at: NsId, now: Instant, command: &[&str]) -> Result<Ve
         }
         ["ipset", "save"] => unsigned(&ns.netfilter.sets.save()),
         ["nft", "list", "ruleset"] => ns.netfilter.nft.rows(now),
+        ["nft", "list", "table", family, name] => {
+            let expected = "a table of this machine, like ip kube-proxy";
+            let argument = || ShowError::Argument { found: format!("{family} {name}"), expected };
+            ns.netfilter.nft.rows_of(family, name, now).ok_or_else(argument)?
+        }
         ["conntrack", "-L"] => {
             let rows = ns.netfilter.conntrack.rows(now);
             rows.map(|row| (row.print(now), Some(Writer::Kernel))).collect()

@@ -201,7 +201,7 @@ impl Netfilter {
             Called::Chain(hooked) => {
                 let (table, memory) = self.nft.enter(hooked.table);
                 let mut chance = nft::Chance { dice, memory, row: 0, rolls: Vec::new() };
-                let (verdict, changes, walk) = nft::walk(&table, hooked.chain, view, flow, &mut chance);
+                let (verdict, changes, walk) = nft::walk(&table, &hooked.chain, view, flow, &mut chance);
                 (changes, Asked::nft(verdict, changes, walk))
             }
         };
@@ -340,7 +340,7 @@ impl Netfilter {
 }
 
 /// What a hook calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Called {
     Function(HookFunction),
     Chain(nft::Hooked),

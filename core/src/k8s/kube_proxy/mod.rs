@@ -8,6 +8,7 @@ mod endpoints;
 mod health;
 pub mod iptables;
 mod names;
+pub mod nftables;
 mod ports;
 mod proxier;
 
@@ -39,8 +40,10 @@ pub struct ProxyConfig {
     pub masquerade_all: bool,
     /// `localhostNodePorts`.
     pub localhost_node_ports: bool,
-    /// `nodePortAddresses`; empty for every address of the node.
+    /// `nodePortAddresses`; empty for every address of the node, or with nftables for its primary one.
     pub node_port_addresses: Vec<IpNet>,
+    /// Where clusterIPs come from; nftables drops what goes to one that no service has.
+    pub service_cidrs: Vec<IpNet>,
 }
 
 impl ProxyConfig {
@@ -65,6 +68,22 @@ impl ProxyConfig {
 /// Services of IPv4 only are looked at.
 fn is_v4(net: &IpNet) -> bool {
     matches!(net, IpNet::V4(_))
+}
+
+fn protocol_name(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Tcp => "tcp",
+        Protocol::Udp => "udp",
+        Protocol::Sctp => "sctp",
+    }
+}
+
+fn protocol_number(protocol: Protocol) -> u8 {
+    match protocol {
+        Protocol::Tcp => 6,
+        Protocol::Udp => 17,
+        Protocol::Sctp => 132,
+    }
 }
 
 /// A port of a service, with what serves it.

@@ -26,12 +26,8 @@ pub fn service_ports(objects: &Objects) -> ServicePorts {
         let slices = slices.get(&key).map_or(&[][..], Vec::as_slice);
         ports.extend(service.ports.iter().map(|port| Arc::new(service_port(service, cluster_ip, port, slices))));
     }
-    sort(&mut ports);
+    sort_by(&mut ports, |a, b| a.key().cmp(&b.key()));
     ports
-}
-
-fn sort(ports: &mut ServicePorts) {
-    sort_by(ports, |a, b| a.key().cmp(&b.key()));
 }
 
 /// `ports`, which was made of earlier objects, after the services with these namespaces and names or their slices have
@@ -67,8 +63,10 @@ pub fn updated_ports(ports: &ServicePorts, objects: &Objects, changed: &BTreeSet
             }
         }
     }
-    updated.extend(new);
-    sort(&mut updated);
+    for port in new {
+        let at = updated.partition_point(|before| before.key() <= port.key());
+        updated.insert(at, port);
+    }
     updated
 }
 

@@ -31,6 +31,13 @@ impl Ruleset {
     pub fn rows(&self, now: Instant) -> Vec<(String, Option<Writer>)> {
         self.with_memory().iter().flat_map(|(table, memory)| list_table(table, memory, now)).collect()
     }
+
+    /// What `nft list table` prints of one; `None` if it is not there.
+    #[must_use]
+    pub fn rows_of(&self, family: &str, name: &str, now: Instant) -> Option<Vec<(String, Option<Writer>)>> {
+        let is_it = |(table, _): &&(Arc<Table>, Memory)| table.family.name() == family && *table.name == *name;
+        self.with_memory().iter().find(is_it).map(|(table, memory)| list_table(table, memory, now))
+    }
 }
 
 fn unsigned(text: &str) -> Vec<Line> {
@@ -40,8 +47,8 @@ fn unsigned(text: &str) -> Vec<Line> {
 fn list_table(table: &Table, memory: &Memory, now: Instant) -> Vec<Line> {
     let mut lines = unsigned(&format!("table {} {{", table.title()));
     lines.extend(table.comment.as_ref().map(|text| (format!("\tcomment \"{text}\""), None)));
-    let sets = table.sets().iter().map(|(name, set)| unsigned(&list_set(name, set, memory, now)));
-    let chains = table.chains().iter().map(|chain| list_chain(table.family, chain));
+    let sets = table.sets().into_iter().map(|(name, set)| unsigned(&list_set(name, set, memory, now)));
+    let chains = table.chains().into_iter().map(|chain| list_chain(table.family, chain));
     for (idx, part) in sets.chain(chains).enumerate() {
         lines.extend((idx > 0).then(|| (String::new(), None)));
         lines.extend(part);
@@ -142,7 +149,10 @@ impl Set {
         let mut shown: Vec<_> = self.elements().filter(|(_, element)| element.is_there(now)).collect();
         if !self.interval {
             let number = |key: &[Span]| -> Vec<u128> {
-                key.iter().zip(&self.key).map(|(span, of)| of.sort_key(span.first)).collect()
+                match (key, &self.key[..]) {
+                    ([span], [of]) => vec![of.sort_key(span.first)],
+                    _ => key.iter().zip(&self.key).rev().map(|(span, of)| of.sort_key_of_part(span.first)).collect(),
+                }
             };
             sort_by(&mut shown, |(a, _), (b, _)| number(a).cmp(&number(b)));
         }

@@ -6,7 +6,7 @@ use crate::base::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{Key, Rule, Set, Statement};
+use super::{Key, NumgenMode, Rule, Set, Statement};
 use crate::base::{Instant, sort_by};
 use crate::netfilter::Policy;
 use crate::trace::Hook;
@@ -107,6 +107,7 @@ impl Base {
 pub struct Chain {
     /// Its name.
     pub name: Arc<str>,
+    order: usize,
     base: Option<Base>,
     /// What is said about it.
     pub comment: Option<Arc<str>>,
@@ -132,7 +133,10 @@ impl Chain {
     }
 }
 
-/// A table: its sets and chains, in order of making.
+/// Where a chain or a set stands whose writer leaves that open: behind all others, by name.
+const LAST: usize = usize::MAX;
+
+/// A table: its sets and chains. A copy of it shares all that does not change afterwards.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
     /// Whose packets it sees.
@@ -141,13 +145,12 @@ pub struct Table {
     pub name: Arc<str>,
     /// What is said about it.
     pub comment: Option<Arc<str>>,
-    chains: Vec<Chain>,
-    chain_idx: BTreeMap<Arc<str>, usize>,
+    chains: BTreeMap<Arc<str>, Arc<Chain>>,
     /// Which chains are hooked: a packet must not look at all of them to find those.
-    hooked: Vec<usize>,
-    sets: Vec<(Arc<str>, Set)>,
-    set_idx: BTreeMap<Arc<str>, usize>,
-    n_counters: usize,
+    hooked: Vec<Arc<str>>,
+    sets: BTreeMap<Arc<str>, (usize, Arc<Set>)>,
+    /// How many chains, sets and counting rules were made.
+    n_made: usize,
 }
 
 impl Table {
@@ -158,12 +161,10 @@ impl Table {
             family,
             name: name.into(),
             comment: None,
-            chains: Vec::new(),
-            chain_idx: BTreeMap::new(),
+            chains: BTreeMap::new(),
             hooked: Vec::new(),
-            sets: Vec::new(),
-            set_idx: BTreeMap::new(),
-            n_counters: 0,
+            sets: BTreeMap::new(),
+            n_made: 0,
         }
     }
 
@@ -173,83 +174,91 @@ impl Table {
         format!("{} {}", self.family.name(), self.name)
     }
 
-    /// Its chains.
+    /// Its chains, in order of making.
     #[must_use]
-    pub fn chains(&self) -> &[Chain] {
-        &self.chains
+    pub fn chains(&self) -> Vec<&Arc<Chain>> {
+        let mut chains: Vec<&Arc<Chain>> = self.chains.values().collect();
+        sort_by(&mut chains, |a, b| a.order.cmp(&b.order));
+        chains
     }
 
     /// The chain of this name.
     #[must_use]
-    pub fn chain(&self, name: &str) -> Option<&Chain> {
-        self.chain_idx(name).map(|idx| &self.chains[idx])
+    pub fn chain(&self, name: &str) -> Option<&Arc<Chain>> {
+        self.chains.get(name)
     }
 
-    pub(super) fn chain_idx(&self, name: &str) -> Option<usize> {
-        self.chain_idx.get(name).copied()
-    }
-
-    /// Its sets and maps, with their names.
+    /// Its sets and maps, with their names, in order of making.
     #[must_use]
-    pub fn sets(&self) -> &[(Arc<str>, Set)] {
-        &self.sets
+    pub fn sets(&self) -> Vec<(&Arc<str>, &Set)> {
+        let mut sets: Vec<_> = self.sets.iter().collect();
+        sort_by(&mut sets, |(_, (a, _)), (_, (b, _))| a.cmp(b));
+        sets.into_iter().map(|(name, (_, set))| (name, &**set)).collect()
     }
 
     /// The set or map of this name.
     #[must_use]
     pub fn set(&self, name: &str) -> Option<&Set> {
-        self.set_idx(name).map(|idx| &self.sets[idx].1)
-    }
-
-    pub(super) fn set_idx(&self, name: &str) -> Option<usize> {
-        self.set_idx.get(name).copied()
+        self.sets.get(name).map(|(_, set)| &**set)
     }
 
     /// Makes sure that there is a chain of this name: `add chain`.
     pub fn add_chain(&mut self, name: &str) -> &mut Chain {
-        let idx = self.chain_idx(name).unwrap_or_else(|| {
-            let name: Arc<str> = name.into();
-            self.chain_idx.insert(name.clone(), self.chains.len());
-            self.chains.push(Chain { name, base: None, comment: None, rules: Vec::new() });
-            self.chains.len() - 1
+        let chain = self.chains.entry(name.into()).or_insert_with_key(|name| {
+            self.n_made += 1;
+            Arc::new(Chain { name: name.clone(), order: self.n_made, base: None, comment: None, rules: Vec::new() })
         });
-        &mut self.chains[idx]
+        Arc::make_mut(chain)
     }
 
     /// Makes a base chain: `add chain NAME { type … hook … priority … ; }`.
     pub fn add_base_chain(&mut self, name: &str, base: Base) {
         if self.add_chain(name).base.replace(base).is_none() {
-            self.hooked.extend(self.chain_idx(name));
+            self.hooked.push(name.into());
         }
     }
 
     /// Adds a rule at the end of a chain, which is made if it is not there: `add rule`.
     pub fn append(&mut self, chain: &str, mut rule: Rule) {
         for statement in &mut rule.statements {
-            if let Statement::Vmap { key: Key::Numgen(numgen), .. } = statement {
+            if let Statement::Vmap { key: Key::Numgen(numgen), .. } = statement
+                && numgen.mode == NumgenMode::Inc
+            {
                 // Each counts for itself.
-                numgen.counter = self.n_counters;
-                self.n_counters += 1;
+                self.n_made += 1;
+                numgen.counter = self.n_made;
             }
         }
         self.add_chain(chain).rules.push(rule);
     }
 
+    /// A chain with these rules and no others, in place of the one of this name: `add chain`, `flush chain`, `add rule`.
+    /// Where it stands among others is left open.
+    pub fn put_chain(&mut self, name: Arc<str>, rules: Vec<Rule>) {
+        let chain = Chain { name: name.clone(), order: LAST, base: None, comment: None, rules };
+        self.chains.insert(name, Arc::new(chain));
+    }
+
+    /// Takes a chain out that is not hooked: `delete chain`.
+    pub fn remove_chain(&mut self, name: &str) {
+        self.chains.remove(name);
+    }
+
     /// Adds a set or a map, in place of the one of this name: `add set`, `add map`.
     pub fn add_set(&mut self, name: &str, set: Set) {
-        match self.set_idx(name) {
-            Some(idx) => self.sets[idx].1 = set,
-            None => {
-                let name: Arc<str> = name.into();
-                self.set_idx.insert(name.clone(), self.sets.len());
-                self.sets.push((name, set));
-            }
-        }
+        let known = self.sets.get(name).map(|(order, _)| *order);
+        self.n_made += usize::from(known.is_none());
+        self.sets.insert(name.into(), (known.unwrap_or(self.n_made), Arc::new(set)));
+    }
+
+    /// The same, where it is left open where the set stands among others.
+    pub fn put_set(&mut self, name: Arc<str>, set: Set) {
+        self.sets.insert(name, (LAST, Arc::new(set)));
     }
 
     /// The set of this name, to add elements: `add element`.
     pub fn set_mut(&mut self, name: &str) -> Option<&mut Set> {
-        self.set_idx(name).map(|idx| &mut self.sets[idx].1)
+        self.sets.get_mut(name).map(|(_, set)| Arc::make_mut(set))
     }
 }
 
@@ -287,11 +296,11 @@ impl Memory {
 }
 
 /// A base chain on its hook.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::netfilter) struct Hooked {
     pub priority: i32,
     pub table: usize,
-    pub chain: usize,
+    pub chain: Arc<Chain>,
 }
 
 /// All tables of a machine: `nft list ruleset`.
@@ -332,6 +341,20 @@ impl Ruleset {
         Arc::make_mut(&mut self.tables[idx].0)
     }
 
+    /// Takes a set out, with what rules have added to it: `delete set`.
+    pub fn remove_set(&mut self, family: Family, table: &str, set: &str) {
+        let is_it = |(it, _): &&mut (Arc<Table>, Memory)| it.family == family && *it.name == *table;
+        if let Some((table, memory)) = self.tables.iter_mut().find(is_it) {
+            Arc::make_mut(table).sets.remove(set);
+            memory.added.remove(set);
+        }
+    }
+
+    /// Takes a table out, with all that is in it: `delete table`.
+    pub fn remove_table(&mut self, family: Family, table: &str) {
+        self.tables.retain(|(it, _)| it.family != family || *it.name != *table);
+    }
+
     pub(in crate::netfilter) fn enter(&mut self, table: usize) -> (Arc<Table>, &mut Memory) {
         let (table, memory) = &mut self.tables[table];
         (table.clone(), memory)
@@ -342,12 +365,11 @@ impl Ruleset {
     pub(in crate::netfilter) fn hooked(&self, hook: Hook, ip: IpAddr, nat: bool) -> Vec<Hooked> {
         let mut found = Vec::new();
         for (table_idx, (table, _)) in self.tables.iter().enumerate().rev().filter(|(_, (it, _))| it.family.sees(ip)) {
-            for chain_idx in table.hooked.iter().rev().copied() {
-                let chain = &table.chains[chain_idx];
+            for chain in table.hooked.iter().rev().filter_map(|name| table.chains.get(name)) {
                 if let Some(base) = chain.base.filter(|base| base.hook == hook && (base.kind == ChainKind::Nat) == nat)
                     && chain.says_something()
                 {
-                    found.push(Hooked { priority: base.priority, table: table_idx, chain: chain_idx });
+                    found.push(Hooked { priority: base.priority, table: table_idx, chain: chain.clone() });
                 }
             }
         }

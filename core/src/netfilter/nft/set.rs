@@ -120,9 +120,24 @@ impl Set {
 
     /// As the set of one rule alone, which nft flags by itself.
     #[must_use]
-    pub fn anonymous(self) -> SetRef {
-        let interval = self.ranged_key().is_some();
-        SetRef::Anonymous(Arc::new(Self { interval, ..self }))
+    pub fn anonymous(mut self) -> SetRef {
+        self.interval = self.ranged_key().is_some();
+        if self.interval && !self.is_map && self.key.len() == 1 {
+            self.merge();
+        }
+        SetRef::Anonymous(Arc::new(self))
+    }
+
+    /// Makes one of intervals that overlap or touch. Models set_automerge of nft's src/intervals.c.
+    fn merge(&mut self) {
+        let mut merged: Vec<Span> = Vec::new();
+        for span in self.elements.keys().flatten() {
+            match merged.last_mut() {
+                Some(last) if span.first <= last.last.saturating_add(1) => last.last = last.last.max(span.last),
+                _ => merged.push(*span),
+            }
+        }
+        self.elements = merged.into_iter().map(|span| (vec![span], Element::default())).collect();
     }
 
     /// Adds an element, in place of the one that has the same key.

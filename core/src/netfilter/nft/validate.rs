@@ -3,6 +3,7 @@
 //! Models nf_tables_api.c nft_chain_validate, nft_chain_validate_dependency and nft_chain_validate_hooks, and the checks
 //! of types in nft's src/evaluate.c.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -130,10 +131,13 @@ impl Table {
     /// # Errors
     /// The first rule that cannot be, with its place.
     pub fn validate(&self) -> Result<(), RulesetError> {
-        self.sets().iter().try_for_each(|(name, set)| self.check_set(name, set))?;
-        self.chains().iter().try_for_each(|chain| self.check_chain(chain))?;
-        let order = self.check_circles()?;
-        self.check_reach(&order)
+        self.sets().into_iter().try_for_each(|(name, set)| self.check_set(name, set))?;
+        let chains = self.chains();
+        chains.iter().try_for_each(|chain| self.check_chain(chain))?;
+        let numbers = chains.iter().enumerate().map(|(idx, chain)| (&*chain.name, idx)).collect();
+        let ways = Ways { table: self, chains, numbers };
+        let order = ways.check_circles()?;
+        ways.check_reach(&order)
     }
 
     fn place(&self, chain: &Chain, rule_idx: usize) -> Place {
@@ -169,9 +173,9 @@ impl Table {
         Ok(())
     }
 
-    fn check_target(&self, target: &Arc<str>) -> Result<usize, Arc<str>> {
-        let idx = self.chain_idx(target).filter(|idx| self.chains()[*idx].base().is_none());
-        idx.ok_or_else(|| target.clone())
+    fn check_target(&self, target: &Arc<str>) -> Result<(), Arc<str>> {
+        let is_there = self.chain(target).is_some_and(|chain| chain.base().is_none());
+        if is_there { Ok(()) } else { Err(target.clone()) }
     }
 
     fn check_chain(&self, chain: &Chain) -> Result<(), RulesetError> {
@@ -237,18 +241,27 @@ impl Table {
         }
         Err(RulesetError::Mismatch { at: at(), found: show(key, map), expected: show(&found.key, found.is_map) })
     }
+}
 
+/// A table's chains by number, to follow where they lead.
+struct Ways<'a> {
+    table: &'a Table,
+    chains: Vec<&'a Arc<Chain>>,
+    numbers: BTreeMap<&'a str, usize>,
+}
+
+impl Ways<'_> {
     /// The chains that a rule leads to, directly or by a map.
     fn targets(&self, chain: &Chain) -> Vec<(usize, usize)> {
         let mut targets = Vec::new();
         for (idx, rule) in chain.rules().iter().enumerate() {
             for statement in &rule.statements {
                 let mut of = |verdict: &Verdict| {
-                    targets.extend(verdict.chain().and_then(|name| self.chain_idx(name)).map(|to| (idx, to)));
+                    targets.extend(verdict.chain().and_then(|name| self.numbers.get(&**name)).map(|to| (idx, *to)));
                 };
                 statement.verdicts().into_iter().for_each(&mut of);
                 if let Statement::Vmap { map: SetRef::Named(name), .. } = statement {
-                    let elements = self.set(name).into_iter().flat_map(Set::elements);
+                    let elements = self.table.set(name).into_iter().flat_map(Set::elements);
                     elements.filter_map(|(_, element)| element.verdict.as_ref()).for_each(&mut of);
                 }
             }
@@ -264,24 +277,24 @@ impl Table {
             Open,
             Done,
         }
-        let mut states = vec![Visit::Unseen; self.chains().len()];
+        let mut states = vec![Visit::Unseen; self.chains.len()];
         // How many chains deep it goes below each.
-        let mut heights = vec![0_usize; self.chains().len()];
+        let mut heights = vec![0_usize; self.chains.len()];
         let mut order = Vec::new();
-        for start in 0..self.chains().len() {
+        for start in 0..self.chains.len() {
             if states[start] != Visit::Unseen {
                 continue;
             }
             states[start] = Visit::Open;
-            let mut stack = vec![(start, self.targets(&self.chains()[start]), 0)];
+            let mut stack = vec![(start, self.targets(self.chains[start]), 0)];
             while let Some((idx, targets, at)) = stack.pop() {
-                let chain = &self.chains()[idx];
+                let chain = self.chains[idx];
                 let Some(&(rule_idx, next)) = targets.get(at) else {
                     states[idx] = Visit::Done;
                     let below = targets.iter().max_by_key(|(_, to)| heights[*to]);
                     heights[idx] = below.map_or(0, |(_, to)| heights[*to] + 1);
                     if let Some((rule_idx, _)) = below.filter(|_| heights[idx] >= MAX_JUMPS) {
-                        return Err(RulesetError::TooDeep { at: self.place(chain, *rule_idx) });
+                        return Err(RulesetError::TooDeep { at: self.table.place(chain, *rule_idx) });
                     }
                     order.push(idx);
                     continue;
@@ -290,11 +303,11 @@ impl Table {
                 match states[next] {
                     Visit::Unseen => {
                         states[next] = Visit::Open;
-                        stack.push((next, self.targets(&self.chains()[next]), 0));
+                        stack.push((next, self.targets(self.chains[next]), 0));
                     }
                     Visit::Open => {
-                        let target = self.chains()[next].name.clone();
-                        return Err(RulesetError::Loop { at: self.place(chain, rule_idx), target });
+                        let target = self.chains[next].name.clone();
+                        return Err(RulesetError::Loop { at: self.table.place(chain, rule_idx), target });
                     }
                     Visit::Done => {}
                 }
@@ -305,23 +318,22 @@ impl Table {
 
     /// What stands in a chain must be possible on every hook that leads there.
     fn check_reach(&self, order: &[usize]) -> Result<(), RulesetError> {
-        let mut reached: Vec<Vec<Base>> =
-            self.chains().iter().map(|chain| chain.base().into_iter().collect()).collect();
+        let mut reached: Vec<Vec<Base>> = self.chains.iter().map(|chain| chain.base().into_iter().collect()).collect();
         // Callers first.
         for idx in order.iter().rev() {
             let bases = reached[*idx].clone();
-            for (_, next) in self.targets(&self.chains()[*idx]) {
+            for (_, next) in self.targets(self.chains[*idx]) {
                 let new = bases.iter().filter(|base| !reached[next].contains(base)).copied().collect::<Vec<_>>();
                 reached[next].extend(new);
             }
         }
-        for (chain, bases) in self.chains().iter().zip(&reached) {
+        for (chain, bases) in self.chains.iter().zip(&reached) {
             for (idx, rule) in chain.rules().iter().enumerate() {
                 for (base, statement) in bases.iter().flat_map(|base| rule.statements.iter().map(move |it| (base, it)))
                 {
                     if let Some(what) = impossible(statement, *base) {
                         let (kind, hook) = (base.kind.name(), hook_name(base.hook));
-                        return Err(RulesetError::NotOnThisHook { at: self.place(chain, idx), what, kind, hook });
+                        return Err(RulesetError::NotOnThisHook { at: self.table.place(chain, idx), what, kind, hook });
                     }
                 }
             }

@@ -272,6 +272,17 @@ impl DataType {
     pub(super) fn sort_key(self, value: u128) -> u128 {
         if self == Self::IfName { value.swap_bytes() } else { value }
     }
+
+    /// The same of one part of a concatenation. Models concat_expr_msort_value of src/mergesort.c: all parts lie one behind
+    /// the other and are read as one little-endian number, so the last byte of the last part counts most.
+    pub(super) fn sort_key_of_part(self, value: u128) -> u128 {
+        match self {
+            Self::Ipv4Addr => u128::from(u32::try_from(value).unwrap_or(u32::MAX).swap_bytes()),
+            Self::InetService => u128::from(u16::try_from(value).unwrap_or(u16::MAX).swap_bytes()),
+            Self::Ipv6Addr => value.swap_bytes(),
+            _ => self.sort_key(value),
+        }
+    }
 }
 
 fn name_of(number: u128) -> String {

@@ -7,16 +7,16 @@ use std::sync::Arc;
 
 use super::eval::{Carried, Chance, End, Outcome, Roll, Rolls, describe_match, eval};
 use super::validate::MAX_JUMPS;
-use super::{Key, Rule, Statement, Table, Verdict};
+use super::{Chain, Key, Rule, Statement, Table, Verdict};
 use crate::base::{ServiceNote, Writer};
 use crate::netfilter::xtables::Changes;
 use crate::netfilter::{Flow, HookView, NatRange, Policy, TableVerdict};
 use crate::trace::{Consulted, Draw, Row, Stretch, Why};
 
 /// Rules of one chain that were tried one after the other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Visit {
-    chain: usize,
+    chain: Arc<Chain>,
     /// The first rule tried and the one after the last.
     first: usize,
     end: usize,
@@ -32,7 +32,7 @@ struct Visit {
 #[derive(Clone, Debug)]
 pub struct Walk {
     table: Arc<Table>,
-    base: usize,
+    base: Arc<Chain>,
     view: HookView,
     flow: Flow,
     visits: Vec<Visit>,
@@ -47,7 +47,7 @@ pub struct Walk {
 /// Sends a packet through the base chain `base`.
 pub(in crate::netfilter) fn walk(
     table: &Arc<Table>,
-    base: usize,
+    base: &Arc<Chain>,
     view: &HookView,
     flow: Flow,
     chance: &mut Chance<'_>,
@@ -55,12 +55,18 @@ pub(in crate::netfilter) fn walk(
     let mut visits = Vec::new();
     let (mut policy, mut service) = (None, None);
     let mut carried = Carried { flow, changes: Changes::default() };
-    let mut returns: Vec<(usize, usize)> = Vec::new();
+    let mut returns: Vec<(&Arc<Chain>, usize)> = Vec::new();
     let (mut chain, mut at) = (base, 0);
     let verdict = loop {
-        let rules = table.chains()[chain].rules();
-        let mut visit =
-            Visit { chain, first: at, end: rules.len(), matched: false, flow: carried.flow, first_row: chance.row };
+        let rules = chain.rules();
+        let mut visit = Visit {
+            chain: chain.clone(),
+            first: at,
+            end: rules.len(),
+            matched: false,
+            flow: carried.flow,
+            first_row: chance.row,
+        };
         let mut end = End::Verdict(&Verdict::Return, None);
         for (idx, rule) in rules.iter().enumerate().skip(at) {
             let outcome = eval(table, rule, &mut carried, view, &mut Rolls::Live(chance));
@@ -79,10 +85,10 @@ pub(in crate::netfilter) fn walk(
                 break;
             }
         }
+        at = visit.end;
         if visit.end > visit.first {
             visits.push(visit);
         }
-        at = visit.end;
         match end {
             End::Stop(verdict) => break verdict,
             End::Verdict(Verdict::Accept, _) => break TableVerdict::Accept,
@@ -90,7 +96,7 @@ pub(in crate::netfilter) fn walk(
             End::Verdict(Verdict::Continue, _) => {}
             End::Verdict(verdict @ (Verdict::Jump(name) | Verdict::Goto(name)), _) => {
                 // A ruleset that was validated leads to what is there, and not too deep.
-                let Some(next) = table.chain_idx(name).filter(|_| returns.len() < MAX_JUMPS) else {
+                let Some(next) = table.chain(name).filter(|_| returns.len() < MAX_JUMPS) else {
                     break TableVerdict::Drop;
                 };
                 if matches!(verdict, Verdict::Jump(_)) {
@@ -101,14 +107,15 @@ pub(in crate::netfilter) fn walk(
             End::Verdict(Verdict::Return, _) => match returns.pop() {
                 Some(back) => (chain, at) = back,
                 None => {
-                    policy = table.chains()[base].base().map(|base| base.policy);
+                    policy = base.base().map(|base| base.policy);
                     break if policy == Some(Policy::Drop) { TableVerdict::Drop } else { TableVerdict::Accept };
                 }
             },
         }
     };
     let rolls = std::mem::take(&mut chance.rolls);
-    let record = Walk { table: table.clone(), base, view: view.clone(), flow, visits, rolls, policy, service };
+    let record =
+        Walk { table: table.clone(), base: base.clone(), view: view.clone(), flow, visits, rolls, policy, service };
     (verdict, carried.changes, record)
 }
 
@@ -116,20 +123,20 @@ impl Walk {
     /// Family and name of the table, and the base chain.
     #[must_use]
     pub fn title(&self) -> String {
-        format!("{} {}", self.table.title(), self.table.chains()[self.base].name)
+        format!("{} {}", self.table.title(), self.base.name)
     }
 
     /// The chain of the rule that ended the walk, and the rule's number in it, from 1.
     #[must_use]
     pub fn deciding_place(&self) -> Option<(Arc<str>, usize)> {
         let visit = self.visits.last().filter(|visit| visit.matched && self.policy.is_none())?;
-        Some((self.table.chains()[visit.chain].name.clone(), visit.end))
+        Some((visit.chain.name.clone(), visit.end))
     }
 
     /// The rules that matched, in order.
     pub fn matched_rules(&self) -> impl Iterator<Item = &Rule> {
         let matched = self.visits.iter().filter(|visit| visit.matched);
-        matched.map(|visit| &self.table.chains()[visit.chain].rules()[visit.end - 1])
+        matched.map(|visit| &visit.chain.rules()[visit.end - 1])
     }
 
     /// The service that the last of the rules and elements that matched was written for.
@@ -144,7 +151,7 @@ impl Walk {
         let draw = |(row, roll): &(usize, Roll)| {
             let Roll::Number(drawn) = roll else { return None };
             let (visit, rule) = self.locate(*row)?;
-            Some(Draw::Number(*drawn, draws(&self.table.chains()[visit.chain].rules()[rule])))
+            Some(Draw::Number(*drawn, draws(&visit.chain.rules()[rule])))
         };
         self.rolls.iter().filter_map(draw).collect()
     }
@@ -159,19 +166,19 @@ impl Walk {
     /// translates it to, with its probability. A packet is taken for one that no rule has put on a list.
     #[must_use]
     pub fn destinations(&self) -> Vec<(NatRange, f64)> {
-        struct Open {
-            chain: usize,
+        struct Open<'a> {
+            chain: &'a Arc<Chain>,
             at: usize,
             carried: Carried,
             share: f64,
-            returns: Vec<(usize, usize)>,
+            returns: Vec<(&'a Arc<Chain>, usize)>,
         }
         let mut found: Vec<(NatRange, f64)> = Vec::new();
         let start = Carried { flow: self.flow, changes: Changes::default() };
-        let mut open = vec![Open { chain: self.base, at: 0, carried: start, share: 1.0, returns: Vec::new() }];
+        let mut open = vec![Open { chain: &self.base, at: 0, carried: start, share: 1.0, returns: Vec::new() }];
         let mut budget = 100_000_usize;
         while let Some(Open { chain, at, carried, share, mut returns }) = open.pop() {
-            let rules = self.table.chains()[chain].rules();
+            let rules = chain.rules();
             let Some(rule) = rules.get(at).filter(|_| budget > 0) else {
                 if let Some((chain, at)) = returns.pop().filter(|_| budget > 0) {
                     open.push(Open { chain, at, carried, share, returns });
@@ -202,7 +209,7 @@ impl Walk {
                         continue;
                     }
                     Outcome::Matched(End::Verdict(verdict @ (Verdict::Jump(name) | Verdict::Goto(name)), _)) => {
-                        let Some(next) = self.table.chain_idx(name) else { continue };
+                        let Some(next) = self.table.chain(name) else { continue };
                         if matches!(verdict, Verdict::Jump(_)) {
                             returns.push((chain, at + 1));
                         }
@@ -267,19 +274,16 @@ impl Consulted for Walk {
     }
 
     fn stretches(&self) -> Vec<Stretch> {
-        let stretch = |chain: usize, first_row, first| Stretch {
-            chain: self.table.chains()[chain].name.clone(),
-            first_row,
-            first_number: first + 1,
-        };
-        let of_rules = self.visits.iter().map(|visit| stretch(visit.chain, visit.first_row, visit.first));
-        let n_rules = self.table.chains()[self.base].rules().len();
-        of_rules.chain(self.policy.map(|_| stretch(self.base, self.n_tried(), n_rules))).collect()
+        let stretch =
+            |chain: &Chain, first_row, first| Stretch { chain: chain.name.clone(), first_row, first_number: first + 1 };
+        let of_rules = self.visits.iter().map(|visit| stretch(&visit.chain, visit.first_row, visit.first));
+        let n_rules = self.base.rules().len();
+        of_rules.chain(self.policy.map(|_| stretch(&self.base, self.n_tried(), n_rules))).collect()
     }
 
     fn row(&self, idx: usize) -> Row {
         let Some((visit, rule_idx)) = self.locate(idx) else {
-            let chain = &self.table.chains()[self.base];
+            let chain = &self.base;
             let head = chain.base().map(|base| base.to_string()).unwrap_or_default();
             return Row {
                 text: format!("add chain {} {} {{ {head} }}", self.table.title(), chain.name),
@@ -287,7 +291,7 @@ impl Consulted for Walk {
                 why: Why::Matched("the end of the chain".to_owned()),
             };
         };
-        let chain = &self.table.chains()[visit.chain];
+        let chain = &visit.chain;
         let rule = &chain.rules()[rule_idx];
         let text = format!("add rule {} {} {}", self.table.title(), chain.name, rule.print(self.table.family));
         Row { text, writer: rule.writer, why: self.why(idx, visit.flow, rule) }

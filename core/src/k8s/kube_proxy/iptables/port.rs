@@ -9,7 +9,9 @@ use ipnet::IpNet;
 
 use super::{MARK_MASQ, Shared, rule};
 use crate::base::{Refusal, ServiceNote};
-use crate::k8s::kube_proxy::{Endpoint, ProxyConfig, ServicePort, Serving, categorize, names};
+use crate::k8s::kube_proxy::{
+    Endpoint, ProxyConfig, ServicePort, Serving, categorize, names, protocol_name, protocol_number,
+};
 use crate::k8s::objects::Protocol;
 use crate::netfilter::{AddressType, Match, NatRange, Not, RecentOp, RejectWith, Rule, Target};
 use crate::wire::IcmpError;
@@ -283,20 +285,4 @@ fn probability(n: usize) -> f64 {
 
 fn jump(chain: &Arc<str>) -> Target {
     Target::Jump(chain.clone())
-}
-
-fn protocol_name(protocol: Protocol) -> &'static str {
-    match protocol {
-        Protocol::Tcp => "tcp",
-        Protocol::Udp => "udp",
-        Protocol::Sctp => "sctp",
-    }
-}
-
-fn protocol_number(protocol: Protocol) -> u8 {
-    match protocol {
-        Protocol::Tcp => 6,
-        Protocol::Udp => 17,
-        Protocol::Sctp => 132,
-    }
 }

@@ -163,5 +163,6 @@ fn an_ingress_is_flattened() {
         .iter()
         .map(|rule| (rule.host.as_str(), rule.path.as_str(), rule.backend.service.as_str()))
         .collect();
-    assert_eq!(rules, [("shop.example", "/cart", "cart"), ("", "/", "all")]);
+    assert_eq!(rules, [("shop.example", "/cart", "cart")]);
+    assert_eq!(ingress.default_backend.as_ref().map(|backend| backend.service.as_str()), Some("all"));
 }
