@@ -72,6 +72,11 @@ impl<K, V> BTreeMap<K, V> {
         self.into_iter().map(|(_, value)| value)
     }
 
+    /// The keys, in order.
+    pub fn into_keys(self) -> impl Iterator<Item = K> {
+        self.into_iter().map(|(key, _)| key)
+    }
+
     /// The entry with the lowest key.
     #[must_use]
     pub fn first_key_value(&self) -> Option<(&K, &V)> {
@@ -210,9 +215,17 @@ pub struct Entry<'a, K, V> {
 impl<'a, K: Ord, V> Entry<'a, K, V> {
     /// The key's value; if it had none, what `make` makes.
     pub fn or_insert_with(self, make: impl FnOnce() -> V) -> &'a mut V {
+        self.or_insert_with_key(|_| make())
+    }
+
+    /// The key's value; if it had none, what `make` makes of the key.
+    pub fn or_insert_with_key(self, make: impl FnOnce(&K) -> V) -> &'a mut V {
         match self.map.find(&self.key) {
             (leaf, Ok(at)) => &mut self.map.leaves[leaf][at].1,
-            (leaf, Err(at)) => self.map.put(leaf, at, (self.key, make())),
+            (leaf, Err(at)) => {
+                let value = make(&self.key);
+                self.map.put(leaf, at, (self.key, value))
+            }
         }
     }
 
@@ -377,6 +390,11 @@ impl<T: Ord> BTreeSet<T> {
         T: Borrow<Q>,
     {
         self.map.contains_key(value)
+    }
+
+    /// What is here and not in `other`, in order.
+    pub fn difference<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'a T> {
+        self.iter().filter(|value| !other.contains(*value))
     }
 
     /// Adds it; false if it was there.

@@ -3,7 +3,7 @@
 //! Models nf_tables_api.c nft_chain_validate, nft_chain_validate_dependency and nft_chain_validate_hooks, and the checks
 //! of types in nft's src/evaluate.c.
 
-use std::collections::BTreeMap;
+use crate::base::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 

@@ -8,8 +8,8 @@
 mod base;
 mod port;
 
+use crate::base::{BTreeMap, BTreeSet};
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
