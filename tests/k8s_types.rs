@@ -2,6 +2,8 @@
 //!
 //! Both read the same files, ours by its parser and the other by libyaml's descendant; what they hold must be the same.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::api::discovery::v1 as discovery;
@@ -12,6 +14,11 @@ use kubehop_core::lab::{Source, parse};
 use serde::Deserialize as _;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+
+/// Our map as one of the standard library.
+fn same(ours: &kubehop_core::base::BTreeMap<String, String>) -> BTreeMap<String, String> {
+    ours.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+}
 
 const TWO_NODES: &str = include_str!("../examples/two-nodes.yaml");
 const THREE_NODES: &str = include_str!("../examples/three-nodes.yaml");
@@ -92,7 +99,7 @@ fn nodes_have_the_same_addresses_and_networks() {
             assert_eq!(ours.pod_cidr.map(|net| net.to_string()), spec.pod_cidr);
             assert_eq!(ours.unschedulable, spec.unschedulable.unwrap_or(false));
             assert_eq!(ours.taints.len(), spec.taints.unwrap_or_default().len());
-            assert_eq!(Some(&ours.meta.labels), theirs.metadata.labels.as_ref());
+            assert_eq!(Some(same(&ours.meta.labels)), theirs.metadata.labels);
         }
     }
 }
@@ -112,7 +119,7 @@ fn same_pod(ours: &Pod, theirs: &core::Pod) {
     let (meta, spec) = (&theirs.metadata, theirs.spec.as_ref().expect("a spec"));
     let status = theirs.status.as_ref().expect("a status");
     assert_eq!((Some(&ours.meta.name), Some(&ours.meta.namespace)), (meta.name.as_ref(), meta.namespace.as_ref()));
-    assert_eq!(Some(&ours.meta.labels), meta.labels.as_ref());
+    assert_eq!(Some(same(&ours.meta.labels)), meta.labels);
     assert_eq!(ours.terminating, meta.deletion_timestamp.is_some());
     assert_eq!(Some(&ours.node_name), spec.node_name.as_ref());
     assert_eq!(ours.host_network, spec.host_network.unwrap_or(false));
@@ -121,7 +128,7 @@ fn same_pod(ours: &Pod, theirs: &core::Pod) {
         (&or_empty(spec.hostname.as_ref()), &or_empty(spec.subdomain.as_ref()))
     );
     assert_eq!(ours.tolerations.len(), spec.tolerations.as_ref().map_or(0, Vec::len));
-    assert_eq!(ours.node_selector, spec.node_selector.clone().unwrap_or_default());
+    assert_eq!(same(&ours.node_selector), spec.node_selector.clone().unwrap_or_default());
     assert_eq!(ours.finished, matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")));
     if !ours.finished {
         assert_eq!(ip_or_empty(ours.pod_ip), or_empty(status.pod_ip.as_ref()));
@@ -171,7 +178,7 @@ fn same_service(ours: &Service, theirs: &core::Service) {
     assert_eq!(Some(kind), spec.type_.as_deref());
     let cluster_ip = if ours.headless { "None".to_owned() } else { ip_or_empty(ours.cluster_ip) };
     assert_eq!(cluster_ip, or_empty(spec.cluster_ip.as_ref()));
-    assert_eq!(ours.selector, spec.selector.clone().unwrap_or_default());
+    assert_eq!(same(&ours.selector), spec.selector.clone().unwrap_or_default());
     assert_eq!(ours.external_name, or_empty(spec.external_name.as_ref()));
     assert_eq!(ours.external_local, spec.external_traffic_policy.as_deref() == Some("Local"));
     assert_eq!(ours.internal_local, spec.internal_traffic_policy.as_deref() == Some("Local"));
@@ -230,7 +237,7 @@ fn workloads_and_ingresses_mean_the_same() {
     let deployment = &theirs::<Deployment>(WORKLOADS, "Deployment")[0];
     let spec = deployment.spec.as_ref().expect("a spec");
     assert_eq!(ours.workloads[0].replicas.map(i64::from), spec.replicas.map(i64::from));
-    assert_eq!(Some(&ours.workloads[0].selector.match_labels), spec.selector.match_labels.as_ref());
+    assert_eq!(Some(same(&ours.workloads[0].selector.match_labels)), spec.selector.match_labels);
     assert_eq!(ours.pods.len(), 3);
     let ingress = &theirs::<networking::Ingress>(WORKLOADS, "Ingress")[0];
     let rule = ingress.spec.as_ref().and_then(|spec| spec.rules.as_ref()?.first()).expect("a rule");

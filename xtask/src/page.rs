@@ -26,6 +26,8 @@ const WASM_FEATURES: &[&str] = &[
 
 /// Small when compressed, which is how a page is sent.
 const FOR_SIZE: &[&str] = &[
+    // The stack stands first and grows down: nothing points into the first kilobyte, and offsets need no check for it.
+    "--low-memory-unused",
     "-Oz",
     "--converge",
     // The compiler has inlined what pays; copies made after it cost more than the calls.

@@ -1,11 +1,10 @@
 //! Kubernetes objects: only the fields that matter to packets, spelled upstream's way.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::base::Span;
+use crate::base::{BTreeMap, Span};
 use crate::net::PathMatching;
 
 /// Everything that the input files state, in file order, plus what controllers have added.

@@ -9,7 +9,6 @@
 //! An address of a network that the router is on is answered for by the router itself (proxy ARP), towards everybody but
 //! those on the node's own segment.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -17,7 +16,7 @@ use ipnet::IpNet;
 use super::Lab;
 use super::nearest::nearest;
 use super::run::{Run, RunError};
-use crate::base::{Dice, Place, Writer};
+use crate::base::{BTreeMap, BTreeSet, Dice, Place, Writer};
 use crate::k8s::kube_proxy::{ProxyMode, ServicePorts, local_endpoints};
 use crate::k8s::objects::Node;
 use crate::net::{Conf, NsId, Protocol, Route, RouteKind, Topology};

@@ -1,13 +1,12 @@
 //! From a lab to namespaces, tables and wires: the fabric first, then nodes, then what Kubernetes puts into them.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use ipnet::IpNet;
 
 use super::fabric::{Fabric, set_sysctls};
 use super::{Lab, balancer};
-use crate::base::Place;
+use crate::base::{BTreeMap, Place};
 use crate::k8s::cni::bgp::Bgp;
 use crate::k8s::cni::{CiliumNet, ClusterNet, NodeNet};
 use crate::k8s::control_plane::NodeAgents;

@@ -5,14 +5,13 @@
 //! the spine and, where the network provider does, with the nodes; what they have learned stands in their tables from
 //! the first moment as ordinary routes.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
 use super::nested::Nested;
 use super::spec::{FabricSpec, FilterSite, LabSpec};
-use crate::base::{Place, Writer};
+use crate::base::{BTreeMap, Place, Writer};
 use crate::k8s::cni::NodeNet;
 use crate::k8s::cni::bgp::{Bgp, NODE_ASN};
 use crate::net::{At, DevRef, Filter, InterfaceKind, NetNs, NsId, Protocol, Route, SegmentId, Site, Topology};

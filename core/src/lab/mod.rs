@@ -17,9 +17,9 @@ mod show;
 mod spec;
 mod yaml;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::base::BTreeMap;
 use crate::k8s::kube_proxy::ServicePorts;
 use crate::k8s::objects::Objects;
 

@@ -6,13 +6,12 @@
 //! Every hypervisor is told where every virtual machine is, and what is for all of them it sends to each (RFC 7348
 //! section 4.2 without multicast). Not modelled: ARP suppression.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
 use super::spec::NestedSpec;
-use crate::base::{MacAddr, Place, Writer};
+use crate::base::{BTreeMap, MacAddr, Place, Writer};
 use crate::net::{At, DevRef, Fdb, FdbEntry, FdbTarget, InterfaceKind, NetNs, NsId, SegmentId, Topology, Vxlan};
 
 /// IANA's VXLAN port, which the cluster's own tunnel may have too: it is another machine's.

@@ -2,12 +2,11 @@
 
 mod fabric;
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::base::Span;
+use crate::base::{BTreeMap, Span};
 pub use crate::k8s::cni::CniMode;
 use crate::k8s::kube_proxy::ProxyMode;
 use crate::netfilter::Scheduler;

@@ -3,13 +3,12 @@
 //! What a bridge has learned it forgets again (net/bridge/br_fdb.c br_fdb_cleanup); what was written stays. Not modelled:
 //! a VXLAN device that learns.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::DevRef;
-use crate::base::{Instant, MacAddr, Writer};
+use crate::base::{BTreeMap, Instant, MacAddr, Writer};
 use crate::trace::{Consulted, Row, Why, Written};
 
 /// Where an address is.
@@ -78,7 +77,9 @@ impl Fdb {
                 FdbTarget::Port(old) if old != port => Arc::make_mut(&mut self.rows)[idx].target = target,
                 FdbTarget::Port(_) => {
                     // A row that was written by hand is none of the learned ones.
-                    self.updated.entry(mac).and_modify(|seen| *seen = now);
+                    if let Some(seen) = self.updated.get_mut(&mac) {
+                        *seen = now;
+                    }
                     return None;
                 }
                 FdbTarget::Local(_) | FdbTarget::Remote(_) => return None,

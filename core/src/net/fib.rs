@@ -2,10 +2,8 @@
 //!
 //! Models include/net/ip_fib.h fib_lookup and net/ipv4/fib_rules.c __fib_lookup.
 
-use std::collections::BTreeMap;
-
 use super::{FibError, FibLookup, FlowKey, NetNs, Route, RouteKind, RouteTable, RuleAction, RuleLookup, TableId};
-use crate::base::sort_by;
+use crate::base::{BTreeMap, sort_by};
 
 /// A decision about one packet, with everything that was read for it.
 #[derive(Clone, Debug)]

@@ -1,6 +1,5 @@
 //! One network namespace: its devices and tables.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -11,7 +10,7 @@ use super::{
     Bpf, Defrag, DevRef, Exceptions, Fdb, FdbEntry, FdbTarget, IfAddress, Interface, InterfaceKind, NeighbourTable,
     Protocol, Route, RouteKind, RouteTable, Rules, Scope, Sockets, Sysctls, TableId,
 };
-use crate::base::{Dice, MacAddr, Place, Writer};
+use crate::base::{BTreeSet, Dice, MacAddr, Place, Writer};
 use crate::netfilter::Netfilter;
 
 /// A network namespace (`struct net`).

@@ -4,13 +4,12 @@
 //! has is kept only where somebody has set it: else it has what `conf.default` has.
 //! Not modelled: a device keeps what `conf.default` was when it was made.
 
-use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use thiserror::Error;
 
 use super::Interface;
-use crate::base::sort_by;
+use crate::base::{BTreeMap, sort_by};
 
 /// Why a setting cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

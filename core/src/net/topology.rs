@@ -1,11 +1,10 @@
 //! All namespaces of a lab and the wires between them.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
 use super::{Direction, Filter, NetNs, Site};
-use crate::base::{Instant, MacAddr, Place};
+use crate::base::{BTreeMap, BTreeSet, Instant, MacAddr, Place};
 use crate::wire::Packet;
 
 /// Index of a namespace in its topology.

@@ -2,7 +2,6 @@
 //!
 //! Models net/netfilter/ipset/ip_set_hash_*.c and ip_set_bitmap_port.c. Not modelled: timeouts, counters, comments.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,6 +10,7 @@ use ipnet::IpNet;
 
 use super::Flow;
 use super::xtables::PortSide;
+use crate::base::{BTreeMap, BTreeSet};
 
 /// What the elements of a set are made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

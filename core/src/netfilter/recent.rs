@@ -2,13 +2,12 @@
 //!
 //! Models net/netfilter/xt_recent.c. Not modelled: hit counts, TTL matching, the limit of 100 addresses a list.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::xtables::RecentOp;
-use crate::base::Instant;
+use crate::base::{BTreeMap, Instant};
 
 /// All lists of a machine, by name.
 #[derive(Clone, Debug, Default)]

@@ -14,13 +14,12 @@ mod queue;
 mod socket;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::app;
-use crate::base::{Dice, Instant, Place};
+use crate::base::{BTreeMap, Dice, Instant, Place};
 use crate::datapath::{self, Ctx, Effect, Next, Routed, Sender};
 use crate::net::{Answer, At, FlowKey, Listener, NsId, Skb, SocketLookup, SocketOwner, Topology, TransportProtocol};
 use crate::trace::{Decision, Disposition, DropReason, MtuCheck, Recorder, RejectReason, Stage, Step, Trace};

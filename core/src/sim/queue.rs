@@ -1,12 +1,11 @@
 //! The event queue: what happens next, in virtual time.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::connection::ConnectionKey;
 use crate::app::Segment;
-use crate::base::Instant;
+use crate::base::{BTreeMap, Instant};
 use crate::k8s::control_plane::Wake;
 use crate::net::{At, DevRef, NsId, Skb};
 use crate::wire::Packet;

@@ -1,6 +1,5 @@
 //! Collecting steps and frames while a run is computed.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -8,7 +7,7 @@ use super::{
     Choice, Consulted, Decision, Device, Disposition, Frame, Hop, Journey, JourneyId, MtuCheck, Slug, Stage, Step,
     Trace, Written,
 };
-use crate::base::{Instant, Place, ServiceNote};
+use crate::base::{BTreeMap, Instant, Place, ServiceNote};
 use crate::wire::{Link, LinkType, Packet};
 
 /// A step as a kernel stage reports it: the recorder adds time and id.

@@ -1,6 +1,6 @@
 //! The shape that every trace has, checked in debug builds and in every test.
 
-use std::collections::BTreeSet;
+use crate::base::BTreeSet;
 
 use thiserror::Error;
 

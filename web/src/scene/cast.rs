@@ -1,7 +1,5 @@
 //! Who is drawn: the two machines that matter most to a run, and on each the two pods that do.
 
-use std::collections::BTreeSet;
-
 use kubehop_core::api::{Decision, DeviceKind, DeviceView, HostPodView, NodeView, PodView, Run, Scene, Stage, Trace};
 
 use super::geometry::{self, Rect, Side};
@@ -106,8 +104,7 @@ impl Cast {
     #[must_use]
     pub fn new(scene: &Scene, run: &Run, trace: &Trace) -> Option<Self> {
         let machines: Vec<&NodeView> = scene.nodes.iter().chain(&scene.hosts).collect();
-        let mut visited = BTreeSet::new();
-        visited.extend(trace.hops.iter().map(|hop| hop.at.to_string()));
+        let visited: Vec<String> = trace.hops.iter().map(|hop| hop.at.to_string()).collect();
         let sender = sender(run);
         let receiver = receiver(scene, run, trace, &sender);
         let has = |machine: &NodeView, reference: &str| {

@@ -5,13 +5,13 @@
 //! router puts its own number in place of its neighbour's (BIRD and FRR: as-override), so that nodes of one number hear
 //! each other. Not modelled: policies, communities, several equal paths, MED.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use crate::base::{Place, Writer};
+use crate::base::{BTreeSet, Place, Writer};
 use crate::net::{Interface, NetNs, Protocol, Route};
 
 /// Calico's default autonomous system, which all nodes share.

@@ -4,9 +4,9 @@
 //! back to the first at the end, so that an address that was given back is not given again soon. Calico's blocks and
 //! Cilium's pools do alike, and are taken for the same.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use crate::base::{BTreeMap, BTreeSet};
 use crate::k8s::controllers::pod_addresses;
 use crate::k8s::objects::{Node, Objects, Pod};
 
@@ -27,7 +27,7 @@ impl Ipam {
         let pod_cidr = node.pod_cidr?;
         let is_here = |other: &&Pod| other.node_name == node.meta.name && !other.host_network && !other.finished;
         let known = objects.pods.iter().filter(is_here).filter_map(|other| other.pod_ip);
-        let taken: BTreeSet<IpAddr> = crate::base::set_of(known.chain(self.sandboxes.values().copied()));
+        let taken: BTreeSet<IpAddr> = known.chain(self.sandboxes.values().copied()).collect();
         // Those that are there when the run begins have got their addresses one after the other.
         let last = self
             .last

@@ -59,7 +59,7 @@ impl ControlPlane {
         let Some(ports) = self.nodes.first().map(|node| node.ports.clone()) else { return };
         let (heard, unheard): (Vec<_>, Vec<_>) = self.unsynced.drain(..).partition(|(at, _)| *at <= turn.now);
         self.unsynced = unheard;
-        let heard = crate::base::set_of(heard.into_iter().map(|(_, service)| service));
+        let heard = heard.into_iter().map(|(_, service)| service).collect();
         let ports = Arc::new(kube_proxy::updated_ports(&ports, self.store.objects(), &heard));
         let now = turn.now;
         self.sync_nodes(Component::KubeProxy, turn, |agents, topo| {

@@ -25,10 +25,9 @@ mod store;
 mod watch;
 mod workload;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::base::{Dice, Instant, Place};
+use crate::base::{BTreeMap, Dice, Instant, Place};
 use crate::k8s::kube_proxy::ProxyMode;
 use crate::k8s::objects::Objects;
 use crate::net::Topology;
@@ -224,7 +223,7 @@ impl ControlPlane {
     /// Has somebody wake up, unless it will anyway, then or later.
     fn plan(&mut self, at: Instant, wake: Wake, journey: JourneyId, object: Option<(Arc<str>, Change, Instant)>) {
         let key = (wake, at);
-        if self.pending.range(&key..).next().is_some_and(|((other, _), _)| *other == key.0) {
+        if self.pending.first_from(&key).is_some_and(|(other, _)| *other == key.0) {
             return;
         }
         self.planned.push((at, key.0.clone()));

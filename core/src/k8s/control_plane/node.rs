@@ -1,9 +1,8 @@
 //! One node as the programs on it keep it: from nothing when somebody first needs it, and from then on bit by bit.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-use crate::base::Place;
+use crate::base::{BTreeMap, Place};
 use crate::k8s::cni::{self, ClusterNet, NodeNet};
 use crate::k8s::kube_proxy::{HealthServer, Proxier, ServicePorts};
 use crate::k8s::objects::Pod;

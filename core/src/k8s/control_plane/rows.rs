@@ -1,8 +1,6 @@
 //! What changed in a namespace, as rows of its tables.
 
-use std::collections::BTreeMap;
-
-use crate::base::Writer;
+use crate::base::{BTreeMap, Writer};
 use crate::net::{InterfaceKind, NetNs};
 use crate::trace::Written;
 

@@ -3,7 +3,7 @@
 //! Of its filters those for cordoned nodes, taints and node selectors; of its scores that pods of one kind are spread
 //! (PodTopologySpread's default), then that nodes are filled evenly.
 
-use std::collections::BTreeMap;
+use crate::base::BTreeMap;
 
 use super::store::ObjectRef;
 use super::{ControlPlane, Turn};

@@ -1,8 +1,6 @@
 //! EndpointSlices from selectors.
 
-use std::collections::BTreeSet;
-
-use crate::base::sort_by;
+use crate::base::{BTreeSet, sort_by};
 use crate::k8s::objects::{
     Endpoint, EndpointPort, EndpointSlice, Node, ObjectMeta, Objects, Pod, Service, ServicePort, ServiceType,
     TargetPort, selects,
@@ -15,7 +13,7 @@ const MAX_ENDPOINTS: usize = 100;
 /// of their pods. Models pkg/controller/endpointslice without topology hints.
 pub fn endpoint_slices(objects: &mut Objects) {
     let key = |slice: &EndpointSlice| (slice.meta.namespace.clone(), slice.service_name.clone());
-    let stated: BTreeSet<(String, String)> = crate::base::set_of(objects.endpoint_slices.iter().map(key));
+    let stated: BTreeSet<(String, String)> = objects.endpoint_slices.iter().map(key).collect();
     let wants = |service: &&Service| {
         let name = (service.meta.namespace.clone(), service.meta.name.clone());
         !service.selector.is_empty() && service.kind != ServiceType::ExternalName && !stated.contains(&name)

@@ -1,8 +1,6 @@
 //! Objects for the tests of the controllers.
 
-use std::collections::BTreeMap;
-
-use crate::base::Span;
+use crate::base::{BTreeMap, Span};
 use crate::k8s::objects::{LabelSelector, Node, ObjectMeta, Objects, Pod, Service, Workload};
 
 /// Metadata in `default`, as if it stood in line `line` of a file.

@@ -1,10 +1,10 @@
 //! Addresses: of nodes, of the nodes' pod networks, and of pods.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 
+use crate::base::{BTreeMap, BTreeSet};
 use crate::k8s::objects::{Node, Objects};
 
 use super::ranges::{hosts_from, nth};
@@ -19,7 +19,7 @@ const NODE_PREFIX_V6: u8 = 64;
 /// `taken` are addresses of others on the same wires. A subnet's `.1` is the fabric's router.
 pub fn node_addresses(nodes: &mut [Node], taken: &BTreeSet<IpAddr>) -> Vec<Unfilled> {
     let taken: BTreeSet<IpAddr> =
-        crate::base::set_of(nodes.iter().flat_map(|node| &node.addresses).copied().chain(taken.iter().copied()));
+        nodes.iter().flat_map(|node| &node.addresses).copied().chain(taken.iter().copied()).collect();
     let pod_cidrs: Vec<IpNet> = nodes.iter().filter_map(|node| node.pod_cidr).collect();
     let mut free = (0..=255)
         .flat_map(|subnet| (2..=254).map(move |host| IpAddr::from(Ipv4Addr::new(172, 18, subnet, host))))
@@ -76,7 +76,7 @@ pub fn pod_addresses(pod_cidr: IpNet) -> impl Iterator<Item = IpAddr> {
 /// memory of addresses given before. A pod in its node's network has the node's address.
 pub fn pod_ips(objects: &mut Objects) -> Vec<Unfilled> {
     let taken: BTreeSet<IpAddr> =
-        crate::base::set_of(objects.pods.iter().filter(|pod| !pod.host_network).filter_map(|pod| pod.pod_ip));
+        objects.pods.iter().filter(|pod| !pod.host_network).filter_map(|pod| pod.pod_ip).collect();
     let mut free: BTreeMap<&str, _> = BTreeMap::new();
     for node in &objects.nodes {
         let addresses = node.pod_cidr.into_iter().flat_map(pod_addresses).filter(|ip| !taken.contains(ip));
@@ -101,7 +101,7 @@ pub fn pod_ips(objects: &mut Objects) -> Vec<Unfilled> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use crate::base::BTreeSet;
 
     use super::super::fixtures::{lines, node, pod, two_nodes};
     use super::{node_addresses, pod_cidrs, pod_ips};

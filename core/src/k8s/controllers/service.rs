@@ -1,10 +1,10 @@
 //! Virtual addresses and node ports of services.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use crate::base::{BTreeMap, BTreeSet};
 use crate::k8s::objects::{Service, ServiceType};
 
 use super::ranges::{hosts_from, nth};
@@ -17,7 +17,7 @@ const FIRST_OFFSET: u32 = 16;
 
 /// Gives every service that should have a clusterIP and has none the lowest free one of `range`.
 pub fn cluster_ips(services: &mut [Service], range: IpNet) -> Vec<Unfilled> {
-    let taken: BTreeSet<IpAddr> = crate::base::set_of(services.iter().filter_map(|service| service.cluster_ip));
+    let taken: BTreeSet<IpAddr> = services.iter().filter_map(|service| service.cluster_ip).collect();
     let mut free = hosts_from(range, FIRST_OFFSET).filter(|ip| !taken.contains(ip));
     let kube_dns = nth(range, KUBE_DNS_OFFSET).filter(|ip| !taken.contains(ip));
     let mut unfilled = Vec::new();
@@ -44,7 +44,7 @@ pub fn node_ports(services: &mut [Service]) -> Vec<Unfilled> {
         let ports: Vec<u16> = service.ports.iter().filter_map(|port| port.node_port).collect();
         ports.into_iter().chain(service.health_check_node_port)
     };
-    let taken: BTreeSet<u16> = crate::base::set_of(services.iter().flat_map(stated));
+    let taken: BTreeSet<u16> = services.iter().flat_map(stated).collect();
     let mut free = (30_000..=32_767).filter(|port| !taken.contains(port));
     let mut unfilled = Vec::new();
     let mut lacks_one = |service: &Service| {
@@ -53,7 +53,7 @@ pub fn node_ports(services: &mut [Service]) -> Vec<Unfilled> {
     };
     for service in services.iter_mut().filter(|service| has_node_ports(service)) {
         let mut by_port: BTreeMap<u16, u16> =
-            crate::base::map_of(service.ports.iter().filter_map(|port| Some((port.port, port.node_port?))));
+            service.ports.iter().filter_map(|port| Some((port.port, port.node_port?))).collect();
         for index in 0..service.ports.len() {
             let port = &mut service.ports[index];
             if port.node_port.is_some() {

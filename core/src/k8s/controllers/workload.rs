@@ -1,8 +1,6 @@
 //! Pods of Deployments and DaemonSets.
 
-use std::collections::BTreeSet;
-
-use crate::base::sort_by;
+use crate::base::{BTreeSet, sort_by};
 use crate::k8s::objects::{Node, ObjectMeta, Objects, Pod, Taint, Workload};
 
 use super::scheduler::takes;
@@ -28,7 +26,7 @@ const DAEMON_TOLERATES: [&str; 7] = [
 /// Like the ReplicaSet controller it does not count pods that have finished or are being deleted.
 pub fn create_pods(objects: &mut Objects) -> Vec<Unfilled> {
     let name_of = |pod: &Pod| (pod.meta.namespace.clone(), pod.meta.name.clone());
-    let mut taken: BTreeSet<(String, String)> = crate::base::set_of(objects.pods.iter().map(name_of));
+    let mut taken: BTreeSet<(String, String)> = objects.pods.iter().map(name_of).collect();
     let mut unfilled = Vec::new();
     let mut created = Vec::new();
     for workload in &objects.workloads {
@@ -53,7 +51,7 @@ pub fn create_pods(objects: &mut Objects) -> Vec<Unfilled> {
                 created.extend(names.map(|name| pod(workload, name, "")));
             }
             None => {
-                let served: BTreeSet<&str> = crate::base::set_of(own.iter().map(|pod| pod.node_name.as_str()));
+                let served: BTreeSet<&str> = own.iter().map(|pod| pod.node_name.as_str()).collect();
                 let lacks =
                     |node: &&Node| !served.contains(node.meta.name.as_str()) && daemon_fits(node, &workload.template);
                 for node in objects.nodes.iter().filter(lacks).map(|node| &node.meta.name) {

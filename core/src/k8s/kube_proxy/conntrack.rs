@@ -5,10 +5,10 @@
 //! terminating do not matter: as long as it serves, it keeps what it has. A service that was deleted is not looked for.
 //! Upstream keeps one port's endpoints of each address, of which one is left open; here they are those of all its ports.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::ServicePorts;
+use crate::base::{BTreeMap, BTreeSet};
 use crate::k8s::objects::Protocol;
 use crate::netfilter::{Connection, Conntrack};
 

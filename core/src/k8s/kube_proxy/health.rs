@@ -4,10 +4,10 @@
 //! itself is always healthy. Not modelled: that it listens on the addresses of `nodePortAddresses` alone; the header
 //! `Date`, for there is no clock.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::ServicePorts;
+use crate::base::{BTreeMap, BTreeSet};
 use crate::net::{Answer, Listener, Sockets, TransportProtocol};
 
 /// Who answers health checks on a node.

@@ -11,12 +11,11 @@
 pub(super) mod base;
 mod port;
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{ProxyConfig, ServicePorts, Sync};
-use crate::base::Writer;
+use crate::base::{BTreeSet, Writer};
 use crate::net::NetNs;
 use crate::netfilter::{Rule, Table, TableName, Target};
 use port::PortRules;

@@ -11,14 +11,13 @@ mod port;
 mod rules;
 mod sets;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
 
 use super::{ProxyConfig, ServicePort, ServicePorts, Sync};
-use crate::base::Writer;
+use crate::base::{BTreeMap, BTreeSet, Writer};
 use crate::net::{InterfaceKind, NetNs};
 use crate::netfilter::{Part, RealServer, ServiceKey, VirtualServer};
 use port::{Entries, Node};

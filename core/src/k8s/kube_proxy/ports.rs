@@ -2,12 +2,11 @@
 //!
 //! Models pkg/proxy/servicechangetracker.go, endpointschangetracker.go and endpointslicecache.go.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::{Endpoint, ServicePort, ServicePorts, is_v4};
-use crate::base::sort_by;
+use crate::base::{BTreeMap, BTreeSet, sort_by};
 use crate::k8s::objects::{
     EndpointPort, EndpointSlice, ObjectMeta, Objects, Service, ServicePort as PortSpec, ServiceType,
 };

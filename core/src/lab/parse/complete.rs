@@ -1,8 +1,8 @@
 //! A draft to a lab: checks and controllers in turn, since what is filled in takes part in the later checks.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use crate::base::BTreeSet;
 use crate::k8s::controllers::{self, Shortage, Unfilled};
 use crate::k8s::objects::{EndpointSlice, Node, Objects, Service};
 use crate::lab::{Lab, LabSpec};
@@ -31,7 +31,7 @@ pub(super) fn complete(mut draft: Draft<'_>, mut spec: LabSpec, spec_fields: &Fi
     let mut objects = Objects { nodes: objects_of(draft.nodes), ..Objects::default() };
     check::racks(&mut spec, &mut objects.nodes, spec_fields);
     let hosts = spec.hosts.iter().map(|host| host.address.addr());
-    let taken: BTreeSet<IpAddr> = crate::base::set_of(hosts.chain(check::rack_addresses(&spec)));
+    let taken: BTreeSet<IpAddr> = hosts.chain(check::rack_addresses(&spec)).collect();
     report(controllers::node_addresses(&mut objects.nodes, &taken), problems);
     report(controllers::pod_cidrs(&mut objects.nodes, spec.pod_cidr), problems);
     objects.nodes.retain(|node| !node.addresses.is_empty() && node.pod_cidr.is_some());
@@ -70,7 +70,7 @@ fn unsure(nodes: &[Stated<'_, Node>]) -> BTreeSet<String> {
     let is_unsure = |stated: &&Stated<'_, Node>| {
         stated.object.pod_cidr.is_none() && stated.fields.mapping("spec").get("podCIDR").is_some()
     };
-    crate::base::set_of(nodes.iter().filter(is_unsure).map(|stated| stated.object.meta.name.clone()))
+    nodes.iter().filter(is_unsure).map(|stated| stated.object.meta.name.clone()).collect()
 }
 
 /// A pod that no node takes is a state that clusters are in; every other shortage is an error.
@@ -91,13 +91,12 @@ fn slices(
 ) -> Vec<EndpointSlice> {
     let mut slices = objects_of(stated);
     let key = |slice: &EndpointSlice| (slice.meta.namespace.clone(), slice.service_name.clone());
-    let with_slice: BTreeSet<(String, String)> = crate::base::set_of(slices.iter().map(key));
+    let with_slice: BTreeSet<(String, String)> = slices.iter().map(key).collect();
     let without_selector = services.iter().filter(|stated| stated.object.selector.is_empty());
-    let readers: BTreeSet<(String, String)> = crate::base::set_of(
-        without_selector
-            .map(|stated| (stated.object.meta.namespace.clone(), stated.object.meta.name.clone()))
-            .filter(|name| !with_slice.contains(name)),
-    );
+    let readers: BTreeSet<(String, String)> = without_selector
+        .map(|stated| (stated.object.meta.namespace.clone(), stated.object.meta.name.clone()))
+        .filter(|name| !with_slice.contains(name))
+        .collect();
     let mirrored = objects_of(endpoints).into_iter().flat_map(|endpoints| endpoints.slices);
     slices.extend(mirrored.filter(|slice| readers.contains(&key(slice))));
     slices

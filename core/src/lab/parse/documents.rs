@@ -1,8 +1,6 @@
 //! Documents to objects: which kind each is, and what is passed over.
 
-use std::collections::BTreeMap;
-
-use crate::base::Span;
+use crate::base::{BTreeMap, Span};
 use crate::k8s::objects::{EndpointSlice, Ingress, Node, Pod, Service, Workload};
 use crate::lab::nearest::nearest;
 

@@ -1,11 +1,10 @@
 //! Reading a mapping field by field: a wrong type is a problem with its position, an absent field is not.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::base::{Span, map_of};
+use crate::base::{BTreeMap, Span};
 use crate::lab::nearest::nearest;
 use crate::lab::yaml::{Node, Resolved, Value};
 
@@ -183,7 +182,7 @@ impl<'n> Fields<'n> {
             }
             value.map(|value| (name.to_owned(), value.to_owned()))
         };
-        map_of(mapping.entries().filter_map(read))
+        mapping.entries().filter_map(read).collect()
     }
 
     /// Says that `node` under `key` is not what was expected.

@@ -55,7 +55,7 @@ fn assert_whole(lab: &Lab) {
         assert!(lab.objects.nodes.iter().any(|node| node.meta.name == pod.node_name), "{pod:?}");
     }
     let ips = || lab.objects.pods.iter().filter(|pod| !pod.finished && !pod.host_network).filter_map(|pod| pod.pod_ip);
-    let different: std::collections::BTreeSet<_> = ips().collect();
+    let different: crate::base::BTreeSet<_> = ips().collect();
     assert_eq!(different.len(), ips().count(), "two pods with one IP");
 }
 

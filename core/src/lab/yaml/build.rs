@@ -1,14 +1,12 @@
 //! Parser events to trees.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use saphyr_parser::{Event, ScalarStyle, Tag};
 
-use crate::base::Span;
-
 use super::entries::{deduplicate, merge};
 use super::{Entry, Fault, Node, Scalar, Value, cost, depth};
+use crate::base::{BTreeMap, Span};
 
 /// Nesting that no manifest needs; dropping a deeper tree could exhaust the stack.
 const MAX_DEPTH: usize = 128;

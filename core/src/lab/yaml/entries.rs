@@ -1,11 +1,9 @@
 //! The entries of a mapping: each key once, and what `<<` adds.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
-
-use crate::base::order_of;
 
 use super::{Entry, Fault, Node, Value};
+use crate::base::{BTreeSet, order_of};
 
 /// Of several entries with one key the first stays, and the others are faults.
 pub(super) fn deduplicate<'a>(entries: Vec<Entry<'a>>, faults: &mut Vec<Fault>) -> Vec<Entry<'a>> {
@@ -18,7 +16,7 @@ pub(super) fn deduplicate<'a>(entries: Vec<Entry<'a>>, faults: &mut Vec<Fault>) 
             let text = format!("found key {key:?} again, expected it once: it stands at {}:{}", first.line, first.col);
             faults.push(Fault { span: *key_span, text });
         }
-        doubles.extend(&group[1..]);
+        doubles.extend(group[1..].iter().copied());
     }
     if doubles.is_empty() {
         return entries;
@@ -32,7 +30,7 @@ pub(super) fn merge<'a>(mut entries: Vec<Entry<'a>>, merged: Vec<Node<'a>>) -> R
     if merged.is_empty() {
         return Ok(entries);
     }
-    let mut keys: BTreeSet<Cow<'a, str>> = crate::base::set_of(entries.iter().map(|entry| entry.key.clone()));
+    let mut keys: BTreeSet<Cow<'a, str>> = entries.iter().map(|entry| entry.key.clone()).collect();
     for node in merged {
         let sources = match node.value {
             Value::Sequence(items) => items,

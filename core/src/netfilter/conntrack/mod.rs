@@ -8,11 +8,10 @@ mod print;
 mod tcp;
 mod tuple;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::Instant;
+use crate::base::{BTreeMap, Instant};
 use crate::netfilter::xtables::CtStates;
 use crate::trace::Written;
 use crate::wire::{Icmp, Packet, Transport};

@@ -2,14 +2,13 @@
 //!
 //! Models net/netfilter/ipvs/ip_vs_conn.c. An entry is forgotten when somebody looks for it after its time, not by a timer.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::tcp::{self, State, Way};
 use super::{ServiceKey, VirtualServer};
-use crate::base::Instant;
+use crate::base::{BTreeMap, Instant};
 use crate::wire::{Packet, Transport};
 
 /// `udp_timeouts`.

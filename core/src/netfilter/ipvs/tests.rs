@@ -1,13 +1,12 @@
 //! Virtual servers on a machine without devices: who gets a connection, and what becomes of its packets.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::tcp::{State, Way, step};
 use super::{RealServer, Scheduler, ServiceKey, VirtualServer};
-use crate::base::{Dice, Instant, Writer};
+use crate::base::{BTreeMap, Dice, Instant, Writer};
 use crate::netfilter::fixtures::Nowhere;
 use crate::netfilter::{CtState, HookResult, HookVerdict, HookView, Netfilter, Passing, RejectWith};
 use crate::trace::{Decision, Hook, HookFunction, Stage};

@@ -2,12 +2,11 @@
 //!
 //! Models net/netfilter/nf_tables_api.c and net/netfilter/core.c nf_hook_entries_grow.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{Key, NumgenMode, Rule, Set, Statement};
-use crate::base::{Instant, sort_by};
+use crate::base::{BTreeMap, Instant, sort_by};
 use crate::netfilter::Policy;
 use crate::trace::Hook;
 

@@ -3,13 +3,12 @@
 //! Models nft_set_hash.c and nft_set_rbtree.c: single values are found by one search in order, and so are intervals. Only
 //! concatenations with intervals in them (nft_set_pipapo.c) are tried one by one, for there the order helps nobody.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::value::{DataType, Span};
 use super::{SetRef, Verdict};
-use crate::base::{Instant, ServiceNote};
+use crate::base::{BTreeMap, Instant, ServiceNote};
 
 /// What a set keeps of one element besides its key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -151,7 +150,7 @@ impl Set {
     }
 
     /// The elements, by key.
-    pub fn elements(&self) -> impl ExactSizeIterator<Item = (&Vec<Span>, &Element)> {
+    pub fn elements(&self) -> impl Iterator<Item = (&Vec<Span>, &Element)> {
         self.elements.iter()
     }
 
@@ -161,11 +160,11 @@ impl Set {
         let exact: Vec<Span> = key.iter().map(|value| Span::one(*value)).collect();
         let is_in = |spans: &[Span]| spans.iter().zip(key).all(|(span, value)| span.contains(*value));
         let found = match (self.interval, &exact[..]) {
-            (false, _) => self.elements.get_key_value(&exact),
+            (false, _) => self.elements.last_up_to(&exact).filter(|(spans, _)| **spans == exact),
             // The last that begins at the value or below it; intervals do not overlap.
             (true, [Span { first, .. }]) => {
                 let below = vec![Span { first: *first, last: u128::MAX }];
-                self.elements.range(..=below).next_back().filter(|(spans, _)| is_in(spans))
+                self.elements.last_up_to(&below).filter(|(spans, _)| is_in(spans))
             }
             (true, _) => self.elements.iter().find(|(spans, _)| is_in(spans)),
         };

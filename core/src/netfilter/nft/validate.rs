@@ -3,7 +3,6 @@
 //! Models nf_tables_api.c nft_chain_validate, nft_chain_validate_dependency and nft_chain_validate_hooks, and the checks
 //! of types in nft's src/evaluate.c.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -13,6 +12,7 @@ use super::eval::named;
 use super::print::hook_name;
 use super::ruleset::{Base, Chain, ChainKind, Ruleset, Table, priority};
 use super::{DataType, Field, Key, Set, SetRef, Span, Statement, Verdict, With};
+use crate::base::BTreeMap;
 use crate::trace::Hook;
 
 /// A rule of a table.

@@ -1,11 +1,11 @@
 //! Tables and chains, and what the kernel refuses to load.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use thiserror::Error;
 
 use super::rule::{Match, NatRange, Not, PortRange, Rule, Target};
+use crate::base::BTreeMap;
 use crate::trace::Hook;
 
 /// The tables of iptables.

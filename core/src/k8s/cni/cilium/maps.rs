@@ -3,14 +3,13 @@
 //! Models pkg/ipcache and pkg/loadbalancer. Of a service's endpoints those are backends that kube-proxy would use, and
 //! topology hints are not heeded (`loadBalancer.serviceTopology` is off).
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
 
 use super::super::{ClusterNet, DEFAULT, NodeNet, host};
-use crate::base::Place;
+use crate::base::{BTreeMap, Place};
 use crate::k8s::kube_proxy::{self, Endpoint, ServicePort, ServicePorts, categorize};
 use crate::k8s::objects::{Objects, Protocol};
 use crate::net::{

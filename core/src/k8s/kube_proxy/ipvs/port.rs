@@ -2,7 +2,6 @@
 //!
 //! Models the loop over services of pkg/proxy/ipvs/proxier.go syncProxyRules, and syncEndpoint.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -10,7 +9,7 @@ use ipnet::IpNet;
 
 use super::sets::Set;
 use super::{DEVICE, TCP};
-use crate::base::Writer;
+use crate::base::{BTreeSet, Writer};
 use crate::k8s::kube_proxy::{Endpoint, ProxyConfig, ServicePort, categorize};
 use crate::k8s::objects::Protocol;
 use crate::net::NetNs;

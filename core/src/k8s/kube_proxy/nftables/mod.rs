@@ -9,11 +9,11 @@ mod base;
 mod port;
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{ProxyConfig, ServicePort, ServicePorts, Sync};
+use crate::base::{BTreeMap, BTreeSet};
 use crate::net::NetNs;
 use crate::netfilter::nft::{Element, Family, Ruleset, Span, Table};
 use port::Port;

@@ -2,12 +2,11 @@
 //!
 //! What the API server refuses is an error; what it takes although nobody may be served is a note.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::base::{set_of, sort_by};
+use crate::base::{BTreeSet, sort_by};
 use crate::k8s::objects::{Endpoint, EndpointSlice, Objects, Service, ServiceType};
 use crate::lab::LabSpec;
 use crate::lab::parse::documents::Stated;
@@ -18,11 +17,11 @@ use crate::lab::parse::problems::Problems;
 pub(in crate::lab::parse) fn families(slices: &mut [Stated<'_, EndpointSlice>], services: &[Stated<'_, Service>]) {
     let is_v4 = |slice: &Stated<'_, EndpointSlice>| slice.fields.text("addressType") != Some("IPv6");
     let of_v4: BTreeSet<(String, String)> =
-        set_of(slices.iter().filter(|slice| is_v4(slice)).map(|slice| key(&slice.object)));
+        slices.iter().filter(|slice| is_v4(slice)).map(|slice| key(&slice.object)).collect();
     let asks_v4 = |service: &&Stated<'_, Service>| service.object.cluster_ip.is_some_and(|ip| ip.is_ipv4());
     let name = |service: &Service| (service.meta.namespace.clone(), service.meta.name.clone());
     let v4_only: BTreeSet<(String, String)> =
-        set_of(services.iter().filter(asks_v4).map(|it| name(&it.object)).filter(|name| !of_v4.contains(name)));
+        services.iter().filter(asks_v4).map(|it| name(&it.object)).filter(|name| !of_v4.contains(name)).collect();
     for slice in slices {
         let (name, is_v4) = (full_name(&slice.object.meta.namespace, &slice.object.meta.name), is_v4(slice));
         let Stated { object, fields } = slice;
@@ -73,7 +72,7 @@ pub(in crate::lab::parse) fn endpoints(objects: &Objects, spec: &LabSpec, proble
             problems.note(first.span, found + &also(n_more) + ": every node takes it for remote");
         }
     }
-    let served: BTreeSet<(String, String)> = set_of(objects.endpoint_slices.iter().map(key));
+    let served: BTreeSet<(String, String)> = objects.endpoint_slices.iter().map(key).collect();
     for service in &objects.services {
         let (namespace, name) = (&service.meta.namespace, &service.meta.name);
         // A selector finds endpoints later on, and the API server makes those of its own service.
@@ -101,9 +100,9 @@ impl<'a> Known<'a> {
         let mut networks: Vec<IpNet> = objects.nodes.iter().filter_map(|node| node.pod_cidr).collect();
         sort_by(&mut networks, Ord::cmp);
         Self {
-            addresses: set_of(objects.nodes.iter().flat_map(|node| node.addresses.iter().copied()).chain(hosts)),
+            addresses: objects.nodes.iter().flat_map(|node| node.addresses.iter().copied()).chain(hosts).collect(),
             networks,
-            nodes: set_of(objects.nodes.iter().map(|node| node.meta.name.as_str())),
+            nodes: objects.nodes.iter().map(|node| node.meta.name.as_str()).collect(),
         }
     }
 

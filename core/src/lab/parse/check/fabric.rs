@@ -1,11 +1,10 @@
 //! The fabric against the cluster: whose nodes stand in which rack, and what filters are at.
 
-use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 
-use crate::base::{Place, set_of};
+use crate::base::{BTreeSet, Place};
 use crate::k8s::objects::Node;
 use crate::lab::parse::fields::Fields;
 use crate::lab::spec::{FilterSite, LabSpec, RackSpec};
@@ -123,7 +122,7 @@ pub(in crate::lab::parse) fn fabric(spec: &mut LabSpec, nodes: &[Node], known: &
     let of_nodes = nodes.iter().filter_map(|node| slash_24(*node.addresses.first()?));
     let of_racks = spec.fabric.racks.iter().filter_map(|rack| rack.subnet);
     let of_hosts = spec.hosts.iter().map(|host| host.address.trunc());
-    let subnets: BTreeSet<IpNet> = set_of(of_nodes.chain(of_racks).chain(of_hosts));
+    let subnets: BTreeSet<IpNet> = of_nodes.chain(of_racks).chain(of_hosts).collect();
     spec.fabric.filters.retain(|filter| {
         let (found, expected) = match &filter.site {
             FilterSite::Everywhere => return true,

@@ -1,11 +1,10 @@
 //! Nodes: their addresses and their pod networks.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 
-use crate::base::Span;
+use crate::base::{BTreeMap, Span};
 use crate::k8s::objects::Node;
 use crate::lab::LabSpec;
 use crate::lab::parse::documents::Stated;

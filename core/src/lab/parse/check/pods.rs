@@ -1,11 +1,10 @@
 //! Pods: their nodes and their addresses.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::base::Span;
+use crate::base::{BTreeMap, BTreeSet, Span};
 use crate::k8s::controllers::bridge_address;
 use crate::k8s::objects::{Node, Pod};
 use crate::lab::parse::documents::Stated;
@@ -20,7 +19,7 @@ pub(in crate::lab::parse) fn pods(pods: &mut Vec<Stated<'_, Pod>>, nodes: &[Node
     if nodes.is_empty() {
         pods.clear();
     }
-    let by_name: BTreeMap<&str, &Node> = crate::base::map_of(nodes.iter().map(|node| (node.meta.name.as_str(), node)));
+    let by_name: BTreeMap<&str, &Node> = nodes.iter().map(|node| (node.meta.name.as_str(), node)).collect();
     pods.retain(|pod| has_node(pod, &by_name));
     let mut first: BTreeMap<IpAddr, (String, Span)> = BTreeMap::new();
     for Stated { object: pod, fields } in pods {

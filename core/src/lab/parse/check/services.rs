@@ -1,10 +1,9 @@
 //! Services: their addresses and node ports.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
-use crate::base::Span;
+use crate::base::{BTreeMap, Span};
 use crate::k8s::objects::{Protocol, Service};
 use crate::lab::LabSpec;
 use crate::lab::parse::documents::Stated;

@@ -1,9 +1,6 @@
 //! One object for each kind, namespace and name.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
-
-use crate::base::Span;
+use crate::base::{BTreeMap, Span};
 use crate::k8s::objects::{EndpointSlice, Ingress, Node, ObjectMeta, Pod, Service, Workload};
 use crate::lab::parse::documents::Stated;
 use crate::lab::parse::k8s::Endpoints;
@@ -19,12 +16,10 @@ pub(in crate::lab::parse) fn unique<T: Named>(list: &mut Vec<Stated<'_, T>>) {
     let mut first: BTreeMap<(&str, String, String), Span> = BTreeMap::new();
     list.retain(|Stated { object, fields }| {
         let (kind, meta) = object.named();
-        let before = match first.entry((kind, meta.namespace.clone(), meta.name.clone())) {
-            Entry::Vacant(entry) => {
-                entry.insert(meta.span);
-                return true;
-            }
-            Entry::Occupied(entry) => *entry.get(),
+        let key = (kind, meta.namespace.clone(), meta.name.clone());
+        let Some(before) = first.get(&key).copied() else {
+            first.insert(key, meta.span);
+            return true;
         };
         let slash = if meta.namespace.is_empty() { "" } else { "/" };
         let name = format!("{}{slash}{}", meta.namespace, meta.name);

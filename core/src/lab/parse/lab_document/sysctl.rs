@@ -1,8 +1,6 @@
 //! `sysctl`: by place, what its kernel has instead of the default.
 
-use std::collections::BTreeMap;
-
-use crate::base::{Place, map_of};
+use crate::base::{BTreeMap, Place};
 use crate::lab::nearest::nearest;
 use crate::lab::parse::fields::{Fields, int, text};
 use crate::lab::yaml::Node;
@@ -17,7 +15,7 @@ pub(super) fn sysctls(fields: &Fields<'_>) -> BTreeMap<String, BTreeMap<String, 
             None
         }
     };
-    map_of(fields.entries().filter_map(of))
+    fields.entries().filter_map(of).collect()
 }
 
 fn values(place: &Fields<'_>) -> BTreeMap<String, String> {
@@ -46,5 +44,5 @@ fn values(place: &Fields<'_>) -> BTreeMap<String, String> {
             }
         }
     };
-    map_of(place.entries().filter_map(of))
+    place.entries().filter_map(of).collect()
 }

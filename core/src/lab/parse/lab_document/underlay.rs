@@ -1,9 +1,8 @@
 //! `underlay`: how large a packet the network between the nodes takes.
 
-use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use crate::base::map_of;
+use crate::base::BTreeMap;
 use crate::lab::CniMode;
 use crate::lab::parse::fields::{Fields, int};
 
@@ -37,5 +36,5 @@ pub(super) fn node_mtus(underlay: &Fields<'_>, cni: CniMode) -> BTreeMap<String,
         node.only("underlay.nodes", &["mtu"]);
         Some((name.to_owned(), mtu(&node, cni)?))
     };
-    map_of(nodes.entries().filter_map(of))
+    nodes.entries().filter_map(of).collect()
 }
