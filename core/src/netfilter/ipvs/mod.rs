@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::base::{Dice, Instant};
+use crate::base::{Dice, Instant, sort_by};
 use crate::trace::{Hook, HookFunction};
 
 use super::nft::priority::{DSTNAT, SRCNAT};
@@ -105,7 +105,7 @@ impl Ipvs {
         let all = Arc::make_mut(&mut self.services);
         all.append(&mut services);
         // The sort is stable, so the last of one key was added last.
-        all.sort_by(|a, b| a.key.cmp(&b.key));
+        sort_by(all, |a, b| a.key.cmp(&b.key));
         all.dedup_by(|later, earlier| {
             let is_same = later.key == earlier.key;
             if is_same {
