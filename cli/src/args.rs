@@ -65,7 +65,8 @@ trace options
   --ttl N             TTL of every packet of the client
   --seed N            seed of everything that is drawn (default 1)
   --via node/NAME     the node that packets for a load balancer's address or an externalIP are handed to (default: the balancer's choice)
-  --do 'TIME ACTION REF'  delete, scale=N, fail-readiness or cordon something, TIME ms after the client starts
+  --do 'TIME ACTION REF'  delete, create, scale=N, fail-readiness or cordon something, TIME ms after the client
+                      starts, negative before (show takes it too, with --after-trace)
   --format FORMAT     text (default), json or pcapng
   --detail LEVEL      minimal, summary (default) or full
   -o FILE             write there instead of to standard output
@@ -78,7 +79,7 @@ show options
   --writers           say behind every row who wrote it
 show commands
   ip addr | ip link | ip route [show table X] | ip route get ADDR | ip neigh | bridge fdb
-  iptables-save [-t TABLE] | ipset save | conntrack -L
+  iptables-save [-t TABLE] | ipset save | nft list ruleset | nft list table FAMILY NAME | conntrack -L
   cilium bpf endpoint|ipcache|lb|nat list | cilium bpf ct list global
 
 exit status: 0 it ran, 1 not as expected, 2 wrong usage, 3 bad input
@@ -205,7 +206,7 @@ fn trace(mut parser: Parser) -> Result<Command, UsageError> {
 
 fn show(mut parser: Parser) -> Result<Command, UsageError> {
     let mut input = Input::default();
-    let (mut at, mut after, mut writers) = (None, None, false);
+    let (mut at, mut after, mut writers, mut actions) = (None, None, false, Vec::new());
     while let Some(arg) = next_before_dashes(&mut parser)? {
         match arg {
             Before::Option(name) if name == "set" => input.set.push(assignment(&mut parser)?),
@@ -215,6 +216,7 @@ fn show(mut parser: Parser) -> Result<Command, UsageError> {
                 let from = word(&mut parser)?;
                 after = Some(Run::new(&from, &word(&mut parser)?));
             }
+            Before::Option(name) if name == "do" => actions.push(word(&mut parser)?),
             Before::Option(name) if name == "writers" => writers = true,
             Before::Option(name) if name == "help" => return Ok(Command::Help),
             Before::Option(name) => return Err(format!("invalid option '--{name}'")),
@@ -226,7 +228,10 @@ fn show(mut parser: Parser) -> Result<Command, UsageError> {
     if command.is_empty() {
         return Err("show: expected -- and a command, as in -- ip route".to_owned());
     }
-    let after = after.map(|run| Run { faults: input.faults.clone(), ..run });
+    if !actions.is_empty() && after.is_none() {
+        return Err("show: --do acts while a run lasts; expected --after-trace FROM TO with it".to_owned());
+    }
+    let after = after.map(|run| Run { faults: input.faults.clone(), actions, ..run });
     Ok(Command::Show { input: input.checked()?, at: at.ok_or("show: --at REF is missing")?, after, writers, command })
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use kubehop_core::api::{self, Parsed, Run, RunError, Severity, Source};
+use kubehop_core::api::{self, ActionError, Parsed, Run, RunError, Severity, Source};
 
 use crate::args::{self, Command, Expect, Format, Input, USAGE};
 
@@ -130,11 +130,13 @@ fn failure(error: RunError) -> Failure {
 /// A word that cannot be read is wrong usage; a place that the files do not have is bad input.
 fn status_of(error: &RunError) -> u8 {
     match error {
+        RunError::Action(ActionError::NoSuchObject { .. }) => INPUT_ERROR,
         RunError::NoSuchPlace { .. }
         | RunError::NotAnAddress { .. }
         | RunError::NoBgpSession { .. }
         | RunError::CannotAsk { .. } => INPUT_ERROR,
         RunError::From(_)
+        | RunError::Action(_)
         | RunError::NotATarget { .. }
         | RunError::Port { .. }
         | RunError::BgpEvent { .. }

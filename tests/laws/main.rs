@@ -1,5 +1,6 @@
 //! What must stay true, whatever the lab and whoever talks to whom.
 
+mod control;
 mod labs;
 
 use std::collections::BTreeSet;

@@ -136,7 +136,7 @@ impl Realised {
                         let (vni, port) = (vxlan.vni, vxlan.port);
                         lines.push(format!("{add} vxlan id {vni} dstport {port}{local}{lower} nolearning"));
                     }
-                    InterfaceKind::Geneve(_) | InterfaceKind::Ipip(_) => {
+                    InterfaceKind::Geneve(_) | InterfaceKind::Ipip(_) | InterfaceKind::Dummy => {
                         panic!("{}: few kernels have such a device, and it is not judged", dev.name)
                     }
                     InterfaceKind::Veth { peer } if (peer.ns.0, peer.index) > (n, dev.index) => {

@@ -69,12 +69,25 @@ impl Scenario {
     }
 }
 
+/// Words as a shell has them that knows single quotes alone.
+fn quoted_words(text: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    for (idx, part) in text.split('\'').enumerate() {
+        match idx % 2 {
+            0 => words.extend(part.split_whitespace().map(str::to_owned)),
+            _ => words.push(part.to_owned()),
+        }
+    }
+    words
+}
+
 type Options = (Run, Vec<(String, String)>, Detail);
 
 fn options(words: &str) -> Result<Options, String> {
     let mut run = Run::new("", "");
     let (mut set, mut detail) = (Vec::new(), Detail::Minimal);
-    let mut words = words.split_whitespace();
+    let words = quoted_words(words);
+    let mut words = words.iter().map(String::as_str);
     while let Some(option) = words.next() {
         if option == "--df" {
             run.df = true;
@@ -89,6 +102,7 @@ fn options(words: &str) -> Result<Options, String> {
             "--size" => run.size = number()?,
             "--reply-size" => run.reply_size = number()?,
             "--seed" => run.seed = value.parse().map_err(|error| format!("{option} {value}: {error}"))?,
+            "--do" => run.actions.push(value.to_owned()),
             "--via" => run.via = Some(value.to_owned()),
             "--ttl" => run.ttl = Some(value.parse().map_err(|error| format!("{option} {value}: {error}"))?),
             "--set" => {

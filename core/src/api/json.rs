@@ -47,7 +47,8 @@ struct StepJson<'a> {
     /// How it came about.
     what: String,
     packet: Option<String>,
-    time_ns: u64,
+    /// After the client started; negative before.
+    time_ns: i64,
 }
 
 /// `trace` as one JSON document, with a newline at its end.
@@ -67,7 +68,7 @@ pub fn to_json(trace: &Trace) -> String {
                     text: words.headline,
                     what: words.what,
                     packet: step.packet().map(one_line),
-                    time_ns: step.time.as_nanos(),
+                    time_ns: trace.since_start(step.time),
                 }
             })
             .collect(),

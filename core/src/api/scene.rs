@@ -1,7 +1,8 @@
 //! A lab as plain values for drawing: machines, pods, devices, and what this mode lacks.
 
 use crate::base::Place;
-use crate::k8s::objects::{Pod, Protocol, Service, ServicePort};
+use crate::k8s::kube_proxy::ProxyMode;
+use crate::k8s::objects::{Container, Node, Objects, Pod, Protocol, Service, ServicePort, Workload};
 use crate::lab::{CniMode, Lab, build};
 use crate::net::{Interface, InterfaceKind, NetNs, Topology};
 
@@ -12,6 +13,8 @@ pub struct Scene {
     pub name: String,
     /// Plugin and mode.
     pub cni: CniMode,
+    /// The back end of kube-proxy.
+    pub proxy: ProxyMode,
     /// Nodes, in file order.
     pub nodes: Vec<NodeView>,
     /// Machines outside the cluster.
@@ -20,6 +23,19 @@ pub struct Scene {
     pub router: Vec<DeviceView>,
     /// Services that have an address, in file order.
     pub services: Vec<ServiceView>,
+    /// Deployments and DaemonSets, in file order.
+    pub workloads: Vec<WorkloadView>,
+}
+
+/// What makes pods.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkloadView {
+    /// Name.
+    pub name: String,
+    /// Kubernetes namespace.
+    pub namespace: String,
+    /// Replicas of a Deployment; `None` for a DaemonSet.
+    pub replicas: Option<u32>,
 }
 
 /// A service: addresses that no device has.
@@ -29,12 +45,25 @@ pub struct ServiceView {
     pub name: String,
     /// Kubernetes namespace.
     pub namespace: String,
-    /// Its addresses: the cluster's, external ones, a load balancer's.
-    pub addresses: Vec<String>,
+    /// Its addresses, each with its kind: the cluster's, external ones, a load balancer's.
+    pub addresses: Vec<(AddressKind, String)>,
     /// Its ports, as `80/TCP`.
     pub ports: Vec<String>,
     /// Ports of every node that lead to it, as `30080/TCP`.
     pub node_ports: Vec<String>,
+    /// How many endpoints serve it.
+    pub n_endpoints: usize,
+}
+
+/// What an address of a service is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AddressKind {
+    /// `spec.clusterIP`.
+    Cluster,
+    /// One of `spec.externalIPs`.
+    External,
+    /// One that a load balancer has.
+    LoadBalancer,
 }
 
 /// A machine.
@@ -52,6 +81,9 @@ pub struct NodeView {
     pub devices: Vec<DeviceView>,
     /// Its pods that have a network namespace of their own, in file order.
     pub pods: Vec<PodView>,
+    /// Its pods that run in its own network namespace: those of the lab, and kube-proxy, which its DaemonSet starts on
+    /// every node.
+    pub host_pods: Vec<HostPodView>,
     /// Devices that other modes have and this one lacks, with the reason.
     pub absent: Vec<Absent>,
 }
@@ -73,6 +105,17 @@ pub struct PodView {
     pub devices: Vec<DeviceView>,
     /// Host end of its veth pair.
     pub veth: String,
+}
+
+/// A pod on the host network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostPodView {
+    /// Name.
+    pub name: String,
+    /// Kubernetes namespace.
+    pub namespace: String,
+    /// Its containers.
+    pub containers: Vec<ContainerView>,
 }
 
 /// A container.
@@ -159,7 +202,9 @@ pub fn scene(lab: &Lab) -> Scene {
     let nodes = lab.objects.nodes.iter().filter_map(|node| {
         let ns = topo.ns(topo.find(&Place::Node(node.meta.name.clone()))?);
         let pods = lab.objects.pods.iter().filter(|pod| pod.node_name == node.meta.name);
+        let host_pods = pods.clone().filter(|pod| pod.host_network && !pod.finished);
         Some(NodeView {
+            host_pods: host_pods.clone().map(host_pod_view).chain(kube_proxy(lab, node, host_pods)).collect(),
             address: node.addresses.first()?.to_string(),
             pod_cidr: node.pod_cidr?.to_string(),
             pods: pods.filter_map(|pod| pod_view(&topo, ns, pod)).collect(),
@@ -175,20 +220,33 @@ pub fn scene(lab: &Lab) -> Scene {
     Scene {
         name: lab.spec.name.clone(),
         cni: lab.spec.cni,
+        proxy: lab.spec.kube_proxy.mode,
         nodes: nodes.collect(),
         hosts: hosts.collect(),
         router: router.map(|id| machine(&topo, topo.ns(id)).devices).unwrap_or_default(),
-        services: lab.objects.services.iter().filter_map(service_view).collect(),
+        services: lab.objects.services.iter().filter_map(|service| service_view(&lab.objects, service)).collect(),
+        workloads: lab.objects.workloads.iter().map(workload_view).collect(),
     }
 }
 
-fn service_view(service: &Service) -> Option<ServiceView> {
-    let addresses = service.cluster_ip.iter().chain(&service.external_ips).chain(&service.load_balancer_ips);
+fn workload_view(workload: &Workload) -> WorkloadView {
+    let meta = &workload.meta;
+    WorkloadView { name: meta.name.clone(), namespace: meta.namespace.clone(), replicas: workload.replicas }
+}
+
+fn service_view(objects: &Objects, service: &Service) -> Option<ServiceView> {
+    let of_kind = |kind| move |address: &std::net::IpAddr| (kind, address.to_string());
+    let cluster = service.cluster_ip.iter().map(of_kind(AddressKind::Cluster));
+    let external = service.external_ips.iter().map(of_kind(AddressKind::External));
+    let balancer = service.load_balancer_ips.iter().map(of_kind(AddressKind::LoadBalancer));
+    let is_own = |(namespace, name): (&str, &str)| namespace == service.meta.namespace && name == service.meta.name;
+    let slices = objects.endpoint_slices.iter().filter(|slice| is_own((&slice.meta.namespace, &slice.service_name)));
     let of_node = |port: &ServicePort| Some(port_name(port.node_port?, port.protocol));
     Some(ServiceView {
         name: service.meta.name.clone(),
         namespace: service.meta.namespace.clone(),
-        addresses: addresses.map(ToString::to_string).collect(),
+        addresses: cluster.chain(external).chain(balancer).collect(),
+        n_endpoints: slices.flat_map(|slice| &slice.endpoints).filter(|endpoint| endpoint.serving).count(),
         ports: service.ports.iter().map(|port| port_name(port.port, port.protocol)).collect(),
         node_ports: service.ports.iter().filter_map(of_node).collect(),
     })
@@ -231,6 +289,7 @@ fn machine(topo: &Topology, ns: &NetNs) -> NodeView {
         pod_cidr: String::new(),
         devices: ns.interfaces().iter().map(|interface| device_view(topo, interface)).collect(),
         pods: Vec::new(),
+        host_pods: Vec::new(),
         absent: Vec::new(),
     }
 }
@@ -243,19 +302,42 @@ fn pod_view(topo: &Topology, node: &NetNs, pod: &Pod) -> Option<PodView> {
         InterfaceKind::Veth { peer } => peer.ns == id,
         _ => false,
     })?;
-    let containers = pod.containers.iter().map(|container| ContainerView {
-        name: container.name.clone(),
-        image: container.image.clone(),
-        ports: container.ports.iter().map(|port| port_name(port.container_port, port.protocol)).collect(),
-    });
     Some(PodView {
         reference: place.to_string(),
         name: pod.meta.name.clone(),
         namespace: pod.meta.namespace.clone(),
         ip: pod.pod_ip?.to_string(),
-        containers: containers.collect(),
+        containers: containers(pod),
         devices: ns.interfaces().iter().map(|interface| device_view(topo, interface)).collect(),
         veth: host_end.name().to_string(),
+    })
+}
+
+fn containers(pod: &Pod) -> Vec<ContainerView> {
+    let view = |container: &Container| ContainerView {
+        name: container.name.clone(),
+        image: container.image.clone(),
+        ports: container.ports.iter().map(|port| port_name(port.container_port, port.protocol)).collect(),
+    };
+    pod.containers.iter().map(view).collect()
+}
+
+fn host_pod_view(pod: &Pod) -> HostPodView {
+    HostPodView { name: pod.meta.name.clone(), namespace: pod.meta.namespace.clone(), containers: containers(pod) }
+}
+
+/// kube-proxy's pod on a node, unless the lab states it or has none.
+fn kube_proxy<'a>(lab: &Lab, node: &Node, mut stated: impl Iterator<Item = &'a Pod>) -> Option<HostPodView> {
+    let is_it = |pod: &Pod| pod.meta.labels.get("k8s-app").is_some_and(|app| app == "kube-proxy");
+    if lab.spec.kube_proxy.mode == ProxyMode::None || stated.any(is_it) {
+        return None;
+    }
+    let image = "registry.k8s.io/kube-proxy:v1.33.0".to_owned();
+    let container = ContainerView { name: "kube-proxy".to_owned(), image, ports: Vec::new() };
+    Some(HostPodView {
+        name: format!("kube-proxy-{}", node.meta.name),
+        namespace: "kube-system".to_owned(),
+        containers: vec![container],
     })
 }
 

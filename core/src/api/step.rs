@@ -20,7 +20,7 @@ pub struct StepView {
     pub stage: Stage,
     /// Whether the packet is a tunnel's envelope here.
     pub outer: bool,
-    /// Nanoseconds since the client started.
+    /// Nanoseconds since the run began; the client may start later ([`Trace::start`]).
     pub time_ns: u64,
     /// `http`, `ping`, `arp`.
     pub flow: &'static str,

@@ -4,12 +4,12 @@ use std::fmt;
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
-/// A moment of a run, in nanoseconds after the client starts.
+/// A moment of a run, in nanoseconds after it begins: when the client starts, or something is done to the cluster before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Instant(u64);
 
 impl Instant {
-    /// The moment the client starts.
+    /// The moment the run begins.
     pub const START: Self = Self(0);
 
     /// Nanoseconds since the start.

@@ -13,6 +13,8 @@ pub enum Writer {
     KubeProxy,
     /// The kubelet.
     Kubelet,
+    /// A component of the control plane, or a person by `kubectl`: objects of the API server.
+    ControlPlane,
     /// The load balancer in the fabric.
     Balancer,
     /// Whoever set the machine up: node addresses, default gateways, the fabric.
@@ -26,6 +28,7 @@ impl fmt::Display for Writer {
             Self::Cni => "CNI",
             Self::KubeProxy => "kube-proxy",
             Self::Kubelet => "kubelet",
+            Self::ControlPlane => "control plane",
             Self::Balancer => "balancer",
             Self::Admin => "admin",
         })

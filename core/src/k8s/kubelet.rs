@@ -1,7 +1,9 @@
 //! The kubelet's part in the network: a sandbox for every pod, and its containers' sockets in it.
 //!
 //! Models pkg/kubelet/kuberuntime: the pause container creates the network namespace, the CNI plugin is called for it,
-//! and the application containers join it.
+//! and the application containers join it; in the end all of it goes again.
+
+use std::net::IpAddr;
 
 use super::cni::{self, ClusterNet, NodeNet};
 use super::objects::{Pod, Protocol};
@@ -14,26 +16,62 @@ pub fn run_pod(topo: &mut Topology, node_ns: NsId, node: &NodeNet, cluster: &Clu
         _ if pod.finished => return,
         _ if pod.host_network => node_ns,
         None => return,
-        Some(ip) => {
-            let sandbox = topo.add_namespace(NetNs::new(Place::pod(&pod.meta.namespace, &pod.meta.name), seed));
-            cni::add_pod(topo, node_ns, sandbox, ip, node, cluster);
-            sandbox
-        }
+        Some(ip) => add_sandbox(topo, node_ns, node, cluster, pod, ip, seed),
     };
-    for container in &pod.containers {
-        for port in &container.ports {
+    start_containers(topo, ns, pod);
+}
+
+/// The pause container's namespace, wired by the CNI plugin.
+pub fn add_sandbox(
+    topo: &mut Topology,
+    node_ns: NsId,
+    node: &NodeNet,
+    cluster: &ClusterNet,
+    pod: &Pod,
+    ip: IpAddr,
+    seed: u64,
+) -> NsId {
+    let sandbox = topo.add_namespace(NetNs::new(Place::pod(&pod.meta.namespace, &pod.meta.name), seed));
+    cni::add_pod(topo, node_ns, sandbox, ip, node, cluster);
+    sandbox
+}
+
+/// Takes a sandbox down: the plugin takes away what it has made, and the namespace ends.
+pub fn remove_sandbox(topo: &mut Topology, node_ns: NsId, sandbox: NsId) {
+    cni::del_pod(topo, node_ns, sandbox);
+    topo.remove_namespace(sandbox);
+}
+
+/// The containers of `pod` run in `ns`, and listen on the ports that they declare.
+pub fn start_containers(topo: &mut Topology, ns: NsId, pod: &Pod) {
+    for listener in listeners(pod) {
+        topo.ns_mut(ns).sockets.listen(listener);
+    }
+}
+
+/// The containers of `pod` listen no more. Connections that stand are theirs until they end.
+pub fn stop_containers(topo: &mut Topology, ns: NsId, pod: &Pod) {
+    for listener in listeners(pod) {
+        topo.ns_mut(ns).sockets.close(|other| *other == listener);
+    }
+}
+
+fn listeners(pod: &Pod) -> impl Iterator<Item = Listener> {
+    let of_container = |container: &super::objects::Container| -> Vec<Listener> {
+        let listener = |port: &super::objects::ContainerPort| {
             let protocol = match port.protocol {
                 Protocol::Tcp => TransportProtocol::Tcp,
                 Protocol::Udp => TransportProtocol::Udp,
-                Protocol::Sctp => continue,
+                Protocol::Sctp => return None,
             };
-            let program = container.name.as_str().into();
-            topo.ns_mut(ns).sockets.listen(Listener {
+            Some(Listener {
                 protocol,
                 port: port.container_port,
-                program,
+                program: container.name.as_str().into(),
                 answer: Answer::Asked,
-            });
-        }
-    }
+            })
+        };
+        container.ports.iter().filter_map(listener).collect()
+    };
+    pod.containers.iter().flat_map(of_container)
 }

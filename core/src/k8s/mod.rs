@@ -4,6 +4,7 @@
 //! a real cluster would; the kubelet and the CNI turn them into the tables of [`crate::net`].
 
 pub mod cni;
+pub mod control_plane;
 pub mod controllers;
 pub mod ingress;
 pub mod kube_proxy;

@@ -1,7 +1,7 @@
 //! From a lab to namespaces, tables and wires: the fabric first, then nodes, then what Kubernetes puts into them.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ipnet::IpNet;
 
@@ -9,11 +9,12 @@ use super::fabric::{Fabric, set_sysctls};
 use super::{Lab, balancer};
 use crate::base::Place;
 use crate::k8s::cni::bgp::Bgp;
-use crate::k8s::cni::{self, CiliumNet, ClusterNet, NodeNet};
-use crate::k8s::kube_proxy::{self, HealthServer, Proxier, ProxyConfig, ProxyMode, ServicePorts};
+use crate::k8s::cni::{CiliumNet, ClusterNet, NodeNet};
+use crate::k8s::control_plane::NodeAgents;
+use crate::k8s::ingress;
+use crate::k8s::kube_proxy::{self, Proxier, ProxyConfig, ProxyMode, ServicePorts};
 use crate::k8s::objects::{Node, Pod};
-use crate::k8s::{ingress, kubelet};
-use crate::net::{Conf, NetNs, Topology, Unfinished};
+use crate::net::{Conf, NetNs, Topology};
 
 /// MTU of machines outside the cluster, and of the router's side towards them, in bytes.
 const OUTSIDE_MTU: usize = 1500;
@@ -30,11 +31,22 @@ pub fn build(lab: &Lab, seed: u64) -> Topology {
 /// comes by, so that a cluster of thousands of nodes costs what is touched of it.
 #[must_use]
 pub(super) fn prepare(lab: &Lab, seed: u64) -> Topology {
-    prepare_with_bgp(lab, seed).0
+    prepare_cluster(lab, seed).topo
 }
 
-/// The same, with the BGP sessions of its fabric.
-pub(super) fn prepare_with_bgp(lab: &Lab, seed: u64) -> (Topology, Arc<Bgp>) {
+/// The machines of a lab, and those who keep them true.
+pub(super) struct Prepared {
+    /// The machines.
+    pub(super) topo: Topology,
+    /// The BGP sessions of the fabric.
+    pub(super) bgp: Arc<Bgp>,
+    /// What runs on the nodes, in file order.
+    pub(super) nodes: Vec<NodeAgents>,
+}
+
+/// The same, with everybody who keeps the machines true.
+pub(super) fn prepare_cluster(lab: &Lab, seed: u64) -> Prepared {
+    let mut agents = Vec::new();
     let mut topo = Topology::default();
     let nodes: Vec<(&Node, NodeNet)> =
         lab.objects.nodes.iter().filter_map(|node| Some((node, node_net(lab, node)?))).collect();
@@ -64,7 +76,6 @@ pub(super) fn prepare_with_bgp(lab: &Lab, seed: u64) -> (Topology, Arc<Bgp>) {
         }),
     });
     let services: Arc<ServicePorts> = Arc::new(kube_proxy::service_ports(&lab.objects));
-    let is_replaced = cluster.cilium.is_some() && lab.spec.kube_proxy.mode == ProxyMode::None;
     let proxy = ingress::proxy(&lab.objects);
     let mut pods: BTreeMap<&str, Vec<Pod>> = BTreeMap::new();
     for pod in &lab.objects.pods {
@@ -86,33 +97,26 @@ pub(super) fn prepare_with_bgp(lab: &Lab, seed: u64) -> (Topology, Arc<Bgp>) {
             let place = Place::pod(&pod.meta.namespace, &pod.meta.name);
             lab.spec.sysctls.get(&place.to_string()).map(|settings| (place, settings.clone()))
         };
-        let sysctls: Vec<_> = pods.iter().filter_map(sysctls_of).collect();
+        let sysctls = Arc::new(pods.iter().filter_map(sysctls_of).collect());
         let proxier = proxy_config(lab, node).and_then(|config| Proxier::new(lab.spec.kube_proxy.mode, config));
-        let services = lab.stopped_proxies.get(&node.meta.name).unwrap_or(&services).clone();
-        let proxy = proxy.clone();
-        topo.defer(
-            id,
-            Unfinished::new(move |topo| {
-                cni::program_node(topo, id, &net, &cluster, &nic);
-                for pod in &pods {
-                    kubelet::run_pod(topo, id, &net, &cluster, pod, seed);
-                }
-                if let Some(proxy) = &proxy {
-                    ingress::configure(topo, id, &pods, proxy);
-                }
-                for (place, settings) in &sysctls {
-                    if let Some(pod) = topo.find(place) {
-                        topo.ns_mut(pod).sysctls.apply(settings);
-                    }
-                }
-                if let Some(mut proxier) = proxier.clone() {
-                    proxier.sync(topo.ns_mut(id), &services);
-                } else if is_replaced {
-                    HealthServer::Cilium.sync(&mut topo.ns_mut(id).sockets, net.place.short(), &services);
-                }
-                cni::program_rules(topo.ns_mut(id), &net, &cluster);
-            }),
-        );
+        let stopped = lab.stopped_proxies.get(&node.meta.name);
+        let node = NodeAgents {
+            ns: id,
+            net,
+            nic,
+            cluster,
+            pods: Arc::new(pods),
+            sysctls,
+            proxier,
+            ports: stopped.unwrap_or(&services).clone(),
+            is_stopped: stopped.is_some(),
+            ingress: proxy.clone(),
+            seed,
+            synced: Arc::new(OnceLock::new()),
+            live: None,
+        };
+        topo.defer(id, node.unfinished());
+        agents.push(node);
     }
     for host in &lab.spec.hosts {
         let mut ns = NetNs::new(Place::Host(host.name.clone()), seed);
@@ -121,7 +125,7 @@ pub(super) fn prepare_with_bgp(lab: &Lab, seed: u64) -> (Topology, Arc<Bgp>) {
     }
     fabric.finish(&mut topo, &lab.spec.fabric);
     balancer::balance(lab, &mut topo, &services, seed);
-    (topo, bgp)
+    Prepared { topo, bgp, nodes: agents }
 }
 
 /// What the CNI plugin is told of a node.

@@ -8,11 +8,10 @@ mod acts;
 mod services;
 mod victim;
 
-use super::build::prepare;
+use super::build::{Prepared, prepare_cluster};
 use super::nearest::nearest;
 use super::run::{Run, RunError};
 use super::{CniMode, Lab};
-use crate::net::Topology;
 use acts::Act;
 use victim::Victim;
 
@@ -200,12 +199,12 @@ pub(super) struct Broken {
 
 impl Broken {
     /// The machines of the lab, with what is broken in them.
-    pub(super) fn prepare(&self, seed: u64) -> Topology {
-        let mut topo = prepare(&self.lab, seed);
+    pub(super) fn prepare(&self, seed: u64) -> Prepared {
+        let mut prepared = prepare_cluster(&self.lab, seed);
         for act in &self.acts {
-            act(&mut topo);
+            act(&mut prepared.topo);
         }
-        topo
+        prepared
     }
 }
 

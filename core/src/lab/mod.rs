@@ -1,5 +1,6 @@
 //! L8: what people put in. Files become a [`Lab`] and a list of problems; commands are typed at its places.
 
+mod actions;
 mod asked;
 mod balancer;
 mod build;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use crate::k8s::kube_proxy::ServicePorts;
 use crate::k8s::objects::Objects;
 
+pub use actions::ActionError;
 pub use balancer::via_note;
 pub use build::build;
 pub use counts::{MAX_SERVICES, RuleCount, rule_counts};
@@ -29,7 +31,7 @@ pub use faults::{Fault, fault_notes, faults};
 pub use nearest::nearest;
 pub use parse::{Parsed, Source, parse};
 pub use problem::{Problem, Severity};
-pub use run::{Run, RunError, broken, hand_over, resolve, trace, trace_on, trace_to_end};
+pub use run::{Ended, Run, RunError, broken, hand_over, resolve, run_to_end, trace, trace_on, trace_to_end};
 pub use show::{ShowError, answer, show, show_broken};
 pub use spec::{
     CniMode, DnsSpec, FabricSpec, FilterSite, FilterSpec, HostSpec, KubeProxySpec, LabSpec, NestedSpec, RackSpec,

@@ -5,10 +5,12 @@ use std::net::IpAddr;
 
 use thiserror::Error;
 
-use super::build::prepare;
+use super::actions::{self, ActionError};
+use super::build::{Prepared, prepare};
 use super::{Lab, asked, balancer, faults, session};
 use crate::app;
 use crate::base::{Place, PlaceError};
+use crate::k8s::control_plane::{Absent, ControlPlane};
 use crate::net::{NsId, Topology};
 use crate::sim::{self, Exchange, Talk};
 use crate::trace::Trace;
@@ -103,6 +105,9 @@ pub enum RunError {
         /// The nearest that exists.
         nearest: Option<String>,
     },
+    /// What is to happen meanwhile cannot.
+    #[error(transparent)]
+    Action(#[from] ActionError),
     /// Two machines that have no BGP session.
     #[error("--to: {from} has no BGP session with {found}; {}", match &**.peers {
         "" => "only nodes in racks have one, under calico/bgp and cilium/native, unless fabric.bgp.down names them".to_owned(),
@@ -184,11 +189,49 @@ pub fn trace(lab: &Lab, run: &Run) -> Result<Trace, RunError> {
 /// # Errors
 /// If the client or the target does not exist or cannot be read.
 pub fn trace_to_end(lab: &Lab, run: &Run) -> Result<(Trace, Topology), RunError> {
-    if !run.faults.is_empty() {
-        let (lab, topo) = broken(lab, run)?;
-        return trace_on(&lab, topo, run);
+    run_to_end(lab, run).map(|ended| (ended.trace, ended.topo))
+}
+
+/// What a run leaves.
+#[derive(Debug)]
+pub struct Ended {
+    /// What happened.
+    pub trace: Trace,
+    /// The machines.
+    pub topo: Topology,
+    /// The lab with its objects as they are then, if anything was done to them.
+    pub lab: Option<Lab>,
+}
+
+/// Runs `run` in `lab`, and returns everything as it leaves it.
+///
+/// # Errors
+/// If the client, the target or something that is acted upon does not exist or cannot be read.
+pub fn run_to_end(lab: &Lab, run: &Run) -> Result<Ended, RunError> {
+    let (actions, start) = actions::parse(lab, &run.actions)?;
+    let ended = |(trace, topo)| Ended { trace, topo, lab: None };
+    if run.faults.is_empty() && actions.is_empty() {
+        return trace_on(lab, prepare(lab, run.seed), run).map(ended);
     }
-    trace_on(lab, prepare(lab, run.seed), run)
+    let mut broken = faults::broken(lab, &run.faults, Some(run))?;
+    if actions.is_empty() {
+        let machines = broken.prepare(run.seed).topo;
+        return trace_on(&broken.lab, machines, run).map(ended);
+    }
+    // What the run creates is not there before.
+    let absent = Absent::take_out(&mut broken.lab.objects, &actions);
+    let Prepared { mut topo, nodes, .. } = broken.prepare(run.seed);
+    let mut lab = broken.lab;
+    if matches!(Target::parse(&lab, &run.to), Ok(Target { scheme: Scheme::Bgp, .. })) {
+        return Err(ActionError::Session.into());
+    }
+    hand_over(&lab, &mut topo, run)?;
+    let exchange = exchange(&lab, &mut topo, run)?;
+    let objects = std::mem::take(&mut lab.objects);
+    let control = ControlPlane::new(objects, absent, nodes, lab.spec.kube_proxy.mode, actions, run.seed);
+    let (trace, topo, control) = sim::run_controlled(topo, &exchange, control, start);
+    lab.objects = control.into_objects();
+    Ok(Ended { trace, topo, lab: Some(lab) })
 }
 
 /// The lab and its machines with the faults of `run` broken in them.
@@ -197,11 +240,12 @@ pub fn trace_to_end(lab: &Lab, run: &Run) -> Result<(Trace, Topology), RunError>
 /// If there is no such fault, or the run cannot be made.
 pub fn broken(lab: &Lab, run: &Run) -> Result<(Lab, Topology), RunError> {
     let broken = faults::broken(lab, &run.faults, Some(run))?;
-    let topo = broken.prepare(run.seed);
+    let topo = broken.prepare(run.seed).topo;
     Ok((broken.lab, topo))
 }
 
-/// Runs `run` on machines that are there already, whatever has been written into them since they were built.
+/// Runs `run` on machines that are there already, whatever has been written into them since they were built. Nobody does
+/// anything to them meanwhile.
 ///
 /// # Errors
 /// If the client or the target does not exist or cannot be read.

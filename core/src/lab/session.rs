@@ -16,7 +16,7 @@ use std::sync::Arc;
 use ipnet::{IpNet, Ipv4Net};
 
 use super::Lab;
-use super::build::{prepare, prepare_with_bgp};
+use super::build::{prepare, prepare_cluster};
 use super::nearest::nearest;
 use super::run::{Run, RunError};
 use crate::base::{Place, Writer};
@@ -76,8 +76,8 @@ pub(super) fn run(
     }
     let mut down = up.clone();
     down.spec.fabric.bgp_down.push(from.short().to_owned());
-    let (_, standing) = prepare_with_bgp(&up, run.seed);
-    let (_, lost) = prepare_with_bgp(&down, run.seed);
+    let standing = prepare_cluster(&up, run.seed).bgp;
+    let lost = prepare_cluster(&down, run.seed).bgp;
     let speakers = standing.find(from).and_then(|client| {
         let (server, _) = standing.peers(client).find(|(_, address)| *address == peer)?;
         Some((client, server))

@@ -6,7 +6,7 @@ mod route;
 use thiserror::Error;
 
 use super::build::prepare;
-use super::run::{RunError, resolve, trace_to_end};
+use super::run::{RunError, resolve, run_to_end};
 use super::{Lab, Run, faults};
 use crate::base::{Instant, Writer, sort_by};
 use crate::net::{FdbEntry, FdbTarget, Interface, InterfaceKind, NetNs, NsId, Topology};
@@ -73,15 +73,15 @@ pub fn show(
     command: &[&str],
     with_writers: bool,
 ) -> Result<String, ShowError> {
-    let (mut topo, now) = match after {
+    let (mut topo, now, left) = match after {
         Some(run) => {
-            let (trace, topo) = trace_to_end(lab, run)?;
-            let end = trace.steps().map(|(_, step)| step.time).max();
-            (topo, end.unwrap_or(Instant::START))
+            let ended = run_to_end(lab, run)?;
+            let end = ended.trace.steps().map(|(_, step)| step.time).max();
+            (ended.topo, end.unwrap_or(Instant::START), ended.lab)
         }
-        None => (prepare(lab, 1), Instant::START),
+        None => (prepare(lab, 1), Instant::START, None),
     };
-    let (id, _) = resolve(lab, &mut topo, at, "--at")?;
+    let (id, _) = resolve(left.as_ref().unwrap_or(lab), &mut topo, at, "--at")?;
     let lines = lines(&topo, id, now, command)?;
     Ok(lines.into_iter().map(|line| print(line, with_writers)).collect())
 }
@@ -98,7 +98,7 @@ pub fn show_broken(
     with_writers: bool,
 ) -> Result<String, ShowError> {
     let broken = faults::broken(lab, faults, None)?;
-    let mut topo = broken.prepare(1);
+    let mut topo = broken.prepare(1).topo;
     let (id, _) = resolve(&broken.lab, &mut topo, at, "--at")?;
     let lines = lines(&topo, id, Instant::START, command)?;
     Ok(lines.into_iter().map(|line| print(line, with_writers)).collect())

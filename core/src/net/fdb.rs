@@ -120,6 +120,12 @@ impl Fdb {
         Arc::make_mut(&mut self.rows).retain(|row| !is_behind(row));
     }
 
+    /// A port leaves the bridge: its own address goes, and who is behind it.
+    pub fn release(&mut self, port: &DevRef) {
+        self.forget(port.index);
+        Arc::make_mut(&mut self.rows).retain(|row| !matches!(&row.target, FdbTarget::Local(dev) if dev == port));
+    }
+
     /// Looks `mac` up.
     #[must_use]
     pub fn lookup(&self, mac: MacAddr) -> FdbLookup {

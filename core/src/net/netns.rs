@@ -19,7 +19,9 @@ use crate::netfilter::Netfilter;
 pub struct NetNs {
     /// Its reference.
     pub place: Arc<Place>,
+    /// By index. The index of a device that has gone is not given again.
     interfaces: Arc<Vec<Interface>>,
+    next_index: u32,
     /// Routing table `local`: the addresses of this machine.
     pub local: RouteTable,
     /// Routing table `main`.
@@ -55,6 +57,7 @@ impl NetNs {
         let mut ns = Self {
             place: Arc::new(place),
             interfaces: Arc::default(),
+            next_index: 1,
             local: RouteTable::new(TableId::LOCAL),
             main: RouteTable::new(TableId::MAIN),
             exceptions: Exceptions::default(),
@@ -82,8 +85,8 @@ impl NetNs {
         writer: Writer,
         kind: impl FnOnce(&DevRef) -> InterfaceKind,
     ) -> DevRef {
-        let index = u32::try_from(self.interfaces.len()).unwrap_or(u32::MAX).saturating_add(1);
-        let dev = DevRef { index, name: name.into() };
+        let dev = DevRef { index: self.next_index, name: name.into() };
+        self.next_index = self.next_index.saturating_add(1);
         let kind = kind(&dev);
         let mac = match kind {
             InterfaceKind::Loopback | InterfaceKind::Ipip(_) => MacAddr::ZERO,
@@ -119,7 +122,7 @@ impl NetNs {
     /// The index that the next device will get.
     #[must_use]
     pub fn next_index(&self) -> u32 {
-        u32::try_from(self.interfaces.len()).unwrap_or(u32::MAX).saturating_add(1)
+        self.next_index
     }
 
     /// All devices, by index.
@@ -143,7 +146,13 @@ impl NetNs {
     /// If there is none: indexes come from this namespace.
     #[must_use]
     pub fn interface(&self, index: u32) -> &Interface {
-        &self.interfaces[index as usize - 1]
+        &self.interfaces[position(&self.interfaces, index)]
+    }
+
+    /// Whether there is a device with this index.
+    #[must_use]
+    pub fn has_interface(&self, index: u32) -> bool {
+        self.interfaces.binary_search_by_key(&index, |interface| interface.dev.index).is_ok()
     }
 
     /// The device with this index, to write.
@@ -151,7 +160,26 @@ impl NetNs {
     /// # Panics
     /// If there is none.
     pub fn interface_mut(&mut self, index: u32) -> &mut Interface {
-        &mut Arc::make_mut(&mut self.interfaces)[index as usize - 1]
+        let position = position(&self.interfaces, index);
+        &mut Arc::make_mut(&mut self.interfaces)[position]
+    }
+
+    /// Takes a device away with everything that names it. Models net/core/dev.c unregister_netdevice and those that it
+    /// notifies.
+    pub(super) fn remove_interface(&mut self, index: u32) {
+        let dev = self.interface(index).dev.clone();
+        self.retain_routes(|route| route.dev.as_ref().is_none_or(|by| by.index != index));
+        self.neighbours.flush(index, false);
+        let master = self.interface(index).master.clone();
+        if let Some(fdb) = master.as_ref().and_then(|bridge| self.fdb_mut(bridge.index)) {
+            fdb.release(&dev);
+        }
+        self.sysctls.forget_device(&dev.name);
+        Arc::make_mut(&mut self.interfaces).retain(|interface| interface.dev.index != index);
+        // A bridge without a port has no carrier, and forgets its neighbours (neigh_carrier_down).
+        if let Some(bridge) = master.filter(|bridge| !self.has_carrier(bridge.index)) {
+            self.neighbours.flush(bridge.index, true);
+        }
     }
 
     /// The device with this name.
@@ -208,7 +236,7 @@ impl NetNs {
     ///
     /// Models net/ipv4/fib_frontend.c fib_add_ifaddr.
     pub fn add_address(&mut self, index: u32, net: IpNet, writer: Writer) {
-        let interface = &mut Arc::make_mut(&mut self.interfaces)[index as usize - 1];
+        let interface = self.interface_mut(index);
         let is_loopback = matches!(interface.kind, InterfaceKind::Loopback);
         interface.addresses.push(IfAddress { net, writer });
         let dev = interface.dev.clone();
@@ -304,13 +332,22 @@ fn local_route(addr: IpAddr, dev: &DevRef) -> Route {
     }
 }
 
+/// Where the device with this index stands among all: at its index, unless one before it has gone.
+fn position(interfaces: &[Interface], index: u32) -> usize {
+    let at_its_index = index as usize - 1;
+    match interfaces.get(at_its_index) {
+        Some(interface) if interface.dev.index == index => at_its_index,
+        _ => interfaces.partition_point(|interface| interface.dev.index < index),
+    }
+}
+
 /// The source address for packets that leave by device `index` towards `to`.
 ///
 /// Models net/ipv4/devinet.c inet_select_addr: an address whose subnet holds the next hop, else the device's first,
 /// else the first of any device that is not `lo`.
 #[must_use]
 pub(super) fn select_address(interfaces: &[Interface], index: u32, to: IpAddr) -> Option<IpAddr> {
-    let device = &interfaces[index as usize - 1];
+    let device = &interfaces[position(interfaces, index)];
     // 127.0.0.1 has the scope of a host, and is no source for packets that may leave it.
     let own = if matches!(device.kind, InterfaceKind::Loopback) { &[][..] } else { &device.addresses };
     let in_subnet = own.iter().find(|address| address.net.contains(&to));

@@ -245,6 +245,11 @@ impl Sysctls {
         }
     }
 
+    /// A device has gone, and what was set of it.
+    pub(super) fn forget_device(&mut self, dev: &str) {
+        self.conf.retain(|(other, _), _| other != dev);
+    }
+
     /// What a device, `all` or `default` has.
     #[must_use]
     pub fn conf(&self, dev: &str, conf: Conf) -> u8 {

@@ -1,6 +1,6 @@
 //! All namespaces of a lab and the wires between them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -70,6 +70,7 @@ pub struct Topology {
     segments: Vec<Segment>,
     by_place: BTreeMap<Arc<Place>, NsId>,
     unfinished: BTreeMap<NsId, Vec<Unfinished>>,
+    gone: BTreeSet<NsId>,
     filters: Vec<Filter>,
     /// When somebody reads the tables.
     pub now: Instant,
@@ -87,6 +88,22 @@ impl Topology {
     /// Leaves `work` on a machine until somebody needs it, behind what is left there already.
     pub fn defer(&mut self, id: NsId, work: Unfinished) {
         self.unfinished.entry(id).or_default().push(work);
+    }
+
+    /// Puts `work` in the place of what was left first on a machine, if it still waits. Returns whether it did.
+    pub fn defer_instead(&mut self, id: NsId, work: Unfinished) -> bool {
+        let first = self.unfinished.get_mut(&id).and_then(|left| left.first_mut());
+        let is_unfinished = first.is_some();
+        if let Some(first) = first {
+            *first = work;
+        }
+        is_unfinished
+    }
+
+    /// Whether nothing is left to do on a machine.
+    #[must_use]
+    pub fn is_finished(&self, id: NsId) -> bool {
+        !self.unfinished.contains_key(&id)
     }
 
     /// Makes sure that a machine is finished: whoever reads its tables or hands it an IP packet calls this first.
@@ -174,8 +191,26 @@ impl Topology {
         (0..self.namespaces.len()).map(NsId)
     }
 
-    /// All namespaces.
+    /// All namespaces that are there.
     pub fn namespaces(&self) -> impl Iterator<Item = &NetNs> {
-        self.namespaces.iter()
+        self.namespaces.iter().enumerate().filter(|(idx, _)| !self.is_gone(NsId(*idx))).map(|(_, ns)| ns)
+    }
+
+    /// Whether a namespace has ended.
+    #[must_use]
+    pub fn is_gone(&self, id: NsId) -> bool {
+        self.gone.contains(&id)
+    }
+
+    /// Whether a device is there.
+    #[must_use]
+    pub fn has_device(&self, at: At) -> bool {
+        self.ns(at.ns).has_interface(at.index)
+    }
+
+    /// A namespace's name is free again.
+    pub(super) fn forget(&mut self, id: NsId) {
+        self.gone.insert(id);
+        self.by_place.retain(|_, other| *other != id);
     }
 }

@@ -14,6 +14,7 @@ mod nat;
 pub mod nft;
 mod recent;
 mod view;
+mod visits;
 mod xtables;
 
 use std::net::IpAddr;
@@ -223,7 +224,7 @@ impl Netfilter {
             }
             Called::Chain(hooked) => {
                 let (table, memory) = self.nft.enter(hooked.table);
-                let mut chance = nft::Chance { dice, memory, row: 0, rolls: Vec::new() };
+                let mut chance = nft::Chance { dice, memory, row: 0, n_lookups: 0, rolls: Vec::new() };
                 let (verdict, changes, walk) = nft::walk(&table, &hooked.chain, view, flow, &mut chance);
                 (changes, Asked::nft(verdict, changes, walk))
             }

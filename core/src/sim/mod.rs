@@ -5,6 +5,7 @@
 //! same come in twice, the same trace comes out twice.
 
 mod connection;
+mod controlled;
 mod exchange;
 #[cfg(test)]
 mod hand_built;
@@ -12,6 +13,7 @@ mod proxy;
 mod queue;
 mod socket;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -25,6 +27,8 @@ use crate::trace::{Decision, Disposition, DropReason, MtuCheck, Recorder, Reject
 use crate::wire::{self, BGP_PORT, Icmp, IpSpec, Packet, Transport};
 
 use connection::{Connection, ConnectionKey, Patience};
+use controlled::Waken;
+pub use controlled::run_controlled;
 pub use exchange::{BgpTalk, Exchange, Talk};
 use proxy::Proxied;
 use queue::{Event, Queue};
@@ -51,15 +55,10 @@ pub fn run_losing(
     exchange: &Exchange,
     loses: &mut dyn FnMut(At, &Packet) -> bool,
 ) -> (Trace, Topology) {
-    let mut topo = topo;
-    let mut recorder = Recorder::default();
-    let exchange = match socket::connected(&mut topo, exchange, &mut recorder) {
-        Ok(exchange) => exchange,
-        Err((reason, at)) => return (recorder.finish(Disposition::Rejected { reason, at }), topo),
-    };
     let mut heard = |_: NsId, _: &mut Topology, _: &mut Recorder| {};
-    let mut sim = Simulator::new(topo, recorder, &exchange, loses, &mut heard);
-    sim.run();
+    let mut sim = Simulator::new(topo, exchange, loses, &mut heard);
+    sim.queue.push(Instant::START, Event::Begin);
+    sim.run(&mut |_, _| {});
     let disposition = sim.disposition();
     (sim.recorder.finish(disposition), sim.topo)
 }
@@ -69,14 +68,14 @@ pub fn run_losing(
 #[must_use]
 pub fn run_in_turn(topo: Topology, first: &Exchange, others: &[Exchange], heard: Heard<'_>) -> (Trace, Topology) {
     let mut loses = |_: At, _: &Packet| false;
-    let mut sim = Simulator::new(topo, Recorder::default(), first, &mut loses, heard);
+    let mut sim = Simulator::new(topo, first, &mut loses, heard);
     let mut disposition = None;
     for exchange in std::iter::once(first).chain(others) {
-        sim.exchange = exchange;
+        sim.exchange = Cow::Borrowed(exchange);
         sim.outcome = Outcome::default();
         sim.patience = Patience::default();
-        sim.now = sim.topo.now;
-        sim.run();
+        sim.queue.push(sim.topo.now, Event::Begin);
+        sim.run(&mut |_, _| {});
         let ended = sim.disposition();
         if !matches!(ended, Disposition::Delivered { .. }) {
             disposition = Some(ended);
@@ -101,7 +100,7 @@ struct Outcome {
 
 struct Simulator<'a> {
     topo: Topology,
-    exchange: &'a Exchange,
+    exchange: Cow<'a, Exchange>,
     dice: Dice,
     queue: Queue,
     now: Instant,
@@ -117,18 +116,17 @@ struct Simulator<'a> {
 impl<'a> Simulator<'a> {
     fn new(
         topo: Topology,
-        recorder: Recorder,
         exchange: &'a Exchange,
         loses: &'a mut dyn FnMut(At, &Packet) -> bool,
         heard: Heard<'a>,
     ) -> Self {
         Self {
             topo,
-            exchange,
+            exchange: Cow::Borrowed(exchange),
             dice: Dice::new(exchange.seed, "client"),
             queue: Queue::default(),
             now: Instant::START,
-            recorder,
+            recorder: Recorder::default(),
             connections: BTreeMap::new(),
             patience: Patience::default(),
             proxied: None,
@@ -138,16 +136,19 @@ impl<'a> Simulator<'a> {
         }
     }
 
-    /// Runs the exchange until nobody has anything to do.
-    fn run(&mut self) {
-        self.start();
+    /// Runs until nobody has anything to do. `waken` is the control plane's part.
+    fn run(&mut self, waken: Waken<'_, 'a>) {
         let mut n_steps = 0;
         while let Some((time, event)) = self.queue.pop() {
             if matches!(self.outcome.dropped, Some((DropReason::FabricLoop, _))) {
                 break;
             }
             self.now = time;
-            self.handle(event);
+            match event {
+                Event::Wake(wake) => waken(self, wake),
+                event if self.is_void(&event) => {}
+                event => self.handle(event),
+            }
             // Timers that nobody needs any more make no time pass.
             if self.recorder.n_steps() > n_steps {
                 n_steps = self.recorder.n_steps();
@@ -158,6 +159,12 @@ impl<'a> Simulator<'a> {
 
     fn handle(&mut self, event: Event) {
         match event {
+            Event::Begin => {
+                self.recorder.client_starts(self.now);
+                self.start();
+            }
+            // The control plane's, and not for packets.
+            Event::Wake(_) => {}
             Event::Arrive { at, skb } => self.dispatch(Next::LinkRx(at, skb)),
             Event::AskAgain { ns, dev, ip, n_asked } => {
                 self.with_ctx(|topo, ctx| {
@@ -216,7 +223,15 @@ impl<'a> Simulator<'a> {
 
     /// The client begins.
     fn start(&mut self) {
-        let exchange = self.exchange;
+        match socket::connected(&mut self.topo, &self.exchange, &mut self.recorder, self.now) {
+            Ok(Some(exchange)) => self.exchange = Cow::Owned(exchange),
+            Ok(None) => {}
+            Err(rejected) => {
+                self.outcome.rejected = Some(rejected);
+                return;
+            }
+        }
+        let exchange = self.exchange.clone();
         let ns = exchange.client;
         let Some((IpAddr::V4(src), mtu)) = datapath::route_output(self.topo.ns(ns), exchange.dst) else {
             let reason = datapath::refusal(self.topo.ns(ns), exchange.dst);

@@ -7,11 +7,16 @@ use std::sync::Arc;
 use super::connection::ConnectionKey;
 use crate::app::Segment;
 use crate::base::Instant;
+use crate::k8s::control_plane::Wake;
 use crate::net::{At, DevRef, NsId, Skb};
 use crate::wire::Packet;
 
 /// Something that will happen.
 pub(super) enum Event {
+    /// The client begins.
+    Begin,
+    /// Somebody of the control plane wakes up.
+    Wake(Wake),
     /// A frame arrives at a device.
     Arrive { at: At, skb: Skb },
     /// A neighbour has had its time to answer.

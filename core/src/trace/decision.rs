@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use super::{DropReason, RejectReason};
+use super::{Component, DropReason, Reconcile, RejectReason};
 use crate::base::MacAddr;
 use crate::wire::{End, IcmpError};
 
@@ -181,6 +181,8 @@ pub enum Stage {
     Deliver,
     /// An eBPF program runs.
     Bpf(BpfHook),
+    /// A component of the control plane wakes up: there is no packet.
+    Control(Component),
 }
 
 impl Stage {
@@ -211,6 +213,7 @@ impl Stage {
             Self::Bpf(BpfHook::ToNetdev) => "bpf-to-netdev",
             Self::Bpf(BpfHook::SockConnect) => "sock-connect",
             Self::Bpf(BpfHook::SockRecvmsg) => "sock-recvmsg",
+            Self::Control(component) => component.slug(),
         }
     }
 }
@@ -543,4 +546,6 @@ pub enum Decision {
     Complain(DropReason, IcmpError),
     /// The packet ended here.
     Drop(DropReason),
+    /// A component of the control plane did its part.
+    Reconcile(Arc<Reconcile>),
 }

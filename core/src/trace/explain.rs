@@ -3,6 +3,7 @@
 mod asks;
 mod bgp;
 mod bpf;
+mod control;
 mod ends;
 mod ipvs;
 mod netfilter;
@@ -226,6 +227,7 @@ fn words(trace: &Trace, hop: &Hop, step: &Step, at: &str, dev: &str) -> Words {
             (headline, what, format!("{why} The sender is told: {}.", error.name()))
         }
         Decision::Drop(reason) => drops(*reason, step, at, dev, false),
+        Decision::Reconcile(done) => control::reconciles(step, done, at),
     }
 }
 
@@ -247,6 +249,9 @@ fn filter(step: &Step) -> String {
 /// Where a command is typed: a pod's namespace is entered from its node.
 fn command(hop: &Hop, step: &Step, dev: &str) -> Option<String> {
     let target = |step: &Step| step.packet().and_then(Packet::ip_header).map(|ip| ip.dst);
+    if let (Stage::Control(component), Decision::Reconcile(done)) = (&step.stage, &step.decision) {
+        return Some(control::command(*component, done));
+    }
     let command = match (&step.stage, &step.decision) {
         (Stage::Route, _) => format!("ip route get {}", target(step)?),
         (Stage::Neigh, Decision::NeighbourNone) => return None,
@@ -263,7 +268,7 @@ fn command(hop: &Hop, step: &Step, dev: &str) -> Option<String> {
         (Stage::Netfilter(hook, function), _) => netfilter::command(*hook, *function),
         (Stage::Forward, _) => "sysctl net.ipv4.ip_forward".to_owned(),
         (Stage::Bpf(_), _) => bpf::command(step),
-        (Stage::App | Stage::Deliver, _) => "ss -tunlp".to_owned(),
+        (Stage::App | Stage::Deliver | Stage::Control(_), _) => "ss -tunlp".to_owned(),
     };
     Some(match &*hop.at {
         Place::Pod { namespace, name } => format!("kubectl exec -n {namespace} {name} -- {command}"),

@@ -4,6 +4,7 @@
 //! packet was before and after, and which rows of which table decided. Everything that people read is made from it:
 //! [`explain`] is the only prose, [`render`] the only text layout. Nothing here decides anything.
 
+mod control;
 mod decision;
 mod explain;
 mod reason;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use crate::base::{Instant, Place, ServiceNote};
 use crate::wire::{CapturedFrame, LinkType, Packet};
 
+pub use control::{Change, Component, Reconcile, WokenBy, Work};
 pub use decision::{
     BpfHook, BridgeTarget, By, Chosen, Decision, Draw, Ends, Envelope, Hook, HookFunction, NextHop, Stage, Tracked,
     show_end,
@@ -34,6 +36,8 @@ pub use validate::{ShapeError, validate};
 pub struct Trace {
     /// How it ended, in the client's eyes.
     pub disposition: Disposition,
+    /// When the client started. The clock begins with it, unless something was done to the cluster before.
+    pub start: Instant,
     /// How the target's address was translated, if it was.
     pub choice: Option<Choice>,
     /// Every packet of the run, in order of birth.
@@ -187,6 +191,13 @@ impl Trace {
     /// All steps in order, each with the hop that holds it.
     pub fn steps(&self) -> impl Iterator<Item = (&Hop, &Step)> {
         self.hops.iter().flat_map(|hop| hop.steps.iter().map(move |step| (hop, step)))
+    }
+
+    /// A moment in nanoseconds after the client started, negative before.
+    #[must_use]
+    pub fn since_start(&self, time: Instant) -> i64 {
+        let nanos = |time: Instant| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
+        nanos(time) - nanos(self.start)
     }
 
     /// The packet that a hop is about.

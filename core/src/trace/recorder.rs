@@ -108,6 +108,7 @@ pub struct Recorder {
     device_names: Vec<(Place, String)>,
     frames: Vec<Frame>,
     choice: Option<Choice>,
+    start: Option<Instant>,
     n_steps: usize,
     n_steps_of: Vec<usize>,
     n_named: BTreeMap<(&'static str, String), usize>,
@@ -174,6 +175,11 @@ impl Recorder {
         }
     }
 
+    /// Notes that the client starts. Of several clients the first counts.
+    pub fn client_starts(&mut self, now: Instant) {
+        self.start.get_or_insert(now);
+    }
+
     /// Notes how a connection was translated. The first translation of a run is the target's.
     pub fn choose(&mut self, choice: Choice) {
         self.choice.get_or_insert(choice);
@@ -237,6 +243,7 @@ impl Recorder {
         self.name_steps();
         let trace = Trace {
             disposition,
+            start: self.start.unwrap_or_default(),
             choice: self.choice,
             journeys: self.journeys,
             hops: self.hops,

@@ -95,10 +95,20 @@ fn minimal(trace: &Trace, out: &mut String) -> std::fmt::Result {
                 writeln!(out, "  {at} drop {} and say {}", reason.name(), error.name())?;
             }
             Decision::Drop(reason) => writeln!(out, "  {at} drop {}", reason.name())?,
+            Decision::Reconcile(_) => {
+                writeln!(out, "{}: {}", moment(trace, step), explain(trace, hop, step).headline)?;
+            }
             _ => {}
         }
     }
     writeln!(out, "{}", trace.disposition)
+}
+
+/// Milliseconds after the client started, with three decimals: `-0.055 ms`.
+fn moment(trace: &Trace, step: &Step) -> String {
+    let nanos = trace.since_start(step.time);
+    let (sign, micros) = (if nanos < 0 { "-" } else { "" }, nanos.unsigned_abs() / 1_000);
+    format!("{sign}{}.{:03} ms", micros / 1_000, micros % 1_000)
 }
 
 fn summary(trace: &Trace, out: &mut String) -> std::fmt::Result {
@@ -125,7 +135,7 @@ fn full(trace: &Trace, out: &mut String) -> std::fmt::Result {
 fn full_step(trace: &Trace, hop: &Hop, step: &Step, out: &mut String) -> std::fmt::Result {
     let words = explain(trace, hop, step);
     let device = step.device.as_deref().map(|device| format!(" {device}")).unwrap_or_default();
-    writeln!(out, "  {}{device} at {}", step.id, step.time)?;
+    writeln!(out, "  {}{device} at {}", step.id, moment(trace, step))?;
     writeln!(out, "    {}", words.headline)?;
     for line in [&words.what, &words.why].into_iter().filter(|line| !line.is_empty()) {
         writeln!(out, "    {line}")?;

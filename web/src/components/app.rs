@@ -10,13 +10,16 @@ use yew::{
 };
 
 use super::caption::caption;
+use super::chart::Chart;
 use super::controls::{icon_button, on};
 use super::help::help;
 use super::icons::{CLOSE, icon};
 use super::inspector::inspector;
 use super::keys::{Focus, action};
+use super::meanwhile::Meanwhile;
 use super::mtu::mtu;
 use super::scrubber::Ticks;
+use super::settings::settings;
 use super::stage::Stage;
 use super::steps::Steps;
 use super::tables::tables;
@@ -26,7 +29,7 @@ use super::transport::transport;
 use super::{Act, Current};
 use crate::hooks::{Layout, fragment, query, scroll_to, use_address, use_layout, use_player};
 use crate::scene::Picture;
-use crate::state::{Action, Arrival, Panel, Shared, State, Theme, Walk};
+use crate::state::{Action, Arrival, Panel, Shared, Sheet, State, Theme, Walk};
 
 /// The page.
 #[component]
@@ -49,11 +52,7 @@ pub(crate) fn App() -> Html {
     };
     let on_key = {
         let act = act.clone();
-        let open = match (state.is_help_open, state.is_settings_open) {
-            (true, _) => Some(Action::Help(false)),
-            (false, true) => Some(Action::Settings(false)),
-            (false, false) => None,
-        };
+        let open = state.sheet.map(|_| Action::Show(None));
         Callback::from(move |event: KeyboardEvent| {
             if event.ctrl_key() || event.alt_key() || event.meta_key() {
                 return;
@@ -90,9 +89,20 @@ pub(crate) fn App() -> Html {
                     { icon_button("icon", "Close notice", on(&act, Action::Dismiss), icon(CLOSE)) }
                 </div>
             }
-            if state.is_help_open { { help(&act) } }
+            { sheet(&state, layout, &act) }
             <div class="spoken" aria-live="polite">{ spoken }</div>
         </div>
+    }
+}
+
+/// What lies above the page.
+fn sheet(state: &State, layout: Layout, act: &Act) -> Html {
+    match state.sheet {
+        None => html! {},
+        Some(Sheet::Help) => help(act),
+        Some(Sheet::Settings) => settings(state, layout, act),
+        Some(Sheet::Meanwhile) => html! { <Meanwhile walk={state.walk.clone()} act={act.clone()} /> },
+        Some(Sheet::Chart) => html! { <Chart act={act.clone()} /> },
     }
 }
 
@@ -148,10 +158,10 @@ fn region(
         Panel::Topology => {
             ("stage", html! { <Stage walk={walk} current={current.clone()} cursor={cursor} arrival={state.arrival} /> })
         }
-        Panel::Explanation => ("cap", caption(&current.view.explanation, command, state.copied, act)),
-        Panel::Packet => ("ins", inspector(current, state.shows_all_fields, act)),
+        Panel::Explanation => ("cap", caption(&walk, current, command, state.copied, act)),
+        Panel::Packet => ("ins", inspector(&walk, current, state.shows_all_fields, act)),
         Panel::Tables => ("tab", tables(state, current, rows, act)),
-        Panel::Mtu => ("mtu", mtu(&walk, current)),
+        Panel::Mtu => ("mtu", mtu(&walk, current, act)),
     };
     html! { <section class={class} aria-label={name(panel)}>{ content }</section> }
 }

@@ -1,6 +1,6 @@
 //! What can be chosen: who sends, who receives, by which protocol.
 
-use kubehop_core::api::Scene;
+use kubehop_core::api::{AddressKind, ProxyMode, Scene};
 
 /// A place that can send or receive, as an option of a menu.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,6 +9,14 @@ pub(super) struct Place {
     pub value: String,
     /// What the menu says.
     pub label: String,
+    /// Whether it cannot be chosen here; the label says why.
+    pub is_barred: bool,
+}
+
+impl Place {
+    pub(super) fn new(value: impl Into<String>, label: impl Into<String>) -> Self {
+        Self { value: value.into(), label: label.into(), is_barred: false }
+    }
 }
 
 /// Places that belong together.
@@ -94,13 +102,13 @@ pub(super) fn senders(scene: &Scene) -> Vec<Group> {
             places: node
                 .pods
                 .iter()
-                .map(|pod| Place { value: pod.reference.clone(), label: pod_label(&pod.namespace, &pod.name) })
+                .map(|pod| Place::new(&pod.reference, pod_label(&pod.namespace, &pod.name)))
                 .collect(),
         })
         .collect();
     let machines = |label: &str, nodes: &[kubehop_core::api::NodeView]| Group {
         label: label.to_owned(),
-        places: nodes.iter().map(|node| Place { value: node.reference.clone(), label: node.name.clone() }).collect(),
+        places: nodes.iter().map(|node| Place::new(&node.reference, &node.name)).collect(),
     };
     groups.push(machines("nodes", &scene.nodes));
     groups.push(machines("outside", &scene.hosts));
@@ -116,39 +124,43 @@ pub(super) fn receivers(scene: &Scene, scheme: Scheme, from: &str) -> Vec<Group>
         let is_spoken = |(_, transport): &(&str, &str)| scheme != Scheme::Ping && *transport == scheme.transport();
         ports.filter(is_spoken).map(|(port, _)| port.to_owned()).collect()
     };
-    let mut services = Group { label: "services".to_owned(), places: Vec::new() };
-    let mut node_ports = Group { label: "node ports".to_owned(), places: Vec::new() };
+    let group = |label: &str| Group { label: label.to_owned(), places: Vec::new() };
+    let [mut services, mut outer, mut node_ports] = ["services", "services, from outside", "node ports"].map(group);
     for service in &scene.services {
-        let label = pod_label(&service.namespace, &service.name);
-        for (idx, address) in service.addresses.iter().enumerate() {
-            let of = if idx == 0 { String::new() } else { format!(" at {address}") };
-            services.places.extend(
-                of_scheme(&service.ports)
-                    .into_iter()
-                    .map(|port| Place { value: format!("{address}:{port}"), label: format!("{label} :{port}{of}") }),
+        let name = pod_label(&service.namespace, &service.name);
+        // A service that nobody serves is a target all the same: what comes of it is worth a look.
+        let nobody = if service.n_endpoints == 0 { ", no endpoints" } else { "" };
+        for (kind, address) in &service.addresses {
+            let (group, of) = match kind {
+                AddressKind::Cluster => (&mut services, String::new()),
+                AddressKind::External => (&mut outer, format!(" at external IP {address}")),
+                AddressKind::LoadBalancer => (&mut outer, format!(" at load balancer {address}")),
+            };
+            let ports = of_scheme(&service.ports).into_iter();
+            group.places.extend(
+                ports.map(|port| Place::new(format!("{address}:{port}"), format!("{name} :{port}{of}{nobody}"))),
             );
         }
         for node in &scene.nodes {
-            node_ports.places.extend(of_scheme(&service.node_ports).into_iter().map(|port| Place {
-                value: format!("{}:{port}", node.address),
-                label: format!("{} :{port}, {label}", node.name),
+            node_ports.places.extend(of_scheme(&service.node_ports).into_iter().map(|port| {
+                Place::new(format!("{}:{port}", node.address), format!("{} :{port}, {name}{nobody}", node.name))
             }));
         }
     }
-    let mut groups = vec![services, node_ports];
+    let mut groups = vec![services, outer, node_ports];
     for node in &scene.nodes {
         let mut places = Vec::new();
         for pod in &node.pods {
             let label = pod_label(&pod.namespace, &pod.name);
             if scheme == Scheme::Ping {
-                places.push(Place { value: pod.ip.clone(), label });
+                places.push(Place::new(&pod.ip, label));
                 continue;
             }
             for port in pod.containers.iter().flat_map(|container| of_scheme(&container.ports)) {
-                places.push(Place { value: format!("{}:{port}", pod.ip), label: format!("{label} :{port}") });
+                places.push(Place::new(format!("{}:{port}", pod.ip), format!("{label} :{port}")));
                 if from == pod.reference || from.starts_with(&format!("{}/", pod.reference)) {
-                    places
-                        .push(Place { value: format!("127.0.0.1:{port}"), label: format!("itself, 127.0.0.1:{port}") });
+                    let own = format!("127.0.0.1:{port}");
+                    places.push(Place::new(&own, format!("itself, {own}")));
                 }
             }
         }
@@ -163,7 +175,7 @@ pub(super) fn receivers(scene: &Scene, scheme: Scheme, from: &str) -> Vec<Group>
                 let value =
                     if scheme == Scheme::Ping { node.address.clone() } else { format!("{}:{port}", node.address) };
                 let label = if scheme == Scheme::Ping { node.name.clone() } else { format!("{} :{port}", node.name) };
-                Place { value, label }
+                Place::new(value, label)
             })
             .collect(),
     };
@@ -186,7 +198,25 @@ pub(super) fn with_scheme(scene: &Scene, target: &Target, scheme: Scheme, from: 
     format!("{}://{value}", scheme.name())
 }
 
-fn pod_label(namespace: &str, name: &str) -> String {
+/// The back ends of kube-proxy.
+pub(super) fn proxies(scene: &Scene) -> Group {
+    let place = |(name, mode): &(&str, ProxyMode)| {
+        // Only Cilium's own programs translate services where there is no kube-proxy.
+        let is_barred = *mode == ProxyMode::None && !scene.cni.is_cilium() && scene.proxy != ProxyMode::None;
+        let label = if is_barred { "none (Cilium only)" } else { name };
+        Place { is_barred, ..Place::new(*name, label) }
+    };
+    Group { label: "kube-proxy".to_owned(), places: ProxyMode::ALL.iter().map(place).collect() }
+}
+
+/// The nodes that a client outside can come in by.
+pub(super) fn entries(scene: &Scene) -> Group {
+    let nodes = scene.nodes.iter().map(|node| Place::new(&node.name, &node.name));
+    let places = std::iter::once(Place::new("", "the balancer's choice")).chain(nodes).collect();
+    Group { label: String::new(), places }
+}
+
+pub(super) fn pod_label(namespace: &str, name: &str) -> String {
     if namespace == "default" { name.to_owned() } else { format!("{namespace}/{name}") }
 }
 

@@ -47,16 +47,20 @@ pub(super) fn bool_word(is_true: bool) -> &'static str {
 pub(super) type Take = Rc<dyn Fn(&str) -> Action>;
 
 /// A handler of `change` events: the value of a menu or a field.
-fn on_change(act: &Act, take: Take) -> Callback<Event> {
-    let act = act.clone();
+fn on_value(take: Rc<dyn Fn(&str)>) -> Callback<Event> {
     Callback::from(move |event: Event| {
         let Some(target) = event.target() else { return };
         let value = match target.dyn_ref::<HtmlSelectElement>() {
             Some(menu) => menu.value(),
             None => target.unchecked_ref::<HtmlInputElement>().value(),
         };
-        act.dispatch(take(value.trim()));
+        take(value.trim());
     })
+}
+
+fn on_change(act: &Act, take: Take) -> Callback<Event> {
+    let act = act.clone();
+    on_value(Rc::new(move |value| act.dispatch(take(value))))
 }
 
 /// A menu; what is chosen and not among its options stands first.
@@ -68,16 +72,26 @@ pub(super) fn menu(
     act: &Act,
     take: Take,
 ) -> Html {
+    select(class, name, groups, value, on_change(act, take))
+}
+
+/// A menu of a form, under its name.
+pub(super) fn menu_of(name: &'static str, groups: &[Group], value: &str, take: Rc<dyn Fn(&str)>) -> Html {
+    html! { <label class="fld"><span>{ name }</span>{ select("pick", name, groups, value, on_value(take)) }</label> }
+}
+
+fn select(class: &'static str, name: &'static str, groups: &[Group], value: &str, on_change: Callback<Event>) -> Html {
     let is_listed = groups.iter().flat_map(|group| &group.places).any(|place| place.value == value);
-    let option = |value: &str, label: &str, selected: bool| {
-        html! { <option value={value.to_owned()} selected={selected}>{ text(label) }</option> }
+    let option = |value: &str, label: &str, selected: bool, disabled: bool| {
+        html! { <option value={value.to_owned()} selected={selected} disabled={disabled}>{ text(label) }</option> }
     };
     let mut options = Vec::new();
-    if !is_listed {
-        options.push(option(value, value, true));
+    if !is_listed && !value.is_empty() {
+        options.push(option(value, value, true, false));
     }
     for group in groups {
-        let places = group.places.iter().map(|place| option(&place.value, &place.label, place.value == value));
+        let places = group.places.iter();
+        let places = places.map(|place| option(&place.value, &place.label, place.value == value, place.is_barred));
         if group.label.is_empty() {
             options.extend(places);
         } else {
@@ -85,7 +99,7 @@ pub(super) fn menu(
         }
     }
     html! {
-        <select class={class} aria-label={name} title={format!("{name}: {value}")} onchange={on_change(act, take)}>{ options }</select>
+        <select class={class} aria-label={name} title={format!("{name}: {value}")} onchange={on_change}>{ options }</select>
     }
 }
 
@@ -94,6 +108,15 @@ pub(super) fn number(name: &'static str, label: &'static str, value: &str, act: 
     html! {
         <label class="fld"><span>{ label }</span>
             <input type="number" aria-label={name} title={name} min="0" value={value.to_owned()} onchange={on_change(act, take)} />
+        </label>
+    }
+}
+
+/// A field of a form for a number, under its name; `unit` stands behind it.
+pub(super) fn number_of(name: &'static str, value: &str, unit: &'static str, take: Rc<dyn Fn(&str)>) -> Html {
+    html! {
+        <label class="fld"><span>{ name }</span>
+            <span class="unit"><input type="number" aria-label={name} value={value.to_owned()} onchange={on_value(take)} />{ unit }</span>
         </label>
     }
 }

@@ -37,7 +37,7 @@ pub(super) fn help(act: &Act) -> Html {
         <div class="sheet help" role="dialog" aria-label="Help">
             <header>
                 <h2>{ "How to read and to walk" }</h2>
-                { icon_button("icon", "Close help", on(act, Action::Help(false)), icon(CLOSE)) }
+                { icon_button("icon", "Close help", on(act, Action::Show(None)), icon(CLOSE)) }
             </header>
             <div class="cols"><dl>{ for keys }</dl><dl>{ for looks }</dl></div>
             <p>{ "Everything is computed on this page by a simulation of the Linux network stack; no packet and no cluster leaves your browser." }</p>

@@ -6,13 +6,16 @@ use super::controls::{bool_word, on, word_button};
 use super::shapes::{bit, span, text};
 use super::{Act, Current};
 use crate::scene::{
-    Cell, FieldRow, HexRow, LayerRow, LayerState, dump, inspect, layer_class, packet_size, packet_where,
+    Cell, FieldRow, HexRow, LayerRow, LayerState, dump, inspect, layer_class, packet_size, packet_where, wake,
 };
-use crate::state::Action;
+use crate::state::{Action, Walk};
 
 /// What the step made of the packet.
-pub(super) fn inspector(current: &Current, shows_all: bool, act: &Act) -> Html {
+pub(super) fn inspector(walk: &Walk, current: &Current, shows_all: bool, act: &Act) -> Html {
     let view = &current.view;
+    if let Some(rows) = wake(view, &current.decision, walk.since_start(view.time_ns)) {
+        return woken(&rows);
+    }
     let mut layers: Vec<Html> = inspect(view, &current.decision, shows_all).iter().map(|row| layer(row, act)).collect();
     let bytes = dump(view);
     if !shows_all && !bytes.is_empty() {
@@ -29,6 +32,17 @@ pub(super) fn inspector(current: &Current, shows_all: bool, act: &Act) -> Html {
                     onclick={on(act, Action::ToggleAllFields)}>{ "all" }</button>
             </header>
             <div class="lys" tabindex="0" role="group" aria-label="Layers">{ layers }</div>
+        </>
+    }
+}
+
+/// In a step without a packet: who woke up, when, and by what.
+fn woken(rows: &[(&'static str, String)]) -> Html {
+    let row = |(name, value): &(&'static str, String)| html! { <><dt>{ *name }</dt><dd>{ text(value) }</dd></> };
+    html! {
+        <>
+            <header><h2>{ "Packet" }</h2>{ span("where", "none: somebody wakes up") }</header>
+            <dl class="wake lys" tabindex="0" aria-label="Who woke up">{ for rows.iter().map(row) }</dl>
         </>
     }
 }

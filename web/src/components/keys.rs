@@ -1,6 +1,6 @@
 //! Keys, while the focus is inside the page's element.
 
-use crate::state::Action;
+use crate::state::{Action, Sheet};
 
 /// What has the focus, as far as keys care.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub(super) fn action(key: &str, focus: Focus) -> Option<Action> {
         "PageUp" => Action::PreviousHop,
         "PageDown" => Action::NextHop,
         " " if focus != Focus::Button => Action::TogglePlay,
-        "?" => Action::Help(true),
+        "?" => Action::Show(Some(Sheet::Help)),
         _ => return None,
     })
 }

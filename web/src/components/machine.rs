@@ -1,6 +1,6 @@
 //! One machine of the canvas: pods with their cables, bridge, hooks, route, connection tracking, tunnel device, NIC.
 
-use kubehop_core::api::{DeviceKind, DeviceView, Hook, PodView};
+use kubehop_core::api::{Component, DeviceKind, DeviceView, Hook, PodView};
 use yew::{Html, Properties, component, html};
 
 use super::icons::ANCHOR;
@@ -22,6 +22,10 @@ pub(super) struct Marks {
     nic: Mark,
     part: Option<Part>,
     words: Option<(String, String)>,
+    /// The agent of the machine that wakes up.
+    agent: Option<Component>,
+    /// Whether a row of kube-proxy's decides here.
+    proxy_wrote: bool,
     /// What the connection tracking table says, and whether this step wrote it.
     connection: Option<(String, bool)>,
     /// The device that a packet rests at, where there is no bridge to rest at.
@@ -53,6 +57,8 @@ impl Marks {
             nic: mark(Station::Nic(side)),
             part: (picture.now.0.side() == Some(side)).then_some(picture.now.1),
             words: picture.routes[usize::from(side == Side::Right)].clone(),
+            agent: picture.component.filter(|_| picture.now.0 == Station::Agent(side)),
+            proxy_wrote: picture.proxy_wrote == Some(side),
             connection: picture.connections[usize::from(side == Side::Right)].clone(),
             device: picture.device.clone().filter(|_| picture.now.0 == Station::Bridge(side)),
             program: picture.program.clone(),
@@ -83,7 +89,7 @@ pub(super) fn Machine(props: &Props) -> Html {
         let words = label(frame.middle().x, 210.0, "dim mid", "no second machine in this cluster");
         return group("", "ahead", "", vec![rect("node absent", frame, 16.0), words]);
     };
-    let mut shapes = vec![rect("node", frame, 16.0), head(machine, side)];
+    let mut shapes = vec![rect("node", frame, 16.0), head(machine, side, marks)];
     shapes.extend((0..2).map(|slot| slot_of(machine, side, slot, marks)));
     shapes.push(bridge(machine, side, marks));
     shapes.extend((0..2).filter_map(|slot| cable(machine, side, slot, marks)));
@@ -95,15 +101,52 @@ pub(super) fn Machine(props: &Props) -> Html {
     html! { <>{ shapes }</> }
 }
 
-fn head(machine: &Cast, side: Side) -> Html {
+fn head(machine: &Cast, side: Side, marks: &Marks) -> Html {
     let node = &machine.node;
     let right = if node.pod_cidr.is_empty() { "outside the cluster" } else { &node.pod_cidr };
-    #[expect(clippy::cast_precision_loss, reason = "a label is short")]
-    let taken = (right.len() + node.address.len()) as f64 * MONO + 44.0;
-    let name = fit(&node.name, geometry::MACHINE_W - taken, BOLD + 1.6);
+    let words = label(side.x() + geometry::MACHINE_W - 14.0, 22.0, "m dim end", right);
     let title = format!("{} {} {right}", node.name, node.address);
-    let words = label_with(side.x() + 14.0, 22.0, "nodename", &name, ("m dim", &node.address));
-    group("", "", &title, vec![words, label(side.x() + geometry::MACHINE_W - 14.0, 22.0, "m dim end", right)])
+    let x = side.x() + 14.0;
+    let Some(agent) = agent(machine, marks) else {
+        #[expect(clippy::cast_precision_loss, reason = "a label is short")]
+        let taken = (right.len() + node.address.len()) as f64 * MONO + 44.0;
+        let name = fit(&node.name, geometry::MACHINE_W - taken, BOLD + 1.6);
+        return group("", "", &title, vec![label_with(x, 22.0, "nodename", &name, ("m dim", &node.address)), words]);
+    };
+    // The node's address stands at its NIC; kube-proxy has its place here.
+    let at = geometry::agent(side, node.pod_cidr.len());
+    let name = label(x, 22.0, "nodename", &fit(&node.name, at.x - x - 6.0, BOLD + 1.6));
+    let (agent, title_of, mark) = agent;
+    let shapes = vec![rect("bx", at, 6.0), label(at.middle().x, at.y + 13.5, "mid", agent)];
+    html! { <>{ group("", "", &title, vec![name, words]) }{ group("st agent", mark, &title_of, shapes) }</> }
+}
+
+/// The agent that is drawn: the one that wakes up, or else kube-proxy; with what it is, and its mark.
+fn agent(machine: &Cast, marks: &Marks) -> Option<(&'static str, String, &'static str)> {
+    match marks.agent {
+        Some(Component::Kubelet) => {
+            let title = "the kubelet: a program of the node itself, not a pod. It starts and ends pods.";
+            Some((Component::Kubelet.slug(), title.to_owned(), "now"))
+        }
+        Some(Component::CiliumAgent) => {
+            let title =
+                "Cilium's agent: a DaemonSet's pod on the host network. It writes the maps of the eBPF programs.";
+            Some((Component::CiliumAgent.slug(), title.to_owned(), "now"))
+        }
+        wakes => {
+            let title = format!(
+                "{}: a DaemonSet's pod on the host network, the same on every node. It sees no packet; it writes the rules \
+                 that translate services.",
+                machine.kube_proxy()?.name
+            );
+            let mark = match wakes {
+                Some(_) => "now",
+                None if marks.proxy_wrote => "done",
+                None => "ahead",
+            };
+            Some(("kube-proxy", title, mark))
+        }
+    }
 }
 
 fn slot_of(machine: &Cast, side: Side, slot: usize, marks: &Marks) -> Html {

@@ -3,6 +3,7 @@
 
 mod app;
 mod caption;
+mod chart;
 mod choices;
 mod controls;
 mod help;
@@ -10,9 +11,11 @@ mod icons;
 mod inspector;
 mod keys;
 mod machine;
+mod meanwhile;
 mod mtu;
 mod packet;
 mod scrubber;
+mod settings;
 mod shapes;
 mod stage;
 mod steps;

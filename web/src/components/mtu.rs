@@ -1,16 +1,25 @@
 //! The MTU bar.
 
+use std::rc::Rc;
+
 use kubehop_core::api::Decision;
 use yew::{Html, html};
 
-use super::Current;
+use super::controls::{Take, menu};
 use super::shapes::{bit, span, text};
+use super::top_bar::{choose, plain};
+use super::{Act, Current};
 use crate::scene::geometry::Side;
 use crate::scene::{MtuSegment, layer_class, mtu_bar};
-use crate::state::Walk;
+use crate::state::{Action, Choice, Walk};
+
+/// NIC MTUs that exist in the field.
+const MTUS: [usize; 6] = [1280, 1400, 1450, 1500, 8950, 9000];
 
 /// The packet against the next limit on its way, with the sum written out.
-pub(super) fn mtu(walk: &Walk, current: &Current) -> Html {
+pub(super) fn mtu(walk: &Walk, current: &Current, act: &Act) -> Html {
+    let take: Take = Rc::new(|value| value.parse().map_or(Action::Dismiss, |mtu| choose(Choice::Mtu(mtu))));
+    let mtus = plain(MTUS.iter().map(ToString::to_string));
     let side = current.picture.now.0.side().unwrap_or(Side::Left);
     let machine = walk.cast.machine(side).unwrap_or(&walk.cast.left);
     let bar = mtu_bar(&current.view, machine);
@@ -34,7 +43,7 @@ pub(super) fn mtu(walk: &Walk, current: &Current) -> Html {
     let [terms, total, against] = &bar.sum;
     html! {
         <>
-            <h2>{ "MTU" }</h2>
+            <label class="nic"><h2>{ "MTU" }</h2>{ menu("pick", "NIC MTU", &mtus, &walk.mtu.to_string(), act, take) }<span>{ "of every NIC" }</span></label>
             <div class="mturow">
                 <div class="mbar" aria-hidden="true">
                     <span class={inside}>{ for bar.inside.iter().map(segment) }</span>

@@ -7,9 +7,9 @@ use super::machine::{Machine, Marks};
 use super::packet::Packet;
 use super::shapes::{group, label, path, path_at, rect, state};
 use crate::hooks::Travel;
-use crate::scene::geometry::{CANVAS, FABRIC, Point, ROUTER, Side, within};
+use crate::scene::geometry::{API, CANVAS, FABRIC, Point, ROUTER, Side, within};
 use crate::scene::text::{MONO, fit};
-use crate::scene::{Line, Mark, Station, rounded, travel};
+use crate::scene::{Line, Mark, Picture, Station, rounded, travel};
 use crate::state::{Arrival, Shared, Walk};
 
 #[derive(PartialEq, Properties)]
@@ -52,12 +52,30 @@ pub(super) fn Stage(props: &Props) -> Html {
             { fabric(walk, current) }
             { for SPINE.iter().map(|(y, name)| label(400.0, *y, "spine", name)) }
             { for Side::BOTH.map(|side| html! { <Machine walk={walk.clone()} side={side} marks={Marks::new(picture, side)} /> }) }
+            if walk.has_api() { { api(picture) } }
             <g>{ lines }</g>
             if let Some(dock) = &picture.dock {
                 <Packet dock={dock.clone()} change={picture.change.clone()} travel={(*motion).clone()} is_end={picture.is_end} />
             }
         </svg>
     }
+}
+
+/// The API server, above all; which of those who watch it for the whole cluster wakes up stands below.
+fn api(picture: &Picture) -> Html {
+    let shapes = vec![rect("bx", API, 6.0), label(API.middle().x, API.y + 15.5, "t mid", "API")];
+    let mut words = Vec::new();
+    let watcher = picture.component.filter(|_| picture.now.0 == Station::Api);
+    if let Some(component) = watcher {
+        // `endpoint-slice` takes two lines between the machines.
+        for (idx, word) in component.slug().split('-').enumerate() {
+            let y = if idx == 0 { 43.0 } else { 56.0 };
+            words.push(label(API.middle().x, y, "m mid who", word));
+        }
+    }
+    let title = "the API server: objects are written there, and whoever watches them is told";
+    let mark = if watcher.is_some() { Mark::Now } else { Mark::Unused };
+    html! { <>{ group("st api", state(mark), title, shapes) }{ words }</> }
 }
 
 fn draw(line: &Line, shapes: &mut Vec<Html>) {

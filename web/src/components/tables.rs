@@ -80,6 +80,7 @@ fn fold_line(sheet: &TableSheet, rows: &Range<usize>, why: Option<&str>, act: &A
 fn row(row: &RowView, writer: &str) -> Html {
     let (class, why) = match &row.why {
         _ if row.is_new => ("fresh", "new row".to_owned()),
+        _ if row.is_gone => ("gone", "gone".to_owned()),
         Some(Why::Matched(why)) => ("hit", format!("✓ {}", brief(why))),
         Some(Why::Missed(why)) => ("miss", format!("✕ {}", brief(why))),
         None => ("out", String::new()),

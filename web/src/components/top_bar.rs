@@ -3,20 +3,16 @@
 use std::rc::Rc;
 
 use gloo::utils::window;
-use kubehop_core::api::CniMode;
-use web_sys::HtmlInputElement;
-use yew::{Callback, Event, Html, NodeRef, TargetCast as _, html};
+use kubehop_core::api::{CniMode, ProxyMode};
+use yew::{Callback, Html, NodeRef, html};
 
 use super::Act;
-use super::choices::{Group, Place, Scheme, Target, receivers, senders, with_scheme};
-use super::controls::{Take, bool_word, choice_button, icon_button, menu, number, on, tick, word_button};
+use super::choices::{Group, Place, Scheme, Target, proxies, receivers, senders, with_scheme};
+use super::controls::{Take, bool_word, choice_button, icon_button, menu, on};
 use super::icons::{ARROW, MENU, SHARE, THEME, icon, logo};
 use super::shapes::{span, text};
-use crate::hooks::{Layout, copy_or_select, read_text};
-use crate::state::{Action, Choice, State, Theme, Walk};
-
-/// NIC MTUs that exist in the field.
-const MTUS: [usize; 6] = [1280, 1400, 1450, 1500, 8950, 9000];
+use crate::hooks::{Layout, copy_or_select};
+use crate::state::{Action, Choice, Sheet, State, Theme, Walk, proxy_name};
 
 /// The bar at the top.
 pub(super) fn top_bar(state: &State, is_dark: bool, layout: Layout, act: &Act) -> Html {
@@ -25,26 +21,26 @@ pub(super) fn top_bar(state: &State, is_dark: bool, layout: Layout, act: &Act) -
     let (kind, outcome) = walk.outcome();
     let (mark, class) = if kind == "delivered" { ("✓", "outcome fit") } else { ("✕", "outcome fit bad") };
     let is_full = layout.is_full();
-    let (main, settings) = (|| main(state, act), on(act, Action::Settings(!state.is_settings_open)));
+    let toggle = |sheet| on(act, Action::Show((state.sheet != Some(sheet)).then_some(sheet)));
+    let opens = |class, sheet, name: &'static str, content| {
+        let is_open = bool_word(state.sheet == Some(sheet));
+        html! { <button class={class} aria-expanded={is_open} aria-label={name} title={name} onclick={toggle(sheet)}>{ content }</button> }
+    };
+    let n_actions = state.scenario.actions.len();
+    let meanwhile = html! { <>{ "While it runs" }if n_actions > 0 { <b class="count">{ n_actions }</b> }</> };
     html! {
         <>
             <span class="logo">{ logo() }<b>{ "Kubehop" }</b></span>
-            if is_full { { main() } } else { { title(walk) } }
+            if is_full { { main(state, act) }
+                if layout == Layout::Full { { opens("btn act", Sheet::Meanwhile, "While it runs", meanwhile) } }
+            } else { { title(walk) } }
             <span class="sp"></span>
             <span class={class} title={outcome}>{ format!("{mark} {kind}") }</span>
-            <button class="btn more" aria-expanded={bool_word(state.is_settings_open)} aria-label={if is_full { "More settings" } else { "Settings" }}
-                title="Settings" onclick={settings.clone()}>{ if is_full { text("More") } else { icon(MENU) } }</button>
+            if is_full { { opens("btn more", Sheet::Settings, "More settings", text("More")) } }
+            else { { opens("btn more", Sheet::Settings, "Settings", icon(MENU)) } }
             if is_full { { share(true, act) } }
             { icon_button("icon thm", theme_name, on(act, Action::Theme(theme)), icon(THEME)) }
-            { icon_button("icon hlp", "Help", on(act, Action::Help(true)), text("?")) }
-            if state.is_settings_open {
-                <div class="sheet settings" role="dialog" aria-label="Settings">
-                    if !is_full { { main() } }
-                    { more(state, act) }
-                    if !is_full { { share(false, act) } }
-                    { word_button("btn", "Close the settings", settings, "Done") }
-                </div>
-            }
+            { opens("icon hlp", Sheet::Help, "Help", text("?")) }
         </>
     }
 }
@@ -54,7 +50,7 @@ fn title(walk: &Walk) -> Html {
     let to = Target::parse(&walk.run.to).map_or_else(|| walk.run.to.clone(), |target| name_of(walk, &target));
     html! {
         <span class="ttl" title={format!("{} to {}", walk.run.from, walk.run.to)}>
-            <b>{ text(short(&walk.run.from)) }</b>{ " → " }<b>{ to }</b>{ span("mode", mode_name(walk.scene.cni)) }
+            <b>{ text(short(&walk.run.from)) }</b>{ " → " }<b>{ to }</b>{ span("mode", &format!("{}, {}", mode_name(walk.scene.cni), proxy_name(walk.scene.proxy))) }
         </span>
     }
 }
@@ -76,20 +72,22 @@ fn name_of(walk: &Walk, target: &Target) -> String {
 }
 
 /// Options that belong to no group.
-fn plain(options: impl Iterator<Item = String>) -> [Group; 1] {
-    [Group { label: String::new(), places: options.map(|value| Place { label: value.clone(), value }).collect() }]
+pub(super) fn plain(options: impl Iterator<Item = String>) -> [Group; 1] {
+    [Group { label: String::new(), places: options.map(|value| Place::new(&value, &value)).collect() }]
 }
 
-fn choose(choice: Choice) -> Action {
+pub(super) fn choose(choice: Choice) -> Action {
     Action::Choose(choice)
 }
 
-/// Sender, protocol, receiver, CNI mode, size, MTU.
-fn main(state: &State, act: &Act) -> Html {
+/// Sender, protocol, receiver, CNI mode, kube-proxy's mode.
+pub(super) fn main(state: &State, act: &Act) -> Html {
     let walk = &state.walk;
     let run = &walk.run;
-    let take_mtu: Take = Rc::new(|value| value.parse().map_or(Action::Dismiss, |mtu| choose(Choice::Mtu(mtu))));
-    let mtus = plain(MTUS.iter().map(ToString::to_string));
+    let take_proxy: Take = Rc::new(|value| {
+        let mode = ProxyMode::ALL.iter().find(|(name, _)| *name == value);
+        mode.map_or(Action::Dismiss, |(_, mode)| choose(Choice::Proxy(*mode)))
+    });
     let cni = walk.scene.cni;
     let runs = || CniMode::ALL.iter();
     let plugin = runs().find(|(_, _, mode)| *mode == cni).map_or("", |(plugin, _, _)| *plugin);
@@ -109,8 +107,7 @@ fn main(state: &State, act: &Act) -> Html {
             if let Some(target) = Target::parse(&run.to) { { way(state, &target, act) } }
             { menu("pick plugin", "CNI plugin", &plugins, plugin, act, take_plugin) }
             <div class="seg" role="group" aria-label="CNI mode">{ for modes }</div>
-            { number("Request size", "Size", &state.scenario.size.to_string(), act, bytes("Request size", Choice::Size)) }
-            <label class="fld"><span>{ "MTU" }</span>{ menu("pick", "NIC MTU", &mtus, &walk.mtu.to_string(), act, take_mtu) }</label>
+            { menu("pick proxy", "kube-proxy", &[proxies(&walk.scene)], proxy_name(walk.scene.proxy), act, take_proxy) }
         </>
     }
 }
@@ -145,55 +142,8 @@ fn mode_name(mode: CniMode) -> &'static str {
     if name == "vxlan" { "VXLAN" } else { name }
 }
 
-/// Takes a number of bytes.
-fn bytes(name: &'static str, choice: fn(usize) -> Choice) -> Take {
-    Rc::new(move |value| match value.parse() {
-        Ok(bytes) => choose(choice(bytes)),
-        Err(_) => Action::Tell(format!("{name}: a number of bytes is expected, not {value:?}")),
-    })
-}
-
-/// What is chosen more rarely: reply, DF, seed, and a cluster of one's own.
-fn more(state: &State, act: &Act) -> Html {
-    let scenario = &state.scenario;
-    let take_seed: Take = Rc::new(|value| match value.parse() {
-        Ok(seed) => choose(Choice::Seed(seed)),
-        Err(_) => Action::Tell(format!("Seed: a number is expected, not {value:?}")),
-    });
-    let on_file = {
-        let act = act.clone();
-        Callback::from(move |event: Event| {
-            let input: HtmlInputElement = event.target_unchecked_into();
-            let Some(file) = input.files().and_then(|files| files.get(0)) else { return };
-            let act = act.clone();
-            read_text(
-                file,
-                Callback::from(move |text: Result<String, String>| {
-                    act.dispatch(match text {
-                        Ok(text) => choose(Choice::Cluster(Some(text.into()))),
-                        Err(problem) => Action::Tell(problem),
-                    });
-                }),
-            );
-        })
-    };
-    html! {
-        <>
-            { number("Reply size", "Reply", &scenario.reply.to_string(), act, bytes("Reply size", Choice::Reply)) }
-            { number("Seed", "Seed", &scenario.seed.to_string(), act, take_seed) }
-            { tick("ping sets DF and insists", scenario.df, act, |df| choose(Choice::Df(df))) }
-            <label class="fld file"><span>{ "Your cluster (kubectl get nodes,pods -A -o yaml)" }</span>
-                <input type="file" aria-label="Your cluster" accept=".yaml,.yml,.json" onchange={on_file} />
-            </label>
-            if scenario.cluster.is_some() {
-                { word_button("btn", "Forget your cluster", on(act, choose(Choice::Cluster(None))), "Back to the built-in cluster") }
-            }
-        </>
-    }
-}
-
 /// Copies the address of this very step.
-fn share(is_full: bool, act: &Act) -> Html {
+pub(super) fn share(is_full: bool, act: &Act) -> Html {
     let act = act.clone();
     let on_click = Callback::from(move |_| {
         let url = window().location().href().unwrap_or_default();

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use kubehop_core::api::{Decision, DeviceKind, DeviceView, NodeView, PodView, Run, Scene, Stage, Trace};
+use kubehop_core::api::{Decision, DeviceKind, DeviceView, HostPodView, NodeView, PodView, Run, Scene, Stage, Trace};
 
-use super::geometry::Side;
+use super::geometry::{self, Rect, Side};
 
 /// Who is drawn.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +47,13 @@ impl Machine {
         let mut drawn = [first, second].into_iter().flatten().take(n_drawn).cloned();
         let pods_drawn = if has_host { [None, drawn.next()] } else { [drawn.next(), drawn.next()] };
         Self { node: node.clone(), has_host, program: None, pods: pods_drawn, n_more_pods: node.pods.len() - n_drawn }
+    }
+
+    /// Its pod that writes the rules of services.
+    #[must_use]
+    pub fn kube_proxy(&self) -> Option<&HostPodView> {
+        let is_it = |pod: &&HostPodView| pod.containers.iter().any(|container| container.name == "kube-proxy");
+        self.node.host_pods.iter().find(is_it)
     }
 
     /// Its device of a kind.
@@ -156,6 +163,12 @@ impl Cast {
     #[must_use]
     pub fn has_host(&self, side: Side) -> bool {
         self.machine(side).is_some_and(|machine| machine.has_host)
+    }
+
+    /// Where the machine's agent is drawn.
+    #[must_use]
+    pub fn agent(&self, side: Side) -> Rect {
+        geometry::agent(side, self.machine(side).map_or(0, |machine| machine.node.pod_cidr.len()))
     }
 
     /// The side of the machine with this reference.

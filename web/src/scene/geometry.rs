@@ -175,6 +175,14 @@ pub fn machine(side: Side) -> Rect {
     Rect::new(side.x(), 4.0, MACHINE_W, 404.0)
 }
 
+/// The node's own agent, in the frame's head: left of what stands there on the right, which has so many letters.
+#[must_use]
+pub fn agent(side: Side, n_letters: usize) -> Rect {
+    #[expect(clippy::cast_precision_loss, reason = "a label is short")]
+    let right = side.x() + MACHINE_W - 22.0 - n_letters as f64 * super::text::MONO;
+    Rect::new(right - 88.0, 7.0, 88.0, 19.0)
+}
+
 /// A pod's border, or the box of the host's own programs in its stead.
 #[must_use]
 pub fn pod(side: Side, slot: usize) -> Rect {
@@ -233,6 +241,8 @@ pub fn nic(side: Side) -> Rect {
 
 /// The fabric.
 pub const FABRIC: Rect = Rect::new(20.0, 420.0, 760.0, 38.0);
+/// The API server.
+pub const API: Rect = Rect::new(374.0, 7.0, 52.0, 22.0);
 /// The fabric's router.
 pub const ROUTER: Rect = Rect::new(368.0, 423.0, 64.0, 20.0);
 

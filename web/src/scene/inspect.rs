@@ -413,6 +413,7 @@ pub fn packet_where(view: &StepView) -> String {
         Stage::Decap => format!("unwrapped by {device}"),
         Stage::Deliver => "at the socket".to_owned(),
         Stage::Bpf(hook) => format!("{outer}after {}", hook.program()),
+        Stage::Control(_) => "no packet".to_owned(),
     }
 }
 

@@ -3,6 +3,8 @@
 //! Pure: no browser, no state of the page. The components draw what comes out of here.
 
 mod cast;
+mod chart;
+mod dice;
 mod dock;
 pub mod geometry;
 mod inspect;
@@ -16,8 +18,11 @@ mod tables;
 mod tag;
 pub mod text;
 mod track;
+mod wake;
 
 pub use cast::{Cast, Machine};
+pub use chart::{CHART, Chart, Curve, chart};
+pub use dice::{Dice, Face, dice};
 pub use dock::{Dock, Notch, Note};
 pub use inspect::{Cell, FieldRow, HexRow, LayerRow, LayerState, dump, inspect, packet_size, packet_where};
 pub use mtu::{MtuBar, MtuSegment, mtu_bar};
@@ -28,3 +33,4 @@ pub use reel::Reel;
 pub use station::{Part, Station, hook_name};
 pub use tables::{Fold, Kind, PIECE, RowView, TableSheet, Word, brief, kinds_of, kinds_on, sheets};
 pub use tag::{FRAME, Segment, Tag, layer_class};
+pub use wake::wake;

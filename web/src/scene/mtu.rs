@@ -162,7 +162,9 @@ fn sum(mtu: &MtuView) -> [String; 3] {
 
 fn extra(view: &StepView, is_wrapped: bool, n_envelope: usize) -> String {
     let Some(mtu) = &view.mtu else {
-        return if view.flow == "arp" {
+        return if view.packet.is_none() {
+            "no packet in this step".to_owned()
+        } else if view.flow == "arp" {
             "an ARP frame of 28 bytes: nothing to hold against a limit".to_owned()
         } else {
             "no limit ahead of this packet any more".to_owned()

@@ -190,6 +190,7 @@ pub fn packet_title(flow: &str, name: &str) -> String {
         ("arp", name) if name.contains("-reply") => "ARP reply".to_owned(),
         ("arp", _) => "ARP request".to_owned(),
         ("ping", name) => format!("echo {name}"),
+        ("api", name) => format!("kubectl {}", name.replacen('-', " ", 1)),
         (_, "syn" | "syn-ack" | "ack" | "fin" | "fin-ack" | "rst") => name.to_ascii_uppercase(),
         (_, name) => name.replace("-ack", " ACK"),
     }

@@ -1,6 +1,6 @@
 //! One step as a picture: which stations are behind, here and ahead, the tracks between them, the packet at its dock.
 
-use kubehop_core::api::{BridgeTarget, Decision, Stage, StepView, Trace};
+use kubehop_core::api::{BridgeTarget, Component, Decision, Stage, StepView, Trace, Writer};
 
 use super::cast::Cast;
 use super::dock::{Dock, dock};
@@ -61,6 +61,10 @@ pub struct Picture {
     pub routes: [Option<(String, String)>; 2],
     /// What the connection tracking tables of both machines say, and whether this step wrote it.
     pub connections: [Option<(String, bool)>; 2],
+    /// The component of the control plane that wakes up.
+    pub component: Option<Component>,
+    /// The machine where a row decided, or was written, that is kube-proxy's.
+    pub proxy_wrote: Option<Side>,
     /// Whether the packet ends here, and should not.
     pub is_end: bool,
     /// The device concerned.
@@ -121,6 +125,11 @@ impl Picture {
             change: Change::of(view, &step.decision),
             routes: Side::BOTH.map(|side| route_on(reel, trace, cursor, side)),
             connections: Side::BOTH.map(|side| connection_on(reel, trace, cursor, side)),
+            component: match step.stage {
+                Stage::Control(component) => Some(component),
+                _ => None,
+            },
+            proxy_wrote: here.side().filter(|_| is_by_kube_proxy(view)),
             is_end: is_end(&step.decision),
             device: view.device.clone(),
         }
@@ -145,6 +154,12 @@ impl Picture {
     }
 }
 
+/// Whether kube-proxy wrote a row that decided at a step, or one that the step wrote.
+fn is_by_kube_proxy(view: &StepView) -> bool {
+    let matched = view.tables.iter().flat_map(|table| table.all_matched().into_iter().map(|idx| table.row(idx).writer));
+    matched.chain(view.wrote.iter().map(|row| row.writer)).any(|writer| writer == Writer::KubeProxy)
+}
+
 /// The lines of a packet's way, joined where one begins at another's end, and whether one of them crosses the fabric.
 fn lines(cast: &Cast, reel: &Reel, trace: &Trace, steps: &[usize], cursor: usize) -> (Vec<Line>, Mark) {
     let mut joined: Vec<(Track, Mark)> = Vec::new();
@@ -158,7 +173,9 @@ fn lines(cast: &Cast, reel: &Reel, trace: &Trace, steps: &[usize], cursor: usize
                 joined.push((flood(slot.0, slot.1, arrived), mark));
             }
         }
-        if from == to {
+        // Who is told something by the API is not reached by a packet.
+        let is_told = |station| matches!(station, Station::Api | Station::Agent(_));
+        if from == to || is_told(from) || is_told(to) {
             continue;
         }
         let mark = if pair[1] <= cursor { Mark::Done } else { Mark::Ahead };

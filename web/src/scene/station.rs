@@ -1,9 +1,9 @@
 //! Stations: the places of the canvas where a packet can be, and which of them a step is at.
 
-use kubehop_core::api::{DeviceKind, Hook, Place, Stage, Step};
+use kubehop_core::api::{Component, DeviceKind, Hook, Place, Stage, Step};
 
 use super::cast::{Cast, is_tunnel};
-use super::geometry::{self, FABRIC, ROUTER, Rect, Side};
+use super::geometry::{self, API, FABRIC, ROUTER, Rect, Side};
 
 /// A place of the canvas where a packet can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,6 +22,10 @@ pub enum Station {
     Overlay(Side),
     /// The NIC.
     Nic(Side),
+    /// An agent of the machine, which sees no packet: kube-proxy, the kubelet.
+    Agent(Side),
+    /// The API server, and those who watch it for the whole cluster.
+    Api,
     /// The fabric's router.
     Router,
     /// A place that is not drawn.
@@ -45,6 +49,7 @@ impl Station {
     pub fn of(cast: &Cast, place: &Place, step: &Step) -> Self {
         let reference = place.to_string();
         match place {
+            _ if matches!(step.stage, Stage::Control(component) if !is_of_node(component)) => Self::Api,
             Place::Router(_) => Self::Router,
             Place::Pod { .. } => match cast.slot_of(&reference) {
                 Some((side, slot)) => Self::Pod(side, slot),
@@ -60,6 +65,7 @@ impl Station {
     fn on_machine(cast: &Cast, side: Side, step: &Step) -> Self {
         match step.stage {
             Stage::App | Stage::Deliver => Self::Host(side),
+            Stage::Control(_) => Self::Agent(side),
             Stage::Netfilter(hook, _) => Self::Hook(side, hook),
             Stage::Route | Stage::Forward => Self::Route(side),
             Stage::Bridge | Stage::BridgeRoute => Self::Bridge(side),
@@ -89,6 +95,8 @@ impl Station {
             Self::Route(side) => geometry::route(side),
             Self::Overlay(side) => geometry::overlay(side),
             Self::Nic(side) => geometry::nic(side),
+            Self::Agent(side) => cast.agent(side),
+            Self::Api => API,
             Self::Router => ROUTER,
             Self::Elsewhere => FABRIC,
         })
@@ -104,10 +112,16 @@ impl Station {
             | Self::Hook(side, _)
             | Self::Route(side)
             | Self::Overlay(side)
-            | Self::Nic(side) => Some(side),
-            Self::Router | Self::Elsewhere => None,
+            | Self::Nic(side)
+            | Self::Agent(side) => Some(side),
+            Self::Api | Self::Router | Self::Elsewhere => None,
         }
     }
+}
+
+/// Whether every node has such a component of its own.
+fn is_of_node(component: Component) -> bool {
+    matches!(component, Component::Kubelet | Component::KubeProxy | Component::CiliumAgent)
 }
 
 /// A hook's name on the canvas.
@@ -127,7 +141,7 @@ impl Part {
     #[must_use]
     pub fn of(step: &Step) -> Self {
         match step.stage {
-            Stage::App | Stage::Deliver => Self::App,
+            Stage::App | Stage::Deliver | Stage::Control(_) => Self::App,
             _ if step.device.as_deref() == Some("lo") => Self::Kernel,
             Stage::Tx | Stage::Rx | Stage::Output | Stage::Neigh | Stage::Arp => Self::Port,
             _ => Self::Kernel,

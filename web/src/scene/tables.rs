@@ -34,6 +34,8 @@ pub enum Kind {
     Neigh,
     /// Forwarding databases.
     Fdb,
+    /// Objects of the API server.
+    Api,
     /// Whatever else is read.
     Other,
 }
@@ -83,10 +85,12 @@ pub struct RowView {
     pub why: Option<Why>,
     /// Whether this step wrote it.
     pub is_new: bool,
+    /// Whether this step took it away.
+    pub is_gone: bool,
 }
 
 /// Name on the tab, what commands begin with.
-const KINDS: [(Kind, &str, &[&str]); 9] = [
+const KINDS: [(Kind, &str, &[&str]); 10] = [
     (Kind::Rules, "rules", &["iptables", "ip6tables"]),
     (Kind::Nft, "nft", &["nft "]),
     (Kind::Ipvs, "ipvs", &["ipvsadm"]),
@@ -95,6 +99,7 @@ const KINDS: [(Kind, &str, &[&str]); 9] = [
     (Kind::Route, "route", &["ip route", "ip rule"]),
     (Kind::Neigh, "neigh", &["ip neigh"]),
     (Kind::Fdb, "fdb", &["bridge fdb"]),
+    (Kind::Api, "api", &["kubectl"]),
     (Kind::Other, "other", &[""]),
 ];
 
@@ -124,6 +129,7 @@ impl Kind {
             Self::Neigh => "next hop → link address",
             Self::Fdb if command.contains(" br ") => "link address → port",
             Self::Fdb => "inner address → remote node",
+            Self::Api => "objects, as a watch tells of them",
             Self::Other => "",
         }
     }
@@ -217,13 +223,17 @@ fn other_time(reel: &Reel, trace: &Trace, cursor: usize, kind: Kind) -> (Option<
 
 fn written(rows: &[&Written]) -> TableSheet {
     let row = |(idx, row): (usize, &&Written)| {
+        let full = row.text.trim();
+        // As `ip monitor` and `conntrack -E` say it.
+        let gone = full.strip_prefix("Deleted ");
         Fold::Row(RowView {
             n: idx + 1,
-            words: words::plain(row.text.trim()),
-            full: row.text.trim().to_owned(),
+            words: words::plain(gone.unwrap_or(full)),
+            full: full.to_owned(),
             writer: row.writer.to_string(),
             why: None,
-            is_new: true,
+            is_new: gone.is_none(),
+            is_gone: gone.is_some(),
         })
     };
     TableSheet {

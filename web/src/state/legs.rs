@@ -15,6 +15,8 @@ pub enum LegKind {
     Reply,
     /// Both sides are done.
     Close,
+    /// The control plane wakes up.
+    Api,
 }
 
 /// A part of a run, with where it begins.
@@ -33,6 +35,7 @@ impl LegKind {
         let name = journey.name.as_str();
         match journey.flow {
             "arp" => Self::Arp,
+            "api" => Self::Api,
             "ping" | "udp" if name.starts_with("reply") || name.starts_with("answer") => Self::Reply,
             "ping" | "udp" => Self::Request,
             _ if name.starts_with("request") => Self::Request,
@@ -51,6 +54,7 @@ impl LegKind {
             Self::Request => "Request",
             Self::Reply => "Reply",
             Self::Close => "Close",
+            Self::Api => "API",
         }
     }
 }
@@ -67,10 +71,11 @@ pub(super) fn legs(kinds: &[LegKind]) -> Vec<Leg> {
     legs
 }
 
-/// Where each stretch of the slider begins: the legs without ARP, which happens in the middle of others.
+/// Where each stretch of the slider begins: the legs without those that happen in the middle of others.
 #[must_use]
 pub(super) fn stretches(legs: &[Leg]) -> Vec<Leg> {
-    let mut stretches: Vec<Leg> = legs.iter().filter(|leg| leg.kind != LegKind::Arp).copied().collect();
+    let mut stretches: Vec<Leg> =
+        legs.iter().filter(|leg| !matches!(leg.kind, LegKind::Arp | LegKind::Api)).copied().collect();
     // A run always begins with its first stretch, also where ARP comes before any packet.
     if let Some(first) = stretches.first_mut() {
         first.first = 0;
@@ -98,6 +103,7 @@ mod tests {
 
     #[test]
     fn every_packet_has_a_leg() {
+        check("api", &["delete-web-1"], LegKind::Api);
         check("arp", &["client-eth0-request", "node-a-eth0-reply"], LegKind::Arp);
         check("http", &["syn", "syn-ack", "ack", "rst"], LegKind::Connect);
         check("http", &["request", "request-2", "request-ack"], LegKind::Request);

@@ -1,13 +1,14 @@
 //! The URL fragment: the page's whole state in words that people can read and change.
 //!
-//! Pure text in, values out. Keys are CONTRACT section 6's; a key that is not known here is kept as it stands.
+//! Pure text in, values out. `do` may stand there several times, in the order of what is done. A key that is not known here is kept as it stands.
 
 use std::rc::Rc;
 
 use data_encoding::BASE64URL_NOPAD;
-use kubehop_core::api::CniMode;
+use kubehop_core::api::{CniMode, ProxyMode};
 
 use super::Scenario;
+use super::scenario::proxy_name;
 
 /// What a fragment says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -59,6 +60,12 @@ impl Link {
                 let mode = CniMode::ALL.iter().map(|(_, _, mode)| *mode).find(|mode| mode.name() == value);
                 scenario.cni = Some(mode.ok_or_else(|| expected(&modes()))?);
             }
+            "proxy" => {
+                let mode = ProxyMode::ALL.iter().find(|(name, _)| *name == value).map(|(_, mode)| *mode);
+                scenario.proxy = Some(mode.ok_or_else(|| expected("iptables, ipvs, nftables or none"))?);
+            }
+            "via" => scenario.via = Some(value),
+            "do" => scenario.actions.push(value),
             "mtu" => {
                 let mtu = value.parse().ok().filter(|mtu| MTUS.contains(mtu));
                 scenario.mtu = Some(mtu.ok_or_else(|| expected("a number of bytes from 68 to 65535"))?);
@@ -95,11 +102,16 @@ impl Link {
         add("from", scenario.from.as_deref().map(encode));
         add("to", scenario.to.as_deref().map(encode));
         add("cni", scenario.cni.map(|mode| mode.name().to_owned()));
+        add("proxy", scenario.proxy.map(|mode| proxy_name(mode).to_owned()));
+        add("via", scenario.via.as_deref().map(encode));
         add("mtu", scenario.mtu.map(|mtu| mtu.to_string()));
         add("seed", (scenario.seed != default.seed).then(|| scenario.seed.to_string()));
         add("size", changed(scenario.size, default.size));
         add("reply", changed(scenario.reply, default.reply));
         add("df", scenario.df.then(|| "1".to_owned()));
+        for action in &scenario.actions {
+            add("do", Some(encode(action)));
+        }
         add("step", self.step.as_deref().map(encode));
         add("z", scenario.cluster.as_deref().map(pack));
         let unknown = self.unknown.iter().map(|(key, value)| format!("{key}={value}"));
@@ -164,7 +176,7 @@ fn decode(text: &str) -> Option<String> {
 mod tests {
     use super::{Link, decode, encode, pack};
     use crate::state::Scenario;
-    use kubehop_core::api::CniMode;
+    use kubehop_core::api::{CniMode, ProxyMode};
 
     #[test]
     fn the_default_needs_no_fragment() {
@@ -176,7 +188,7 @@ mod tests {
     #[test]
     fn whatever_was_chosen_comes_back() {
         // A small generator of its own: every mix of present and absent keys, with values that need encoding.
-        for bits in 0_u32..512 {
+        for bits in 0_u32..1024 {
             let has = |bit: u32| bits & (1 << bit) != 0;
             let link = Link {
                 scenario: Scenario {
@@ -190,6 +202,13 @@ mod tests {
                     size: if has(7) { 4000 } else { 100 },
                     reply: if has(8) { 0 } else { 100 },
                     df: has(3),
+                    proxy: has(9).then_some(ProxyMode::Ipvs),
+                    via: has(9).then(|| "node-b".to_owned()),
+                    actions: if has(9) {
+                        ["-100 delete pod/default/web-1", "20 scale=3 web"].map(str::to_owned).to_vec()
+                    } else {
+                        Vec::new()
+                    },
                 },
                 step: has(5).then(|| "http.syn.node-a.neigh-resume.2".to_owned()),
                 unknown: if has(7) {
@@ -209,6 +228,7 @@ mod tests {
         for (fragment, part) in [
             ("#v=2&step=a", "version"),
             ("#cni=flannel/ipip", "cni="),
+            ("#proxy=haproxy", "proxy="),
             ("#mtu=12", "mtu="),
             ("#mtu=much", "mtu="),
             ("#seed=-1", "seed="),
@@ -227,7 +247,7 @@ mod tests {
 
     #[test]
     fn unknown_keys_survive_in_order() {
-        let fragment = "v=1&mtu=9000&proxy=ipvs&fault=icmp%2dblocked&panel=";
+        let fragment = "v=1&mtu=9000&fault=icmp%2dblocked&panel=";
         assert_eq!(Link::parse(fragment).expect("a link").to_fragment(), fragment);
     }
 

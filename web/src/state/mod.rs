@@ -10,7 +10,7 @@ mod walk;
 use std::ops::Range;
 use std::rc::Rc;
 
-use kubehop_core::api::CniMode;
+use kubehop_core::api::{CniMode, ProxyMode};
 use yew::Reducible;
 
 use crate::scene::{Kind, PIECE, kinds_of};
@@ -18,7 +18,7 @@ use crate::scene::{Kind, PIECE, kinds_of};
 pub use legs::{Leg, LegKind};
 pub use link::{Link, Unreadable};
 pub use playback::Speed;
-pub use scenario::Scenario;
+pub use scenario::{Scenario, proxy_name};
 pub use shared::Shared;
 pub use walk::Walk;
 
@@ -48,6 +48,19 @@ pub enum Panel {
     Tables,
     /// The MTU.
     Mtu,
+}
+
+/// What lies above the page for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sheet {
+    /// The help.
+    Help,
+    /// The settings.
+    Settings,
+    /// What happens to the cluster meanwhile.
+    Meanwhile,
+    /// The chart of rules against services.
+    Chart,
 }
 
 /// How the cursor came to where it is.
@@ -86,10 +99,8 @@ pub struct State {
     pub shows_all_fields: bool,
     /// Something to tell: what could not be read or computed.
     pub notice: Option<String>,
-    /// Whether the help is open.
-    pub is_help_open: bool,
-    /// Whether the settings are open.
-    pub is_settings_open: bool,
+    /// What lies above the page.
+    pub sheet: Option<Sheet>,
     /// Whether the command was copied, or only selected because the clipboard is refused; `None` before.
     pub copied: Option<bool>,
     /// The rows that are shown although they are many: which table, and which of its rows.
@@ -131,10 +142,8 @@ pub enum Action {
     Panel(Panel),
     /// All fields or what changed.
     ToggleAllFields,
-    /// Open or close the help.
-    Help(bool),
-    /// Open or close the settings.
-    Settings(bool),
+    /// Lay something above the page, or nothing.
+    Show(Option<Sheet>),
     /// The command was copied, or only selected.
     Copied(bool),
     /// Show the first of some rows that are folded: which table, and which of its rows.
@@ -162,6 +171,14 @@ pub enum Choice {
     Both(String, String),
     /// Plugin and mode.
     Cni(CniMode),
+    /// The back end of kube-proxy.
+    Proxy(ProxyMode),
+    /// The node that a client outside comes in by; `None` leaves it to the balancer.
+    Via(Option<String>),
+    /// Something more happens meanwhile: `TIME ACTION REF`.
+    Do(String),
+    /// One of these things does not happen after all.
+    Undo(usize),
     /// NIC MTU, bytes.
     Mtu(usize),
     /// Bytes of the request.
@@ -217,8 +234,7 @@ impl State {
             panel: Panel::default(),
             shows_all_fields: false,
             notice,
-            is_help_open: false,
-            is_settings_open: false,
+            sheet: None,
             copied: None,
             unfolded: None,
             unknown: link.unknown,
@@ -287,13 +303,38 @@ impl State {
 /// `scenario` with one choice made, and what hangs on it.
 fn changed(scenario: Scenario, choice: Choice, walk: &Walk) -> Scenario {
     match choice {
-        Choice::From(from) => Scenario { from: Some(from), to: Some(walk.run.to.clone()), ..scenario },
+        Choice::From(from) => {
+            // Only who is outside comes in by a node.
+            let via = scenario.via.filter(|_| from.starts_with("host/"));
+            Scenario { from: Some(from), to: Some(walk.run.to.clone()), via, ..scenario }
+        }
         Choice::To(to) => Scenario { from: Some(walk.run.from.clone()), to: Some(to), ..scenario },
         Choice::Both(from, to) => Scenario { from: Some(from), to: Some(to), ..scenario },
         Choice::Cni(mode) => {
             // The cluster's own mode is no choice.
             let own = Scenario { cni: None, ..scenario.clone() }.lab().ok().map(|lab| lab.spec.cni);
-            Scenario { cni: (own != Some(mode)).then_some(mode), ..scenario }
+            // Without kube-proxy only Cilium's own programs translate services.
+            let proxy = scenario.proxy.filter(|proxy| *proxy != ProxyMode::None || mode.is_cilium());
+            Scenario { cni: (own != Some(mode)).then_some(mode), proxy, ..scenario }
+        }
+        Choice::Proxy(mode) => {
+            let own = Scenario { proxy: None, ..scenario.clone() }.lab().ok().map(|lab| lab.spec.kube_proxy.mode);
+            Scenario { proxy: (own != Some(mode)).then_some(mode), ..scenario }
+        }
+        Choice::Via(via) => Scenario { via, ..scenario },
+        Choice::Do(action) => {
+            let mut actions = scenario.actions;
+            if !actions.contains(&action) {
+                actions.push(action);
+            }
+            Scenario { actions, ..scenario }
+        }
+        Choice::Undo(idx) => {
+            let mut actions = scenario.actions;
+            if idx < actions.len() {
+                actions.remove(idx);
+            }
+            Scenario { actions, ..scenario }
         }
         Choice::Mtu(mtu) => {
             let own = Scenario { mtu: None, ..scenario.clone() }.lab().ok().map(|lab| lab.spec.mtu);
@@ -304,7 +345,8 @@ fn changed(scenario: Scenario, choice: Choice, walk: &Walk) -> Scenario {
         Choice::Seed(seed) => Scenario { seed, ..scenario },
         Choice::Df(df) => Scenario { df, ..scenario },
         Choice::Cluster(cluster) => {
-            Scenario { cluster, from: None, to: None, cni: None, mtu: None, walk: None, ..scenario }
+            let Scenario { size, reply, seed, df, .. } = scenario;
+            Scenario { cluster, size, reply, seed, df, ..Scenario::default() }
         }
     }
 }
@@ -342,8 +384,7 @@ impl Reducible for State {
             }
             Action::Panel(panel) => state.panel = panel,
             Action::ToggleAllFields => state.shows_all_fields = !state.shows_all_fields,
-            Action::Help(is_open) => state.is_help_open = is_open,
-            Action::Settings(is_open) => state.is_settings_open = is_open,
+            Action::Show(sheet) => state.sheet = sheet,
             Action::Copied(is_copied) => state.copied = Some(is_copied),
             Action::Unfold(table, rows) => {
                 // What is open goes on where it ended.

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use kubehop_core::api::{CniMode, Lab, Run, Scene, Source, parse};
+use kubehop_core::api::{CniMode, Lab, ProxyMode, Run, Scene, Source, parse};
 
 /// The built-in cluster.
 const TWO_NODES: &str = include_str!("../../../examples/two-nodes.yaml");
@@ -20,6 +20,8 @@ pub struct Scenario {
     pub to: Option<String>,
     /// Plugin and mode.
     pub cni: Option<CniMode>,
+    /// The back end of kube-proxy.
+    pub proxy: Option<ProxyMode>,
     /// NIC MTU of every node, in bytes.
     pub mtu: Option<usize>,
     /// Seed of everything that is drawn.
@@ -30,6 +32,10 @@ pub struct Scenario {
     pub reply: usize,
     /// Whether a ping sets DF.
     pub df: bool,
+    /// Name of the node that a client outside comes in by; `None` leaves it to the balancer.
+    pub via: Option<String>,
+    /// What happens to the cluster meanwhile, each as `TIME ACTION REF`.
+    pub actions: Vec<String>,
 }
 
 impl Default for Scenario {
@@ -41,11 +47,14 @@ impl Default for Scenario {
             from: None,
             to: None,
             cni: None,
+            proxy: None,
             mtu: None,
             seed: run.seed,
             size: run.size,
             reply: run.reply_size,
             df: run.df,
+            via: run.via,
+            actions: run.actions,
         }
     }
 }
@@ -72,6 +81,9 @@ impl Scenario {
             sets.push(("cni.plugin".to_owned(), plugin.to_owned()));
             sets.push(("cni.mode".to_owned(), mode.to_owned()));
         }
+        if let Some(proxy) = self.proxy {
+            sets.push(("kubeProxy.mode".to_owned(), proxy_name(proxy).to_owned()));
+        }
         if let Some(mtu) = self.mtu {
             sets.push(("underlay.mtu".to_owned(), mtu.to_string()));
         }
@@ -88,7 +100,15 @@ impl Scenario {
     pub fn run(&self, scene: &Scene) -> Run {
         let from = self.from.clone().unwrap_or_else(|| default_from(scene));
         let to = self.to.clone().unwrap_or_else(|| default_to(scene, &from));
-        Run { size: self.size, reply_size: self.reply, df: self.df, seed: self.seed, ..Run::new(&from, &to) }
+        Run {
+            size: self.size,
+            reply_size: self.reply,
+            df: self.df,
+            seed: self.seed,
+            via: self.via.as_ref().map(|node| format!("node/{node}")),
+            actions: self.actions.clone(),
+            ..Run::new(&from, &to)
+        }
     }
 
     /// The same scenario, with every choice that is the default anyway left open.
@@ -103,6 +123,12 @@ impl Scenario {
         }
         self
     }
+}
+
+/// A mode of kube-proxy as documents and links name it.
+#[must_use]
+pub fn proxy_name(mode: ProxyMode) -> &'static str {
+    ProxyMode::ALL.iter().find(|(_, other)| *other == mode).map_or("", |(name, _)| name)
 }
 
 /// The first pod that serves nothing, or else the first pod, or else the first node.

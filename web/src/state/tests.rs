@@ -1,10 +1,11 @@
 use std::rc::Rc;
 
-use kubehop_core::api::CniMode;
+use kubehop_core::api::{CniMode, ProxyMode};
 use yew::Reducible;
 
 use super::{Action, Choice, Speed, State};
-use crate::scene::{Fold, Kind, PIECE, Picture, inspect, mtu_bar, sheets};
+use crate::scene::geometry::Side;
+use crate::scene::{Fold, Kind, PIECE, Picture, Station, inspect, mtu_bar, sheets, wake};
 
 fn after(fragment: &str, actions: &[Action]) -> Rc<State> {
     actions.iter().fold(Rc::new(State::open(fragment)), |state, action| state.reduce(action.clone()))
@@ -171,4 +172,59 @@ fn rows_open_piece_by_piece() {
     assert_eq!(after("", &[open(3..90), open(3 + PIECE..90)]).unfolded, Some((0, 3..90)));
     assert_eq!(after("", &[open(3..90), open(100..120)]).unfolded, Some((0, 100..120)));
     assert_eq!(after("", &[open(3..90), Action::Next]).unfolded, None);
+}
+
+#[test]
+fn the_mode_of_kube_proxy_is_a_choice_and_none_is_only_for_cilium() {
+    let proxy = |mode| Action::Choose(Choice::Proxy(mode));
+    let state = after("", &[proxy(ProxyMode::Nftables)]);
+    assert_eq!((state.fragment().as_str(), state.walk.scene.proxy), ("v=1&proxy=nftables", ProxyMode::Nftables));
+    assert_eq!(state.reduce(proxy(ProxyMode::Iptables)).fragment(), "");
+    let state = after("", &[Action::Choose(Choice::Cni(CniMode::CiliumVxlan)), proxy(ProxyMode::None)]);
+    assert_eq!(state.fragment(), "v=1&cni=cilium/vxlan&proxy=none");
+    assert_eq!(state.walk.cast.left.kube_proxy(), None);
+    let back = state.reduce(Action::Choose(Choice::Cni(CniMode::FlannelVxlan)));
+    assert_eq!((back.fragment().as_str(), back.walk.scene.proxy), ("", ProxyMode::Iptables));
+}
+
+#[test]
+fn what_happens_meanwhile_is_in_the_link_and_in_the_walk() {
+    let act = |action: &str| Action::Choose(Choice::Do(action.to_owned()));
+    let state = after(SERVICE, &[act("-5 delete pod/default/web-1"), act("-5 delete pod/default/web-1")]);
+    assert_eq!(state.fragment(), "v=1&to=http://10.96.45.67:80&seed=2&do=-5%20delete%20pod/default/web-1");
+    let steps: Vec<&str> = (0..state.walk.n_steps()).map(|idx| state.walk.id(idx)).collect();
+    assert_eq!(steps[0], "api.delete-web-1.node-a.kubectl");
+    assert!(steps.contains(&"api.delete-web-1.node-b.kube-proxy"), "{steps:?}");
+    let undone = state.clone().reduce(Action::Choose(Choice::Undo(0)));
+    assert_eq!(undone.fragment(), "v=1&to=http://10.96.45.67:80&seed=2");
+    let wrong = state.reduce(act("0 delete pod/default/nobody"));
+    assert_eq!(wrong.scenario.actions.len(), 1);
+    assert!(wrong.notice.as_deref().is_some_and(|notice| notice.contains("nobody")), "{:?}", wrong.notice);
+}
+
+#[test]
+fn a_step_without_a_packet_shows_who_woke_up() {
+    let link = format!("{SERVICE}&do=-5 delete pod/default/web-1&step=");
+    let state = after(&format!("{link}api.delete-web-1.node-b.kube-proxy"), &[]);
+    assert_eq!((state.notice.as_deref(), state.table), (None, Kind::Rules));
+    let shown = picture(&state);
+    assert_eq!(shown.now.0, Station::Agent(Side::Right));
+    assert_eq!((shown.dock, shown.change, shown.proxy_wrote), (None, None, Some(Side::Right)));
+    assert!(shown.lines.is_empty());
+    let (walk, view) = (&state.walk, state.walk.view(state.cursor).expect("a step"));
+    let decision = &walk.reel.step(&walk.trace, state.cursor).1.decision;
+    let rows = wake(&view, decision, walk.since_start(view.time_ns)).expect("who woke up");
+    assert_eq!(rows[0], ("who", "kube-proxy on node-b".to_owned()));
+    assert_eq!(rows[1], ("when", "5 ms after the client starts".to_owned()));
+    let state = after(&format!("{link}api.delete-web-1.node-a.endpoint-slice"), &[]);
+    assert_eq!((picture(&state).now.0, state.table), (Station::Api, Kind::Api));
+}
+
+#[test]
+fn a_client_outside_can_choose_the_node_it_comes_in_by() {
+    let state = after("#from=host/laptop", &[Action::Choose(Choice::Via(Some("node-b".to_owned())))]);
+    assert_eq!(state.walk.run.via.as_deref(), Some("node/node-b"));
+    assert!(state.fragment().contains("via=node-b"), "{}", state.fragment());
+    let inside = state.reduce(Action::Choose(Choice::From("pod/default/client".to_owned())));
+    assert_eq!((inside.scenario.via.clone(), inside.walk.run.via.clone()), (None, None));
 }

@@ -1,6 +1,6 @@
 //! A walk: everything that is computed once for a scenario, and then only looked at.
 
-use kubehop_core::api::{Disposition, Run, Scene, StepView, Trace, explain, scene, step_view, trace};
+use kubehop_core::api::{self, Disposition, Run, Scene, Stage, StepView, Trace, explain, run_to_end, step_view};
 
 use super::Scenario;
 use super::legs::{self, Leg, LegKind};
@@ -38,9 +38,14 @@ impl Walk {
     /// In words: what of the cluster or of the run cannot be taken.
     pub fn new(scenario: &Scenario) -> Result<Self, String> {
         let lab = scenario.lab()?;
-        let scene = scene(&lab);
+        let scene = api::scene(&lab);
         let run = scenario.run(&scene);
-        let trace = trace(&lab, &run).map_err(|error| error.to_string())?;
+        let ended = run_to_end(&lab, &run).map_err(|error| error.to_string())?;
+        let scene = match &ended.lab {
+            Some(lab) => with_new_pods(scene, api::scene(lab)),
+            None => scene,
+        };
+        let trace = ended.trace;
         let cast = Cast::new(&scene, &run, &trace).ok_or("there is no machine in this cluster")?;
         let reel = Reel::new(&trace, &cast);
         if reel.is_empty() {
@@ -124,6 +129,20 @@ impl Walk {
         self.legs.iter().find(|leg| leg.kind == LegKind::Reply).map(|leg| leg.first)
     }
 
+    /// Whether the control plane does anything.
+    #[must_use]
+    pub fn has_api(&self) -> bool {
+        !self.run.actions.is_empty()
+    }
+
+    /// Nanoseconds from the client's start to `time_ns` of the trace's clock, which may begin before it.
+    #[must_use]
+    pub fn since_start(&self, time_ns: u64) -> i64 {
+        let start = self.trace.steps().find(|(_, step)| !matches!(step.stage, Stage::Control(_)));
+        let start = start.map_or(0, |(_, step)| step.time.as_nanos());
+        time_ns.cast_signed() - start.cast_signed()
+    }
+
     /// How it ended, in a word and a sentence.
     #[must_use]
     pub fn outcome(&self) -> (&'static str, String) {
@@ -134,6 +153,15 @@ impl Walk {
             Disposition::Dropped { reason, .. } => ("dropped", format!("dropped at {at}: {}", reason.name())),
         }
     }
+}
+
+/// The scene before a run, with those pods that came while it lasted: a packet may have gone there.
+fn with_new_pods(mut before: Scene, after: Scene) -> Scene {
+    for (node, after) in before.nodes.iter_mut().zip(after.nodes) {
+        let known: Vec<String> = node.pods.iter().map(|pod| pod.reference.clone()).collect();
+        node.pods.extend(after.pods.into_iter().filter(|pod| !known.contains(&pod.reference)));
+    }
+    before
 }
 
 #[cfg(test)]

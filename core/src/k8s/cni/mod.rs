@@ -16,7 +16,7 @@ use ipnet::{IpNet, Ipv4Net};
 use sha2::{Digest as _, Sha256};
 
 use crate::base::{Place, Writer};
-use crate::net::{At, DevRef, InterfaceKind, NetNs, NsId, Route, Topology};
+use crate::net::{At, DevRef, Interface, InterfaceKind, NetNs, NsId, Route, Topology};
 
 pub use calico::host_end_name as cali_name;
 pub use cilium::{CiliumNet, lxc_name};
@@ -143,6 +143,23 @@ pub fn add_pod(topo: &mut Topology, node_ns: NsId, pod_ns: NsId, ip: IpAddr, nod
             cilium::add_pod(topo, node_ns, pod_ns, ip, node, cluster);
         }
     }
+}
+
+/// What the plugin's daemon writes on a node when it has heard of pods and services: only Cilium's does.
+pub fn sync_node(ns: &mut NetNs, node: &NodeNet, cluster: &ClusterNet, nic: &DevRef) {
+    if cluster.mode.is_cilium() {
+        cilium::sync_node(ns, node, cluster, nic);
+    }
+}
+
+/// What `CNI DEL` does for one pod: its cable goes, and the kernel takes away what named it.
+pub fn del_pod(topo: &mut Topology, node_ns: NsId, pod_ns: NsId) {
+    let is_its = |interface: &&Interface| matches!(interface.kind, InterfaceKind::Veth { peer } if peer.ns == pod_ns);
+    let Some(index) = topo.ns(node_ns).interfaces().iter().find(is_its).map(|host_end| host_end.dev.index) else {
+        return;
+    };
+    cilium::forget_pod(topo.ns_mut(node_ns), index);
+    topo.remove_interface(At { ns: node_ns, index });
 }
 
 /// What a CNI daemon knows of a node.

@@ -75,6 +75,12 @@ fn is_behind(service: &Service, pod: &Pod) -> bool {
     !pod.finished && pod.meta.namespace == service.meta.namespace && selects(&service.selector, &pod.meta.labels)
 }
 
+/// The slices of one service.
+pub(in crate::k8s) fn slices(service: &Service, objects: &Objects) -> Vec<EndpointSlice> {
+    let pods = objects.pods.iter().filter(|pod| is_behind(service, pod));
+    slices_of(service, pods, &|name| objects.nodes.iter().find(|node| node.meta.name == name))
+}
+
 /// One slice for each set of port numbers that these pods have for the service's ports.
 fn slices_of<'a>(
     service: &Service,
@@ -90,13 +96,17 @@ fn slices_of<'a>(
             None => groups.push((ports, vec![endpoint])),
         }
     }
-    let slice = |(number, (ports, endpoints)): (usize, (Vec<EndpointPort>, Vec<Endpoint>))| EndpointSlice {
+    let slice = |(number, (ports, endpoints))| EndpointSlice { ports, endpoints, ..empty_slice(service, number) };
+    groups.into_iter().enumerate().map(slice).collect()
+}
+
+/// A slice of the service, without ports and endpoints.
+pub(in crate::k8s) fn empty_slice(service: &Service, number: usize) -> EndpointSlice {
+    EndpointSlice {
         meta: ObjectMeta { name: format!("{}-{number}", service.meta.name), ..service.meta.clone() },
         service_name: service.meta.name.clone(),
-        ports,
-        endpoints,
-    };
-    groups.into_iter().enumerate().map(slice).collect()
+        ..EndpointSlice::default()
+    }
 }
 
 /// Models podToEndpoint.

@@ -28,7 +28,7 @@ pub fn schedule(objects: &mut Objects) -> Vec<Unfilled> {
 }
 
 /// Whether the node's taints and the pod's node selector allow the pod there. Cordoning is the caller's.
-pub(super) fn takes(node: &Node, pod: &Pod) -> bool {
+pub(in crate::k8s) fn takes(node: &Node, pod: &Pod) -> bool {
     let keeps_off = |taint: &&Taint| matches!(taint.effect.as_str(), "NoSchedule" | "NoExecute");
     node.taints.iter().filter(keeps_off).all(|taint| pod.tolerations.iter().any(|it| tolerates(it, taint)))
         && pod.node_selector.iter().all(|(key, value)| label(node, key) == Some(value.as_str()))

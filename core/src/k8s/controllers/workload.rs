@@ -9,7 +9,7 @@ use super::scheduler::takes;
 use super::{Shortage, Unfilled};
 
 /// The most pods that one Deployment may ask for; a cluster has at most 150 000 in all.
-const MAX_REPLICAS: u32 = 10_000;
+pub const MAX_REPLICAS: u32 = 10_000;
 
 /// Taints that the DaemonSet controller lets its pods tolerate.
 const DAEMON_TOLERATES: [&str; 7] = [
@@ -70,13 +70,14 @@ pub fn create_pods(objects: &mut Objects) -> Vec<Unfilled> {
     unfilled
 }
 
-fn pod(workload: &Workload, name: String, node_name: &str) -> Pod {
+/// A pod of the workload's template.
+pub(in crate::k8s) fn pod(workload: &Workload, name: String, node_name: &str) -> Pod {
     let meta = ObjectMeta { name, ..workload.template.meta.clone() };
     Pod { meta, node_name: node_name.to_owned(), ..workload.template.clone() }
 }
 
 /// Whether a DaemonSet runs on the node, which may be cordoned.
-fn daemon_fits(node: &Node, template: &Pod) -> bool {
+pub(in crate::k8s) fn daemon_fits(node: &Node, template: &Pod) -> bool {
     let minds = |taint: &&Taint| !DAEMON_TOLERATES.contains(&taint.key.as_str());
     let taints = node.taints.iter().filter(minds).cloned().collect();
     takes(&Node { taints, ..node.clone() }, template)

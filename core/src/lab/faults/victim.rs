@@ -51,7 +51,7 @@ impl ServiceHit {
 impl Victim {
     pub(super) fn of(lab: &Lab, run: Option<&Run>) -> Result<Self, RunError> {
         let Some(run) = run else { return Ok(Self::between(lab, None, None).with_first_service(lab)) };
-        let healthy = Run { faults: Vec::new(), ..run.clone() };
+        let healthy = Run { faults: Vec::new(), actions: Vec::new(), ..run.clone() };
         let (trace, topo) = trace_to_end(lab, &healthy)?;
         let target = target_address(lab, run);
         let served = match &trace.disposition {

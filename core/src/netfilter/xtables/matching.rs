@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::print::share;
 use super::rule::{CtStates, Match, Not, PortRange, PortSide, RecentOp, Rule};
+use crate::base::share;
 use crate::netfilter::{AddressType, Flow, HookView, IpSets, RecentLists};
 
 /// What rules draw and count, and the lists that they keep.

@@ -1,7 +1,7 @@
 //! Words for netfilter: connections, rules, translations.
 
 use super::Words;
-use crate::base::{Refusal, ServiceNote, Writer};
+use crate::base::{Refusal, ServiceNote, Writer, share};
 use crate::trace::{By, Chosen, Decision, Draw, Hook, HookFunction, Stage, Step, Tracked, show_end};
 use crate::wire::End;
 
@@ -143,13 +143,13 @@ fn rule(step: &Step, chosen: &Chosen) -> String {
 
 /// How one of several endpoints was chosen.
 fn dice(draws: &[Draw]) -> String {
-    // Rules hold probabilities in 2^31ths.
-    let share = |number: u32| (f64::from(number) / f64::from(1_u32 << 31) * 1e4).round() / 1e4;
     let words = draws.iter().map(|draw| match draw {
         Draw::Random(drawn, below) if drawn < below => {
-            format!("drew {}, below the probability {}", share(*drawn), share(*below))
+            format!("drew {}, below the probability {}", share(*drawn, 4), share(*below, 4))
         }
-        Draw::Random(drawn, below) => format!("drew {}, not below the probability {}", share(*drawn), share(*below)),
+        Draw::Random(drawn, below) => {
+            format!("drew {}, not below the probability {}", share(*drawn, 4), share(*below, 4))
+        }
         Draw::Number(drawn, of) => format!("drew {drawn} of 0 to {}", of.saturating_sub(1)),
         Draw::Scheduler(name) => format!("scheduler {name}"),
     });

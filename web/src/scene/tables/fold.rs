@@ -41,6 +41,7 @@ impl Rows<'_> {
             words: if is_hit { words(text) } else { plain(text) },
             is_new: self.wrote.iter().any(|written| written.text.trim() == full),
             full: full.to_owned(),
+            is_gone: false,
             writer: row.writer.to_string(),
             why: self.is_asked.then_some(row.why),
         }

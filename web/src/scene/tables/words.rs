@@ -47,7 +47,10 @@ pub(super) fn words(text: &str) -> Vec<Word> {
     let is_rule = text.starts_with('-') || text.starts_with('!');
     let is_connection = text.contains(" src=");
     let is_kind = |word: &str| matches!(word, "local" | "broadcast");
-    let key = if is_rule || is_connection { None } else { text.split(' ').position(|word| !is_kind(word)) };
+    // What is looked up is an address, or the route for all: rows of other tables have no key in front.
+    let is_address = |word: &str| word == "default" || word.contains(['.', ':']);
+    let first = text.split(' ').enumerate().find(|(_, word)| !is_kind(word));
+    let key = first.filter(|(_, word)| !is_rule && !is_connection && is_address(word)).map(|(idx, _)| idx);
     let mut words: Vec<Word> = Vec::new();
     let mut last = "";
     for (idx, word) in text.split(' ').enumerate() {

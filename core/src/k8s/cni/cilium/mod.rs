@@ -145,6 +145,37 @@ pub(super) fn add_pod(
     pod.main.add(limited(route(DEFAULT, Some(gateway), &eth0), cluster.mode.pod_route_mtu(node.nic_mtu)));
 }
 
+/// The agent's maps of who is who, and of services, are written anew; the pods of the node keep their rows.
+pub(super) fn sync_node(ns: &mut NetNs, node: &NodeNet, cluster: &ClusterNet, nic: &DevRef) {
+    let Some(cilium) = &cluster.cilium else { return };
+    let own: Vec<IpAddr> = ns.interface(nic.index).addresses.iter().map(|address| address.net.addr()).collect();
+    let Some(bpf) = ns.bpf.as_mut().map(Arc::make_mut) else { return };
+    bpf.ipcache.retain(|_| false);
+    bpf.lb.retain(|_| false);
+    let mut pods = bpf.endpoints.rows().to_vec();
+    bpf.endpoints.retain(|_| false);
+    let mut programs = Vec::new();
+    for EndpointRow { ip, kind } in &mut pods {
+        if let EndpointKind::Pod { identity, dev, .. } = kind {
+            *identity = cilium.identity_of(*ip);
+            programs.push((dev.index, BpfProgram::Lxc { ip: *ip, identity: *identity }));
+        }
+    }
+    bpf.endpoints.extend(pods.into_iter().filter(|row| row.kind != EndpointKind::Host));
+    cilium.write(bpf, node, &own, cluster);
+    for (index, program) in programs {
+        ns.interface_mut(index).bpf = Some(program);
+    }
+}
+
+/// The agent takes the pod behind the device with this index out of the node's map.
+pub(super) fn forget_pod(ns: &mut NetNs, index: u32) {
+    if let Some(bpf) = ns.bpf.as_mut().map(Arc::make_mut) {
+        let is_its = |row: &EndpointRow| matches!(&row.kind, EndpointKind::Pod { dev, .. } if dev.index == index);
+        bpf.endpoints.retain(|row| !is_its(row));
+    }
+}
+
 /// A route that says how large a packet may be.
 fn limited(route: Route, mtu: usize) -> Route {
     Route { mtu: Some(mtu), ..route }

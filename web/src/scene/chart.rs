@@ -1,0 +1,171 @@
+//! A chart: how many rules or lookups a packet costs, against the number of services. `plotters` makes the shapes, on a
+//! back end that keeps them as path data; every word is placed here, for only the page knows its faces.
+
+use std::convert::Infallible;
+use std::fmt::Write as _;
+
+use plotters::prelude::{ChartBuilder, IntoDrawingArea, IntoLogRange, LineSeries, RGBColor};
+use plotters_backend::{BackendColor, BackendCoord, BackendStyle, DrawingBackend, DrawingErrorKind};
+
+use super::geometry::Point;
+
+/// One line of the chart: what costs how much.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Curve {
+    /// Its name.
+    pub name: &'static str,
+    /// Number of services, and what a packet is held against then.
+    pub points: Vec<(u32, u32)>,
+}
+
+/// The chart in the units of its view box.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Chart {
+    /// The grid's path data.
+    pub grid: String,
+    /// The path data of every curve, in order.
+    pub lines: Vec<String>,
+    /// Numbers below: where, and what.
+    pub below: Vec<(Point, String)>,
+    /// Numbers on the left.
+    pub left: Vec<(Point, String)>,
+    /// The curves' names with their last value, at their ends.
+    pub names: Vec<(Point, String)>,
+}
+
+/// Size of the chart.
+pub const CHART: (u32, u32) = (480, 268);
+/// Room around the lines: above, below, left, right.
+const MARGINS: [u32; 4] = [12, 26, 62, 164];
+/// Least distance of two names.
+const NAME_H: f64 = 19.0;
+
+/// Draws `curves`, both axes logarithmic; `None` where there is nothing to draw.
+#[must_use]
+pub fn chart(curves: &[Curve]) -> Option<Chart> {
+    let points = || curves.iter().flat_map(|curve| &curve.points);
+    let (most_x, most_y) = (points().map(|(x, _)| *x).max()?, points().map(|(_, y)| *y).max()?);
+    // A little air above the highest line.
+    let most_y = most_y.saturating_add(most_y / 3).max(10);
+    let mut paths = Paths { grid: String::new(), lines: vec![String::new(); curves.len()] };
+    let mut chart = Chart::default();
+    {
+        let [above, below, left, right] = MARGINS;
+        let root = (&mut paths).into_drawing_area();
+        let mut builder = ChartBuilder::on(&root);
+        builder.margin_top(above).margin_bottom(below).margin_left(left).margin_right(right);
+        let mut plot = builder.build_cartesian_2d((1..most_x).log_scale(), (1..most_y).log_scale()).ok()?;
+        let ticks = |most: u32| (0..9).map(|n| 10_u32.pow(n)).take_while(move |tick| *tick <= most);
+        let at = |(x, y): (i32, i32)| Point::new(f64::from(x), f64::from(y));
+        for x in ticks(most_x) {
+            plot.draw_series(LineSeries::new([(x, 1), (x, most_y)], colour(0))).ok()?;
+            chart.below.push((at(plot.backend_coord(&(x, 1))), thousands(x)));
+        }
+        for y in ticks(most_y) {
+            plot.draw_series(LineSeries::new([(1, y), (most_x, y)], colour(0))).ok()?;
+            chart.left.push((at(plot.backend_coord(&(1, y))), thousands(y)));
+        }
+        for (idx, curve) in curves.iter().enumerate() {
+            plot.draw_series(LineSeries::new(curve.points.iter().copied(), colour(idx + 1))).ok()?;
+            if let Some(last) = curve.points.last() {
+                chart.names.push((at(plot.backend_coord(last)), format!("{} {}", curve.name, thousands(last.1))));
+            }
+        }
+    }
+    apart(&mut chart.names);
+    Some(Chart { grid: paths.grid, lines: paths.lines, ..chart })
+}
+
+/// A number with a thin gap before its last three digits.
+fn thousands(number: u32) -> String {
+    if number < 10_000 { number.to_string() } else { format!("{}\u{2009}{:03}", number / 1000, number % 1000) }
+}
+
+/// Moves names that would lie on each other, the lower one down.
+fn apart(names: &mut [(Point, String)]) {
+    let mut order: Vec<usize> = (0..names.len()).collect();
+    order.sort_by(|a, b| names[*a].0.y.total_cmp(&names[*b].0.y));
+    let mut least = f64::NEG_INFINITY;
+    for idx in order {
+        let y = &mut names[idx].0.y;
+        *y = y.max(least);
+        least = *y + NAME_H;
+    }
+    // What was moved below the chart pushes the others up.
+    let bottom = f64::from(CHART.1 - MARGINS[1]);
+    let over = (least - NAME_H - bottom).max(0.0);
+    for (at, _) in names.iter_mut().filter(|(at, _)| at.y > bottom - 3.0 * NAME_H) {
+        at.y -= over;
+    }
+}
+
+/// Which line a shape belongs to: 0 is the grid. Colours are the style sheet's; here they only carry this number.
+fn colour(line: usize) -> RGBColor {
+    RGBColor(u8::try_from(line).unwrap_or(u8::MAX), 0, 0)
+}
+
+/// A back end of `plotters` that keeps path data.
+struct Paths {
+    grid: String,
+    lines: Vec<String>,
+}
+
+impl DrawingBackend for &mut Paths {
+    type ErrorType = Infallible;
+
+    fn get_size(&self) -> (u32, u32) {
+        CHART
+    }
+
+    fn ensure_prepared(&mut self) -> Result<(), DrawingErrorKind<Infallible>> {
+        Ok(())
+    }
+
+    fn present(&mut self) -> Result<(), DrawingErrorKind<Infallible>> {
+        Ok(())
+    }
+
+    fn draw_pixel(&mut self, _: BackendCoord, _: BackendColor) -> Result<(), DrawingErrorKind<Infallible>> {
+        Ok(())
+    }
+
+    fn draw_path<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(
+        &mut self,
+        path: I,
+        style: &S,
+    ) -> Result<(), DrawingErrorKind<Infallible>> {
+        let line = usize::from(style.color().rgb.0);
+        let d = line.checked_sub(1).map_or(&mut self.grid, |line| &mut self.lines[line]);
+        for (idx, (x, y)) in path.into_iter().enumerate() {
+            // Writing to a String cannot fail.
+            let _ = write!(d, "{}{x} {y}", if idx == 0 { 'M' } else { 'L' });
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CHART, Curve, chart};
+
+    #[test]
+    fn every_curve_is_a_line_inside_the_chart_with_its_name_at_the_end() {
+        let curves = [
+            Curve { name: "iptables", points: vec![(1, 4), (100, 103), (10_000, 10_003)] },
+            Curve { name: "nftables", points: vec![(1, 6), (100, 6), (10_000, 6)] },
+            Curve { name: "ipvs", points: vec![(1, 5), (100, 5), (10_000, 5)] },
+        ];
+        let chart = chart(&curves).expect("a chart");
+        assert_eq!(chart.lines.len(), 3);
+        assert!(chart.lines.iter().all(|line| line.starts_with('M') && line.matches('L').count() == 2), "{chart:?}");
+        assert_eq!(
+            chart.below.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(),
+            ["1", "10", "100", "1000", "10\u{2009}000"]
+        );
+        assert!(chart.names.iter().all(|(at, _)| at.x < f64::from(CHART.0) && at.y < f64::from(CHART.1)));
+        let mut ys: Vec<f64> = chart.names.iter().map(|(at, _)| at.y).collect();
+        ys.sort_by(f64::total_cmp);
+        assert!(ys.windows(2).all(|pair| pair[1] - pair[0] >= 19.0), "{ys:?}");
+        assert_eq!(super::chart(&[]), None);
+    }
+}
