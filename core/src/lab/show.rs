@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::build::prepare;
 use super::run::{RunError, resolve, run_to_end};
 use super::{Lab, Run, faults};
-use crate::base::{Instant, Writer};
+use crate::base::{Instant, Writer, sort_by};
 use crate::net::{FdbEntry, FdbTarget, Interface, InterfaceKind, NetNs, NsId, Topology};
 use crate::netfilter::{IPVS_SYSCTLS, TableName};
 
@@ -143,7 +143,7 @@ fn lines(topo: &Topology, at: NsId, now: Instant, command: &[&str]) -> Result<Ve
             let mut rows = ns.sysctls.rows(ns.interfaces());
             let of_module = IPVS_SYSCTLS.iter().filter(|_| ns.netfilter.ipvs.is_loaded());
             rows.extend(of_module.map(|(path, value)| ((*path).to_owned(), (*value).to_owned())));
-            rows.sort();
+            sort_by(&mut rows, Ord::cmp);
             rows.into_iter().map(|(path, value)| (format!("{path} = {value}"), None)).collect()
         }
         ["ip", "neigh" | "neighbour" | "n"] | ["ip", "neigh" | "neighbour" | "n", "show" | "list"] => {

@@ -10,7 +10,7 @@ use super::{
     Bpf, Defrag, DevRef, Exceptions, Fdb, FdbEntry, FdbTarget, IfAddress, Interface, InterfaceKind, NeighbourTable,
     Protocol, Route, RouteKind, RouteTable, Rules, Scope, Sockets, Sysctls, TableId,
 };
-use crate::base::{BTreeSet, Dice, MacAddr, Place, Writer};
+use crate::base::{BTreeSet, Dice, MacAddr, Place, Writer, sort_by};
 use crate::netfilter::Netfilter;
 
 /// A network namespace (`struct net`).
@@ -267,7 +267,7 @@ impl NetNs {
         }
         let interface = &mut Arc::make_mut(&mut self.interfaces)[index as usize - 1];
         interface.addresses.extend(nets.iter().map(|net| IfAddress { net: *net, writer }));
-        interface.addresses.sort_by_key(|address| address.net);
+        sort_by(&mut interface.addresses, |a, b| a.net.cmp(&b.net));
         let dev = interface.dev.clone();
         self.local.extend(nets.into_iter().map(|net| local_route(net.addr(), &dev)));
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use super::DevRef;
-use crate::base::Writer;
+use crate::base::{Writer, sort_by};
 use crate::trace::{Consulted, Row, Why};
 
 /// What a route does with a packet (`RTN_*`).
@@ -268,7 +268,7 @@ impl RouteTable {
         rows.extend(routes);
         let added: Vec<u8> = rows[n_before..].iter().map(|row| row.dst.prefix_len()).collect();
         // The sort is stable: of the same order what was there stays first.
-        rows.sort_by_key(dump_order);
+        sort_by(rows, |a, b| dump_order(a).cmp(&dump_order(b)));
         added.into_iter().for_each(|len| self.note_len(len));
     }
 

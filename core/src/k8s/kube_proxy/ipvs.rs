@@ -17,7 +17,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use super::{ProxyConfig, ServicePort, ServicePorts, Sync};
-use crate::base::{BTreeMap, BTreeSet, Writer};
+use crate::base::{BTreeMap, BTreeSet, Writer, sort_by};
 use crate::net::{InterfaceKind, NetNs};
 use crate::netfilter::{Part, RealServer, ServiceKey, VirtualServer};
 use port::{Entries, Node};
@@ -263,6 +263,6 @@ impl State {
             self.terminating.insert((key, real.address));
             server.real_servers.push(RealServer { weight: 0, ..*real });
         }
-        server.real_servers.sort_by_key(|it| it.address);
+        sort_by(&mut server.real_servers, |a, b| a.address.cmp(&b.address));
     }
 }

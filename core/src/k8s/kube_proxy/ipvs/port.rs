@@ -9,7 +9,7 @@ use ipnet::IpNet;
 
 use super::sets::Set;
 use super::{DEVICE, TCP};
-use crate::base::{BTreeSet, Writer};
+use crate::base::{BTreeSet, Writer, sort_by};
 use crate::k8s::kube_proxy::{Endpoint, ProxyConfig, ServicePort, categorize};
 use crate::k8s::objects::Protocol;
 use crate::net::NetNs;
@@ -68,7 +68,7 @@ impl Entries {
                 weight: 1,
             };
             let mut real: Vec<RealServer> = used.iter().map(real).collect();
-            real.sort_by_key(|it| it.address);
+            sort_by(&mut real, |a, b| a.address.cmp(&b.address));
             real
         };
         let server = |ip: IpAddr, number: u16, only_local: bool| VirtualServer {
