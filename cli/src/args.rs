@@ -79,7 +79,7 @@ show options
   --writers           say behind every row who wrote it
 show commands
   ip addr | ip link | ip route [show table X] | ip route get ADDR | ip neigh | bridge fdb
-  iptables-save [-t TABLE] | ipset save | conntrack -L
+  iptables-save [-t TABLE] | ipset save | nft list ruleset | nft list table FAMILY NAME | conntrack -L
   cilium bpf endpoint|ipcache|lb|nat list | cilium bpf ct list global
 
 exit status: 0 it ran, 1 not as expected, 2 wrong usage, 3 bad input

@@ -129,6 +129,22 @@ fn trace_through_ten_thousand_services_iptables(bencher: Bencher) {
     bench_service(bencher, ProxyMode::Iptables);
 }
 
+/// kube-proxy's virtual servers, sets and addresses of one node, for as many, from nothing.
+#[divan::bench]
+fn ipvs_of_ten_thousand_services(bencher: Bencher) {
+    bench_from_nothing(bencher, ProxyMode::Ipvs);
+}
+
+#[divan::bench]
+fn one_endpoint_changed_ipvs(bencher: Bencher) {
+    bench_one_change(bencher, ProxyMode::Ipvs);
+}
+
+#[divan::bench]
+fn trace_through_ten_thousand_services_ipvs(bencher: Bencher) {
+    bench_service(bencher, ProxyMode::Ipvs);
+}
+
 /// kube-proxy's table of nftables on one node, for as many services.
 #[divan::bench]
 fn nftables_of_ten_thousand_services(bencher: Bencher) {
@@ -206,6 +222,7 @@ fn proxier(mode: ProxyMode) -> Proxier {
         masquerade_all: false,
         localhost_node_ports: true,
         node_port_addresses: Vec::new(),
+        ipvs_scheduler: Default::default(),
         service_cidrs: vec!["10.96.0.0/12".parse().expect("a network")],
     };
     Proxier::new(mode, config).expect("a mode that has kube-proxy")

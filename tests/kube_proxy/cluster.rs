@@ -25,7 +25,7 @@ pub(crate) struct Cluster {
     /// Why it is not run.
     pub skip: Option<String>,
     #[serde(default)]
-    masquerade_all: bool,
+    pub masquerade_all: bool,
     localhost_node_ports: Option<bool>,
     #[serde(default)]
     node_port_addresses: Vec<String>,
@@ -171,6 +171,7 @@ impl Cluster {
             masquerade_all: self.masquerade_all,
             localhost_node_ports: self.localhost_node_ports.unwrap_or(true),
             node_port_addresses: self.node_port_addresses.iter().map(|it| it.parse().expect("a network")).collect(),
+            ipvs_scheduler: Default::default(),
             service_cidrs: vec!["172.30.0.0/16".parse().expect("a network")],
         }
     }

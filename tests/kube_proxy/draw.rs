@@ -88,5 +88,6 @@ pub(crate) fn config() -> ProxyConfig {
         localhost_node_ports: true,
         node_port_addresses: Vec::new(),
         service_cidrs: vec!["172.30.0.0/16".parse().expect("a network")],
+        ipvs_scheduler: Default::default(),
     }
 }

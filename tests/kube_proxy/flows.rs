@@ -82,7 +82,7 @@ pub(crate) fn walk(mut netfilter: Netfilter, mut packet: Packet) -> (String, boo
     let (mut mark, mut ct, mut dice) = (0, CtState::None, Dice::new(1, "test"));
     let mut visit = |hook, packet: &mut Packet| -> HookResult {
         let view = view(hook);
-        netfilter.run(Passing { packet, mark: &mut mark, ct: &mut ct }, &view, &mut dice)
+        netfilter.run(Passing { packet, mark: &mut mark, ct: &mut ct, ipvs: &mut false }, &view, &mut dice)
     };
     let first = visit(Hook::Prerouting, &mut packet);
     let dst = packet.ip_header().expect("an IP packet").dst;
@@ -96,7 +96,7 @@ pub(crate) fn walk(mut netfilter: Netfilter, mut packet: Packet) -> (String, boo
     let output = match last {
         HookVerdict::Drop => "DROP".to_owned(),
         HookVerdict::Reject(_) => "REJECT".to_owned(),
-        HookVerdict::Accept => all.collect::<Vec<_>>().join(", "),
+        HookVerdict::Accept | HookVerdict::Transmit(_) => all.collect::<Vec<_>>().join(", "),
     };
     let is_marked = mark & 0x4000 != 0;
     if let Some(choice) = &first.choice {

@@ -9,6 +9,7 @@ mod connections;
 mod differences;
 mod draw;
 mod flows;
+mod ipvs;
 mod labs;
 mod loops;
 mod modes;

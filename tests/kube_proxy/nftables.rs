@@ -90,7 +90,7 @@ fn an_endpoint_that_stays_keeps_its_clients_and_one_that_goes_forgets_them() {
     };
     assert_eq!(sync(&mut ns, &[&one]), 0);
     let mut syn = packet("10.0.0.9", "172.30.0.1:80", Protocol::Tcp);
-    let passing = Passing { packet: &mut syn, mark: &mut 0, ct: &mut CtState::None };
+    let passing = Passing { packet: &mut syn, mark: &mut 0, ct: &mut CtState::None, ipvs: &mut false };
     let choice = ns.netfilter.run(passing, &view(Hook::Prerouting), &mut Dice::new(1, "")).choice;
     assert_eq!(choice.map(|choice| choice.chosen), Some((one.address.ip(), 8080)));
     assert_eq!(sync(&mut ns, &[&one, &two]), 1);

@@ -10,7 +10,7 @@ mod span;
 mod time;
 mod writer;
 
-pub use dice::Dice;
+pub use dice::{Dice, share};
 pub use mac::MacAddr;
 pub use place::{Place, PlaceError};
 pub use service_note::{Refusal, ServiceNote};

@@ -152,6 +152,7 @@ pub(super) fn proxy_config(lab: &Lab, node: &Node) -> Option<ProxyConfig> {
         masquerade_all: spec.masquerade_all,
         localhost_node_ports: spec.localhost_node_ports,
         node_port_addresses: spec.node_port_addresses.clone(),
+        ipvs_scheduler: spec.ipvs_scheduler,
         service_cidrs: vec![lab.spec.service_cidr],
     })
 }

@@ -1,5 +1,6 @@
 //! One network namespace: its devices and tables.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -245,7 +246,7 @@ impl NetNs {
             src: Some(addr),
             ..Route::unicast(IpNet::from(addr), &dev, Writer::Kernel)
         };
-        let local = Route { kind: RouteKind::Local, scope: Scope::Host, ..base.clone() };
+        let local = local_route(addr, &dev);
         self.local.add(local.clone());
         if net.prefix_len() == net.max_prefix_len() {
             return;
@@ -257,6 +258,31 @@ impl NetNs {
         }
         let dst = IpNet::from(net.broadcast());
         self.local.add(Route { kind: RouteKind::Broadcast, dst, scope: Scope::Link, ..base });
+    }
+
+    /// Gives a device many addresses of one machine each (/32), which it keeps sorted.
+    pub fn add_addresses(&mut self, index: u32, nets: impl IntoIterator<Item = IpNet>, writer: Writer) {
+        let nets: Vec<IpNet> = nets.into_iter().collect();
+        if nets.is_empty() {
+            return;
+        }
+        let interface = self.interface_mut(index);
+        interface.addresses.extend(nets.iter().map(|net| IfAddress { net: *net, writer }));
+        interface.addresses.sort_by_key(|address| address.net);
+        let dev = interface.dev.clone();
+        self.local.extend(nets.into_iter().map(|net| local_route(net.addr(), &dev)));
+    }
+
+    /// Takes addresses of one machine each (/32) from a device.
+    pub fn remove_addresses(&mut self, index: u32, gone: &BTreeSet<IpAddr>) {
+        if gone.is_empty() {
+            return;
+        }
+        let is_gone = |ip: IpAddr| gone.contains(&ip);
+        let interface = self.interface_mut(index);
+        interface.addresses.retain(|address| !is_gone(address.net.addr()));
+        self.local
+            .retain(|route| !is_gone(route.dst.addr()) || route.dev.as_ref().is_none_or(|dev| dev.index != index));
     }
 
     /// Makes `port` a port of `bridge`; the bridge notes the port's own address.
@@ -304,13 +330,26 @@ fn position(interfaces: &[Interface], index: u32) -> usize {
     }
 }
 
+/// The route by which the kernel knows an address of `dev` as its own.
+fn local_route(addr: IpAddr, dev: &DevRef) -> Route {
+    Route {
+        protocol: Protocol::Kernel,
+        src: Some(addr),
+        kind: RouteKind::Local,
+        scope: Scope::Host,
+        ..Route::unicast(IpNet::from(addr), dev, Writer::Kernel)
+    }
+}
+
 /// The source address for packets that leave by device `index` towards `to`.
 ///
 /// Models net/ipv4/devinet.c inet_select_addr: an address whose subnet holds the next hop, else the device's first,
 /// else the first of any device that is not `lo`.
 #[must_use]
 pub(super) fn select_address(interfaces: &[Interface], index: u32, to: IpAddr) -> Option<IpAddr> {
-    let own = &interfaces[position(interfaces, index)].addresses;
+    let device = &interfaces[position(interfaces, index)];
+    // 127.0.0.1 has the scope of a host, and is no source for packets that may leave it.
+    let own = if matches!(device.kind, InterfaceKind::Loopback) { &[][..] } else { &device.addresses };
     let in_subnet = own.iter().find(|address| address.net.contains(&to));
     let of_others = || {
         let others = interfaces.iter().filter(|interface| !matches!(interface.kind, InterfaceKind::Loopback));

@@ -25,6 +25,8 @@ pub(super) struct Asked {
     draws: Vec<Draw>,
     /// Whether kube-proxy marked the packet for masquerade.
     masqueraded: bool,
+    /// Who wrote the rule that decided.
+    writer: Option<Writer>,
     /// Of a translated destination all that it could have been.
     destinations: Vec<(NatRange, f64)>,
     walk: Arc<dyn Consulted>,
@@ -44,6 +46,7 @@ impl Asked {
             service: walk.matched_rules().filter_map(|rule| rule.service.clone()).last(),
             draws: walk.draws(),
             masqueraded,
+            writer: walk.matched_rules().last().map(|rule| rule.writer),
             destinations: if matches!(verdict, TableVerdict::Dnat(_)) { walk.destinations() } else { Vec::new() },
             walk: Arc::new(walk),
         }
@@ -65,9 +68,15 @@ impl Asked {
             service: walk.service().cloned(),
             draws: walk.draws(),
             masqueraded,
+            writer: walk.matched_rules().last().map(|rule| rule.writer),
             destinations: if matches!(verdict, TableVerdict::Dnat(_)) { walk.destinations() } else { Vec::new() },
             walk: Arc::new(walk),
         }
+    }
+
+    /// Whether a rule of kube-proxy decided.
+    pub(super) fn is_of_kube_proxy(&self) -> bool {
+        self.writer == Some(Writer::KubeProxy)
     }
 
     /// That the rules let the packet through.

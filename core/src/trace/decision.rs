@@ -54,12 +54,18 @@ pub enum HookFunction {
     Confirm,
     /// A base chain of nftables.
     Nft,
+    /// IPVS: what clients send to a virtual server.
+    IpvsIn,
+    /// IPVS: what real servers answer.
+    IpvsOut,
+    /// IPVS: errors on their way through.
+    IpvsIcmp,
 }
 
 impl HookFunction {
     /// The part of a step's id.
     fn slug(self, hook: Hook) -> &'static str {
-        const SLUGS: [[&str; 5]; 7] = [
+        const SLUGS: [[&str; 5]; 10] = [
             ["raw-prerouting", "raw-input", "raw-forward", "raw-output", "raw-postrouting"],
             [
                 "conntrack-prerouting",
@@ -73,6 +79,15 @@ impl HookFunction {
             ["filter-prerouting", "filter-input", "filter-forward", "filter-output", "filter-postrouting"],
             ["confirm-prerouting", "confirm-input", "confirm-forward", "confirm-output", "confirm-postrouting"],
             ["nft-prerouting", "nft-input", "nft-forward", "nft-output", "nft-postrouting"],
+            ["ipvs-in-prerouting", "ipvs-in-input", "ipvs-in-forward", "ipvs-in-output", "ipvs-in-postrouting"],
+            ["ipvs-out-prerouting", "ipvs-out-input", "ipvs-out-forward", "ipvs-out-output", "ipvs-out-postrouting"],
+            [
+                "ipvs-icmp-prerouting",
+                "ipvs-icmp-input",
+                "ipvs-icmp-forward",
+                "ipvs-icmp-output",
+                "ipvs-icmp-postrouting",
+            ],
         ];
         SLUGS[self as usize][hook as usize]
     }
@@ -384,6 +399,21 @@ pub enum Decision {
         to: (IpAddr, u16),
         /// What says so.
         by: By,
+    },
+    /// IPVS picked a real server for a new connection to a virtual one.
+    Schedule {
+        /// The virtual server.
+        service: (IpAddr, u16),
+        /// The real server.
+        to: (IpAddr, u16),
+        /// How it was picked: `rr`, `wrr`, `lc` or `sh`.
+        scheduler: &'static str,
+        /// How many it was picked from.
+        n_servers: usize,
+        /// Whether the client was sent there before, and stays.
+        is_kept: bool,
+        /// Whom the virtual server serves.
+        says: Arc<str>,
     },
     /// The connection's first packet has got through: its entry is in the table.
     Confirm,

@@ -5,6 +5,7 @@ mod bgp;
 mod bpf;
 mod control;
 mod ends;
+mod ipvs;
 mod netfilter;
 mod way;
 
@@ -64,6 +65,7 @@ fn words(trace: &Trace, hop: &Hop, step: &Step, at: &str, dev: &str) -> Words {
         Decision::KernelSend { .. } => kernel_sends(trace, hop, at),
         Decision::Retransmit { payload_len } => sends_again(trace, hop, *payload_len),
         Decision::Route { dst, next_hop, chosen_src } => match next_hop {
+            NextHop::Local if ipvs::holds(step) => ipvs::routes(&dst.to_string(), at, chosen_src.is_some()),
             NextHop::Local if step.stage == Stage::Route && chosen_src.is_some() => (
                 format!("{dst} is this place's own address."),
                 format!("Table local is read first, and it has {dst}: the packet leaves by lo, and comes straight back in."),
@@ -89,7 +91,13 @@ fn words(trace: &Trace, hop: &Hop, step: &Step, at: &str, dev: &str) -> Words {
         decision @ Decision::Translate { .. } if matches!(step.stage, Stage::Bpf(_)) => {
             bpf::translates(step, decision, at)
         }
+        decision @ (Decision::Schedule { .. } | Decision::Translate { .. } | Decision::DecrementTtl { .. })
+            if ipvs::is_about(step) =>
+        {
+            ipvs::does(step, decision, at)
+        }
         decision @ Decision::Translate { .. } => netfilter::translates(step, decision, at),
+        Decision::Schedule { .. } => Words::default(),
         Decision::Confirm => netfilter::confirms(at),
         Decision::DecrementTtl { from } => (
             format!("{at} forwards: TTL {from} becomes {}.", from.saturating_sub(1)),

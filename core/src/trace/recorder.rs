@@ -1,6 +1,7 @@
 //! Collecting steps and frames while a run is computed.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{
@@ -182,6 +183,13 @@ impl Recorder {
     /// Notes how a connection was translated. The first translation of a run is the target's.
     pub fn choose(&mut self, choice: Choice) {
         self.choice.get_or_insert(choice);
+    }
+
+    /// Notes that the source of the connection to `endpoint` has become a node's.
+    pub fn masquerade(&mut self, endpoint: (IpAddr, u16)) {
+        if let Some(choice) = self.choice.as_mut().filter(|choice| choice.chosen == endpoint) {
+            choice.masqueraded = true;
+        }
     }
 
     /// Adds a frame to the capture of device `dev` at `at`.

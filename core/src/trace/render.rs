@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::{BpfHook, By, Chosen, Consulted, Decision, Hop, Stage, Step, Trace, Why, explain, show_end};
+use super::{BpfHook, By, Chosen, Consulted, Decision, HookFunction, Hop, Stage, Step, Trace, Why, explain, show_end};
 use crate::wire::{End, LayerChange, Packet, diff, dissect, one_line};
 
 /// How much is said.
@@ -60,10 +60,15 @@ fn minimal(trace: &Trace, out: &mut String) -> std::fmt::Result {
             Decision::BpfRedirect { to, .. } => writeln!(out, "  {at} ebpf redirect to {to}")?,
             Decision::Encapsulate { envelope, remote } => writeln!(out, "  {at} encap {envelope} to {remote}")?,
             Decision::Decapsulate { envelope, remote } => writeln!(out, "  {at} decap {envelope} from {remote}")?,
+            Decision::Schedule { service, to, scheduler, .. } => {
+                writeln!(out, "  {at} ipvs {scheduler} {} to {}", show_end(*service), show_end(*to))?;
+            }
             Decision::Translate { end, from, to, by } => {
                 let (from, to) = (show_end(*from), show_end(*to));
                 let hook = if let Stage::Bpf(hook) = step.stage { Some(hook) } else { None };
+                let is_ipvs = matches!(step.stage, Stage::Netfilter(_, HookFunction::IpvsIn | HookFunction::IpvsIcmp));
                 match (end, by) {
+                    _ if is_ipvs => writeln!(out, "  {at} ipvs destination {from} to {to}")?,
                     _ if hook == Some(BpfHook::SockConnect) => writeln!(out, "connect: {at} {from} becomes {to}")?,
                     _ if hook == Some(BpfHook::SockRecvmsg) => {
                         writeln!(out, "recvmsg: {at} {from} is {to} again")?;

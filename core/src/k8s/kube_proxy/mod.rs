@@ -7,6 +7,7 @@ mod conntrack;
 mod endpoints;
 mod health;
 pub mod iptables;
+mod ipvs;
 mod names;
 pub mod nftables;
 mod ports;
@@ -16,6 +17,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use ipnet::IpNet;
+
+use crate::netfilter::Scheduler;
 
 use super::objects::Protocol;
 use crate::base::{Refusal, ServiceNote};
@@ -42,6 +45,8 @@ pub struct ProxyConfig {
     pub localhost_node_ports: bool,
     /// `nodePortAddresses`; empty for every address of the node, or with nftables for its primary one.
     pub node_port_addresses: Vec<IpNet>,
+    /// `ipvs.scheduler`.
+    pub ipvs_scheduler: Scheduler,
     /// Where clusterIPs come from; nftables drops what goes to one that no service has.
     pub service_cidrs: Vec<IpNet>,
 }

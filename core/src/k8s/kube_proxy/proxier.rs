@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{HealthServer, ProxyConfig, ServicePort, conntrack, iptables, nftables};
+use super::{HealthServer, ProxyConfig, ServicePort, conntrack, iptables, ipvs, nftables};
 use crate::net::NetNs;
 use crate::netfilter::Connection;
 
@@ -69,6 +69,7 @@ pub struct Proxier {
 #[derive(Clone, Debug)]
 enum Backend {
     Iptables(iptables::Written),
+    Ipvs(ipvs::State),
     Nftables(nftables::Written),
 }
 
@@ -78,8 +79,9 @@ impl Proxier {
     pub fn new(mode: ProxyMode, config: ProxyConfig) -> Option<Self> {
         let backend = match mode {
             ProxyMode::Iptables => Backend::Iptables(iptables::Written::default()),
+            ProxyMode::Ipvs => Backend::Ipvs(ipvs::State::default()),
             ProxyMode::Nftables => Backend::Nftables(nftables::Written::default()),
-            ProxyMode::Ipvs | ProxyMode::None => return None,
+            ProxyMode::None => return None,
         };
         Some(Self { config, backend })
     }
@@ -90,6 +92,7 @@ impl Proxier {
         let own: Vec<IpAddr> = ns.addresses().collect();
         let mut done = match &mut self.backend {
             Backend::Iptables(written) => iptables::sync(written, ns, &self.config, &own, ports),
+            Backend::Ipvs(state) => ipvs::sync(state, ns, &self.config, ports),
             Backend::Nftables(written) => nftables::sync(written, ns, &self.config, &own, ports),
         };
         done.conntrack = conntrack::clean(&mut ns.netfilter.conntrack, ports);

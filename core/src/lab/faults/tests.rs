@@ -2,7 +2,7 @@
 
 use super::{fault_notes, faults};
 use crate::lab::{Lab, Run, Source, parse, trace};
-use crate::trace::{By, Decision, validate};
+use crate::trace::{By, Decision, explain, validate};
 
 const TWO_NODES: &str = include_str!("../../../../examples/two-nodes.yaml");
 
@@ -289,4 +289,28 @@ fn datagrams_that_follow_an_old_entry_ask_no_rule() {
         })
         .collect();
     assert!(matches!(by[..], [By::Entry { .. }]), "{by:?}");
+}
+
+#[test]
+fn a_refusal_names_the_service_and_says_why() {
+    let parsed = parse(&[Source { name: "lab.yaml", text: WEB.as_bytes() }], &[]);
+    let cases = [
+        (
+            "endpoint-not-ready",
+            "tcp://172.18.0.2:30080",
+            "Service default/web:http has no endpoint that is ready: refused.",
+        ),
+        ("selector-matches-nothing", "tcp://172.18.0.2:30080", "Service default/web:http has no endpoints: refused."),
+        (
+            "etp-local-no-endpoint",
+            "tcp://172.18.0.2:30080",
+            "Service default/web:http has no endpoint on node-a: dropped.",
+        ),
+    ];
+    for (fault, to, expected) in cases {
+        let run = Run { faults: vec![fault.to_owned()], ..Run::new("host/laptop", to) };
+        let trace = trace(&parsed.lab, &run).expect("a run");
+        let (hop, step) = trace.steps().find(|(_, step)| step.service.is_some()).expect("a refusal");
+        assert_eq!(explain(&trace, hop, step).headline, expected, "{fault}");
+    }
 }

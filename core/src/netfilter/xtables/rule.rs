@@ -313,8 +313,19 @@ pub enum Match {
         physin: Option<Not<Arc<str>>>,
         /// `--physdev-out`.
         physout: Option<Not<Arc<str>>>,
+        /// `--physdev-is-in`.
+        is_in: Option<Not<()>>,
         /// `--physdev-is-bridged`.
         is_bridged: Option<Not<()>>,
+    },
+    /// `-m ipvs`: IPVS sends the packet to a real server of this virtual server.
+    Ipvs {
+        /// `--vproto`, by number.
+        vproto: u8,
+        /// `--vaddr`.
+        vaddr: IpAddr,
+        /// `--vport`.
+        vport: u16,
     },
 }
 

@@ -1,6 +1,6 @@
 //! Words for where packets begin and end: applications, the kernel's own packets, sockets, refusals, drops.
 
-use super::Words;
+use super::{Words, ipvs};
 use crate::trace::{DropReason, Hop, RejectReason, Stage, Step, Trace};
 use crate::wire::{Packet, Transport};
 
@@ -156,6 +156,7 @@ pub(super) fn refuses(reason: RejectReason, step: &Step) -> Words {
 pub(super) fn drops(reason: DropReason, step: &Step, at: &str, dev: &str, told: bool) -> Words {
     let name = reason.name();
     let (headline, what) = match reason {
+        _ if ipvs::is_about(step) => ipvs::drops(step, at),
         DropReason::IpInnoroutes | DropReason::IpOutnoroutes => (
             format!("{at} has no route for it."),
             "No row of the routing tables covers the destination.".to_owned(),

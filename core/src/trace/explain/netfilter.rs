@@ -1,7 +1,7 @@
 //! Words for netfilter: connections, rules, translations.
 
 use super::Words;
-use crate::base::{Refusal, ServiceNote, Writer};
+use crate::base::{Refusal, ServiceNote, Writer, share};
 use crate::trace::{By, Chosen, Decision, Draw, Hook, HookFunction, Stage, Step, Tracked, show_end};
 use crate::wire::End;
 
@@ -49,7 +49,7 @@ pub(super) fn passes(step: &Step, table: &str, n_tried: usize, mark: Option<u32>
     }
     let why = match (table, hook) {
         ("nat", "POSTROUTING") => "Only what was marked for it, or leaves the cluster, is masqueraded here.",
-        ("nat", _) => "No service has this address and port, so the destination stays what it is.",
+        ("nat", _) => "No rule gives this address and port another destination.",
         ("filter", _) => "Most rules that reject are for services without endpoints; most that accept are the CNI's.",
         _ => "Marks are notes that one table leaves for another; they never leave the machine.",
     };
@@ -143,13 +143,13 @@ fn rule(step: &Step, chosen: &Chosen) -> String {
 
 /// How one of several endpoints was chosen.
 fn dice(draws: &[Draw]) -> String {
-    // Rules hold probabilities in 2^31ths.
-    let share = |number: u32| (f64::from(number) / f64::from(1_u32 << 31) * 1e4).round() / 1e4;
     let words = draws.iter().map(|draw| match draw {
         Draw::Random(drawn, below) if drawn < below => {
-            format!("drew {}, below the probability {}", share(*drawn), share(*below))
+            format!("drew {}, below the probability {}", share(*drawn, 4), share(*below, 4))
         }
-        Draw::Random(drawn, below) => format!("drew {}, not below the probability {}", share(*drawn), share(*below)),
+        Draw::Random(drawn, below) => {
+            format!("drew {}, not below the probability {}", share(*drawn, 4), share(*below, 4))
+        }
         Draw::Number(drawn, of) => format!("drew {drawn} of 0 to {}", of.saturating_sub(1)),
         Draw::Scheduler(name) => format!("scheduler {name}"),
     });
@@ -203,6 +203,7 @@ pub(super) fn command(hook: Hook, function: HookFunction) -> String {
     let table = match function {
         HookFunction::Conntrack | HookFunction::Confirm => return "conntrack -L".to_owned(),
         HookFunction::Nft => return "nft list ruleset".to_owned(),
+        HookFunction::IpvsIn | HookFunction::IpvsOut | HookFunction::IpvsIcmp => return "ipvsadm -lnc".to_owned(),
         HookFunction::Raw => "raw",
         HookFunction::Mangle => "mangle",
         HookFunction::Nat => "nat",

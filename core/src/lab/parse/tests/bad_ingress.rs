@@ -3,7 +3,7 @@
 use super::check_beside_node;
 
 const CONTROLLER: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: c, labels: {app.kubernetes.io/name: ingress-nginx}}\nspec: {containers: [{name: c}]}\n---\n";
-const SERVICE: &str = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {ports: [{port: 80}]}\n---\n";
+const SERVICE: &str = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {type: ExternalName, externalName: x.example, ports: [{port: 80}]}\n---\n";
 
 fn ingress(spec: &str) -> String {
     format!("apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {{name: shop}}\nspec: {{{spec}}}\n---\n")

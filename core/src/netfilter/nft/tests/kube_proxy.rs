@@ -149,7 +149,7 @@ fn pass(netfilter: &mut Netfilter, hooks: &[Hook], packet: &mut Packet, secs: u6
     let (mut mark, mut ct, mut dice) = (0, CtState::None, Dice::new(seed, "node/node-a"));
     let mut results = Vec::new();
     for hook in hooks {
-        let passing = Passing { packet, mark: &mut mark, ct: &mut ct };
+        let passing = Passing { packet, mark: &mut mark, ct: &mut ct, ipvs: &mut false };
         let view = view(*hook, Instant::START + Duration::from_secs(secs));
         results.push(netfilter.run(passing, &view, &mut dice));
         if results.last().is_some_and(|result| result.verdict != HookVerdict::Accept) {
