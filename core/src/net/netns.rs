@@ -265,7 +265,7 @@ impl NetNs {
         if nets.is_empty() {
             return;
         }
-        let interface = &mut Arc::make_mut(&mut self.interfaces)[index as usize - 1];
+        let interface = self.interface_mut(index);
         interface.addresses.extend(nets.iter().map(|net| IfAddress { net: *net, writer }));
         sort_by(&mut interface.addresses, |a, b| a.net.cmp(&b.net));
         let dev = interface.dev.clone();
@@ -278,7 +278,7 @@ impl NetNs {
             return;
         }
         let is_gone = |ip: IpAddr| gone.contains(&ip);
-        let interface = &mut Arc::make_mut(&mut self.interfaces)[index as usize - 1];
+        let interface = self.interface_mut(index);
         interface.addresses.retain(|address| !is_gone(address.net.addr()));
         self.local
             .retain(|route| !is_gone(route.dst.addr()) || route.dev.as_ref().is_none_or(|dev| dev.index != index));

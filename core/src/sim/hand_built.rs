@@ -205,7 +205,7 @@ fn a_namespace_that_ends_takes_its_cable_along_and_what_named_it() {
         if n_others > 0 {
             assert_eq!(
                 reason(&sim::run(topo, &exchange).disposition),
-                "NO_SOCKET",
+                "dropped node NO_SOCKET",
                 "nobody answers, and nobody says so"
             );
         }

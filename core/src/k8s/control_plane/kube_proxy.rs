@@ -112,7 +112,7 @@ impl ControlPlane {
     }
 }
 
-/// Rules that went or came. Chains that nobody has touched are the same allocation.
+/// Rules, sets and virtual servers that went or came. Chains that nobody has touched are the same allocation.
 fn changed_rules(before: &Netfilter, after: &Netfilter, now: Instant) -> Vec<Written> {
     let mut written = Vec::new();
     for name in TableName::ALL {
@@ -131,7 +131,11 @@ fn changed_rules(before: &Netfilter, after: &Netfilter, now: Instant) -> Vec<Wri
     }
     let rows = |netfilter: &Netfilter| {
         let row = |(text, writer): (String, Option<Writer>)| Some(("nft list ruleset".to_owned(), text, writer?));
-        netfilter.nft.rows(now).into_iter().filter_map(row).collect()
+        let nft = netfilter.nft.rows(now).into_iter().filter_map(row);
+        let ipvs = netfilter.ipvs.save().into_iter();
+        let sets = netfilter.sets.save();
+        let sets = sets.lines().map(|line| ("ipset save".to_owned(), line.to_owned(), Writer::KubeProxy));
+        nft.chain(ipvs.map(|(text, writer)| ("ipvsadm-save -n".to_owned(), text, writer))).chain(sets).collect()
     };
     written.extend(rows::compare(rows(before), rows(after)));
     written
