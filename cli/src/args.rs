@@ -54,7 +54,9 @@ kubehop: walks a packet through a Kubernetes cluster, as Linux would
 REF     pod/NS/NAME, pod/NAME, pod/NS/NAME/CONTAINER, node/NAME, host/NAME, router/NAME
 TARGET  tcp://HOST:PORT, udp://HOST:PORT, http://HOST[:PORT][/PATH], ping://HOST,
         bgp://HOST (a node's session with the router of its rack is established),
-        bgp://HOST?withdraw, bgp://HOST?shutdown (the node withdraws its pods, or ends the session)
+        bgp://HOST?withdraw, bgp://HOST?shutdown (the node withdraws its pods, or ends the session),
+        probe://pod/NS/NAME[/CONTAINER][?kind=readiness|liveness|startup] (the kubelet asks, --from the pod's node),
+        scrape://pod/NS/NAME (Prometheus asks, where the pod's annotations or its port named metrics say)
 
 trace options
   --size N            bytes of the request (default 100)
@@ -62,7 +64,7 @@ trace options
   --df                set DF (ping only)
   --ttl N             TTL of every packet of the client
   --seed N            seed of everything that is drawn (default 1)
-  --via NODE          the node that packets from outside to a service's address are handed to
+  --via node/NAME     the node that packets for a load balancer's address or an externalIP are handed to (default: the balancer's choice)
   --do 'TIME ACTION REF'  delete, create, scale=N, fail-readiness or cordon something, TIME ms after the client
                       starts, negative before (show takes it too, with --after-trace)
   --format FORMAT     text (default), json or pcapng
@@ -77,7 +79,7 @@ show options
   --writers           say behind every row who wrote it
 show commands
   ip addr | ip link | ip route [show table X] | ip route get ADDR | ip neigh | bridge fdb
-  iptables-save [-t TABLE] | ipset save | conntrack -L
+  iptables-save [-t TABLE] | ipset save | nft list ruleset | nft list table FAMILY NAME | conntrack -L
   cilium bpf endpoint|ipcache|lb|nat list | cilium bpf ct list global
 
 exit status: 0 it ran, 1 not as expected, 2 wrong usage, 3 bad input

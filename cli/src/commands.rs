@@ -88,6 +88,10 @@ fn trace(
 ) -> Result<(), Failure> {
     let parsed = sound(input)?;
     let trace = api::trace(&parsed.lab, run).map_err(failure)?;
+    if let Some(note) = api::via_note(&parsed.lab, run) {
+        // Nobody is left to be told if standard error is gone.
+        let _ = writeln!(io::stderr().lock(), "note: {note}");
+    }
     let bytes = match format {
         Format::Text => api::render(&trace, detail).into_bytes(),
         Format::Json => api::to_json(&trace).into_bytes(),
@@ -127,12 +131,16 @@ fn failure(error: RunError) -> Failure {
 fn status_of(error: &RunError) -> u8 {
     match error {
         RunError::Action(ActionError::NoSuchObject { .. }) => INPUT_ERROR,
-        RunError::NoSuchPlace { .. } | RunError::NotAnAddress { .. } | RunError::NoBgpSession { .. } => INPUT_ERROR,
+        RunError::NoSuchPlace { .. }
+        | RunError::NotAnAddress { .. }
+        | RunError::NoBgpSession { .. }
+        | RunError::CannotAsk { .. } => INPUT_ERROR,
         RunError::From(_)
         | RunError::Action(_)
         | RunError::NotATarget { .. }
         | RunError::Port { .. }
         | RunError::BgpEvent { .. }
+        | RunError::ProbeKind { .. }
         | RunError::NoSuchFault { .. }
         | RunError::Services { .. }
         | RunError::TooLarge { .. } => USAGE_ERROR,

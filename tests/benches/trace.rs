@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use divan::counter::ItemsCount;
+use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
 use kubehop_core::api::{Lab, Run, Source, parse, step_view, trace};
 use kubehop_core::base::{Place, Writer};
@@ -15,6 +15,7 @@ use kubehop_core::netfilter::{Match, Rule, TableName, Target};
 use kubehop_core::sim::{self, Exchange, Talk};
 use kubehop_core::trace::Trace;
 use kubehop_core::wire::{Packet, Transport};
+use kubehop_tests::large;
 
 const TWO_NODES: &[u8] = include_bytes!("../../examples/two-nodes.yaml");
 
@@ -68,8 +69,7 @@ fn large_request() -> (Topology, Exchange) {
     let mut topo = lab::build(&lab, 1);
     topo.finish_all();
     let (client, _) = lab::resolve(&lab, &mut topo, "pod/client", "--from").expect("the example has a client");
-    let talk =
-        Talk::Tcp { port: 8080, is_http: false, request: vec![0; 64 << 10], reply: vec![0; 100], reply_len: 100 };
+    let talk = Talk::Tcp { port: 8080, flow: "tcp", request: vec![0; 64 << 10], reply: vec![0; 100], reply_len: 100 };
     (topo, Exchange { client, program: "client".into(), dst: [10, 244, 1, 2].into(), talk, ttl: None, seed: 1 })
 }
 
@@ -129,6 +129,22 @@ fn trace_through_ten_thousand_services_iptables(bencher: Bencher) {
     bench_service(bencher, ProxyMode::Iptables);
 }
 
+/// kube-proxy's virtual servers, sets and addresses of one node, for as many, from nothing.
+#[divan::bench]
+fn ipvs_of_ten_thousand_services(bencher: Bencher) {
+    bench_from_nothing(bencher, ProxyMode::Ipvs);
+}
+
+#[divan::bench]
+fn one_endpoint_changed_ipvs(bencher: Bencher) {
+    bench_one_change(bencher, ProxyMode::Ipvs);
+}
+
+#[divan::bench]
+fn trace_through_ten_thousand_services_ipvs(bencher: Bencher) {
+    bench_service(bencher, ProxyMode::Ipvs);
+}
+
 /// kube-proxy's table of nftables on one node, for as many services.
 #[divan::bench]
 fn nftables_of_ten_thousand_services(bencher: Bencher) {
@@ -184,7 +200,7 @@ fn bench_service(bencher: Bencher, mode: ProxyMode) {
     last.endpoints[0].address = endpoint.into();
     last.endpoints[0].text = endpoint.to_string();
     let dst = last.cluster_ip;
-    let talk = Talk::Tcp { port: 80, is_http: true, request: vec![0; 100], reply: vec![0; 100], reply_len: 100 };
+    let talk = Talk::Tcp { port: 80, flow: "http", request: vec![0; 100], reply: vec![0; 100], reply_len: 100 };
     let exchange = Exchange { dst, talk, ..exchange };
     for name in ["node-a", "node-b"] {
         let node = topo.find(&Place::Node(name.to_owned())).expect("the example has this node");
@@ -206,6 +222,7 @@ fn proxier(mode: ProxyMode) -> Proxier {
         masquerade_all: false,
         localhost_node_ports: true,
         node_port_addresses: Vec::new(),
+        ipvs_scheduler: Default::default(),
         service_cidrs: vec!["10.96.0.0/12".parse().expect("a network")],
     };
     Proxier::new(mode, config).expect("a mode that has kube-proxy")
@@ -220,6 +237,19 @@ fn node() -> NetNs {
 fn ports_of_ten_thousand_services(bencher: Bencher) {
     let objects = many_services(10_000);
     bencher.bench(|| service_ports(black_box(&objects)));
+}
+
+/// A thousand nodes with thirty pods each and five thousand services, from the file to the end of the first connection.
+#[divan::bench(sample_count = 10)]
+fn a_thousand_nodes_from_json_to_a_trace(bencher: Bencher) {
+    let text = large::cluster(1000, 30, 5000);
+    let run = Run::new("pod/pod-0", &format!("http://{}", large::cluster_ip(4999)));
+    bencher.counter(BytesCount::of_str(&text)).bench_local(|| {
+        let parsed = parse(&[Source { name: "large.json", text: text.as_bytes() }], &[]);
+        let trace = trace(&parsed.lab, &run).expect("the cluster has this pod");
+        assert_eq!(trace.disposition.kind(), "delivered");
+        trace
+    });
 }
 
 /// Services with two endpoints each.

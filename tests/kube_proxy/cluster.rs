@@ -25,7 +25,7 @@ pub(crate) struct Cluster {
     /// Why it is not run.
     pub skip: Option<String>,
     #[serde(default)]
-    masquerade_all: bool,
+    pub masquerade_all: bool,
     localhost_node_ports: Option<bool>,
     #[serde(default)]
     node_port_addresses: Vec<String>,
@@ -171,6 +171,7 @@ impl Cluster {
             masquerade_all: self.masquerade_all,
             localhost_node_ports: self.localhost_node_ports.unwrap_or(true),
             node_port_addresses: self.node_port_addresses.iter().map(|it| it.parse().expect("a network")).collect(),
+            ipvs_scheduler: Default::default(),
             service_cidrs: vec!["172.30.0.0/16".parse().expect("a network")],
         }
     }
@@ -190,12 +191,12 @@ impl Cluster {
     pub(crate) fn sync(&self, written: &mut Written, ns: &mut NetNs, ports: &ServicePorts) -> Sync {
         iptables::sync(written, ns, &self.config(), &OWN.map(IpAddr::from), ports)
     }
+
     /// The node's table of nftables.
     pub(crate) fn nftables(&self) -> Netfilter {
-        let (mut netfilter, ports) = (Netfilter::default(), service_ports(&self.objects()));
-        let own = OWN.map(IpAddr::from);
-        nftables::sync(&mut nftables::Written::default(), &mut netfilter.nft, &self.config(), &own, &ports);
-        netfilter
+        let (mut ns, ports) = (node(), service_ports(&self.objects()));
+        nftables::sync(&mut nftables::Written::default(), &mut ns, &self.config(), &OWN.map(IpAddr::from), &ports);
+        ns.netfilter
     }
 }
 

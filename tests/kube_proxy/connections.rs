@@ -47,7 +47,7 @@ impl Node {
         let mut packet: Packet = if is_udp { wire::udp(ip, sport, to.1, b"x") } else { wire::tcp(ip, tcp, &[]) };
         let (mut mark, mut ct) = (0, CtState::None);
         for hook in [Hook::Prerouting, Hook::Forward, Hook::Postrouting] {
-            let passing = Passing { packet: &mut packet, mark: &mut mark, ct: &mut ct };
+            let passing = Passing { packet: &mut packet, mark: &mut mark, ct: &mut ct, ipvs: &mut false };
             let view = HookView { oif: Some("eth0".into()), ..view(hook) };
             self.ns.netfilter.run(passing, &view, &mut Dice::new(1, "test"));
         }

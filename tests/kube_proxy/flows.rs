@@ -8,7 +8,7 @@ use kubehop_core::k8s::objects::Protocol;
 use kubehop_core::netfilter::{
     AddressType, CtState, Facts, HookResult, HookVerdict, HookView, Netfilter, Passing, TableName,
 };
-use kubehop_core::trace::Hook;
+use kubehop_core::trace::{Choice, Hook};
 use kubehop_core::wire::{self, IpSpec, Packet, TcpFlags, TcpOptions, TcpSpec};
 use serde::Deserialize;
 
@@ -75,32 +75,34 @@ impl Flow {
     fn packet(&self) -> Packet {
         packet(&self.from, &self.to, if self.protocol == "UDP" { Protocol::Udp } else { Protocol::Tcp })
     }
+}
 
-    /// What becomes of it: as in the table, and whether it is marked.
-    fn walk(&self, mut netfilter: Netfilter) -> (String, bool) {
-        let (mut packet, mut mark, mut ct) = (self.packet(), 0, CtState::None);
-        let mut dice = Dice::new(1, "test");
-        let mut visit = |hook, packet: &mut Packet| -> HookResult {
-            let view = view(hook);
-            netfilter.run(Passing { packet, mark: &mut mark, ct: &mut ct }, &view, &mut dice)
-        };
-        let first = visit(Hook::Prerouting, &mut packet);
-        let dst = packet.ip_header().expect("an IP packet").dst;
-        let is_own = Machine.address_type(dst, None) == AddressType::Local;
-        let second = visit(if is_own { Hook::Input } else { Hook::Forward }, &mut packet);
-        let endpoint = |((ip, port), _): &((IpAddr, u16), f64)| SocketAddr::new(*ip, *port).to_string();
-        let all = first.choice.iter().flat_map(|choice| choice.destinations.iter().map(endpoint));
-        let output = match second.verdict {
-            HookVerdict::Drop => "DROP".to_owned(),
-            HookVerdict::Reject(_) => "REJECT".to_owned(),
-            HookVerdict::Accept => all.collect::<Vec<_>>().join(", "),
-        };
-        let is_marked = mark & 0x4000 != 0;
-        if let Some(choice) = &first.choice {
-            assert_eq!(choice.masqueraded, is_marked, "{}: what the trace says of masquerade", self.name);
-        }
-        (output, is_marked)
+/// What becomes of a packet that comes to the node: an outcome as in the tables, and whether it is marked.
+pub(crate) fn walk(mut netfilter: Netfilter, mut packet: Packet) -> (String, bool, Option<Choice>) {
+    let (mut mark, mut ct, mut dice) = (0, CtState::None, Dice::new(1, "test"));
+    let mut visit = |hook, packet: &mut Packet| -> HookResult {
+        let view = view(hook);
+        netfilter.run(Passing { packet, mark: &mut mark, ct: &mut ct, ipvs: &mut false }, &view, &mut dice)
+    };
+    let first = visit(Hook::Prerouting, &mut packet);
+    let dst = packet.ip_header().expect("an IP packet").dst;
+    let is_own = Machine.address_type(dst, None) == AddressType::Local;
+    let last = match first.verdict {
+        HookVerdict::Accept => visit(if is_own { Hook::Input } else { Hook::Forward }, &mut packet).verdict,
+        ended => ended,
+    };
+    let endpoint = |((ip, port), _): &((IpAddr, u16), f64)| SocketAddr::new(*ip, *port).to_string();
+    let all = first.choice.iter().flat_map(|choice| choice.destinations.iter().map(endpoint));
+    let output = match last {
+        HookVerdict::Drop => "DROP".to_owned(),
+        HookVerdict::Reject(_) => "REJECT".to_owned(),
+        HookVerdict::Accept | HookVerdict::Transmit(_) => all.collect::<Vec<_>>().join(", "),
+    };
+    let is_marked = mark & 0x4000 != 0;
+    if let Some(choice) = &first.choice {
+        assert_eq!(choice.masqueraded, is_marked, "what the trace says of masquerade");
     }
+    (output, is_marked, first.choice)
 }
 
 /// What a table's packets go through.
@@ -118,8 +120,8 @@ fn send_all((text, rules): (&str, Tables)) -> usize {
     let mut n_sent = 0;
     for cluster in tables(text) {
         for flow in cluster.flows.iter().filter(|flow| flow.skip.is_none()) {
-            let found = flow.walk(rules(&cluster));
-            assert_eq!(found, (flow.output.clone(), flow.masq), "{}: {}", cluster.table, flow.name);
+            let (output, is_marked, _) = walk(rules(&cluster), flow.packet());
+            assert_eq!((output, is_marked), (flow.output.clone(), flow.masq), "{}: {}", cluster.table, flow.name);
             n_sent += 1;
         }
     }
@@ -141,11 +143,7 @@ fn every_endpoint_is_as_likely_as_the_others() {
     for (text, rules) in [IPTABLES, NFTABLES] {
         for cluster in tables(text) {
             for flow in cluster.flows.iter().filter(|flow| flow.skip.is_none()) {
-                let mut netfilter = rules(&cluster);
-                let (mut mark, mut ct) = (0, CtState::None);
-                let passing = Passing { packet: &mut flow.packet(), mark: &mut mark, ct: &mut ct };
-                let view = view(Hook::Prerouting);
-                let Some(choice) = netfilter.run(passing, &view, &mut Dice::new(1, "test")).choice else { continue };
+                let (_, _, Some(choice)) = walk(rules(&cluster), flow.packet()) else { continue };
                 let each = 1.0 / choice.destinations.len() as f64;
                 assert!(choice.destinations.iter().all(|(_, p)| (p - each).abs() < 1e-8), "{}: {choice:?}", flow.name);
             }

@@ -64,6 +64,27 @@ fn without_kube_proxy_there_are_none_of_its_rules() {
 }
 
 #[test]
+fn with_nftables_there_is_a_table_of_it_and_no_chain_of_iptables() {
+    let lab = lab(&[("kubeProxy.mode", "nftables")]);
+    let rules = rules(&lab);
+    assert!(rules.contains("FLANNEL-POSTRTG") && !rules.contains("KUBE-"), "{rules}");
+    let show = |command: &[&str]| api::show(&lab, "node/node-a", None, command, false);
+    let ruleset = show(&["nft", "list", "ruleset"]).expect("a command of a node");
+    assert!(ruleset.starts_with("table ip kube-proxy {\n\tcomment \"rules for kube-proxy\"\n"), "{ruleset}");
+    for row in [
+        "10.96.0.50 . tcp . 80 : goto service-PFISGYVC-default/web/tcp/",
+        "ip daddr 10.96.0.0/12 drop comment \"Drop traffic to unallocated ClusterIPs\"",
+        "elements = { 172.18.0.2 }",
+        "meta l4proto tcp dnat to 10.244.1.2:8080",
+    ] {
+        assert!(ruleset.contains(row), "{row} in {ruleset}");
+    }
+    assert_eq!(show(&["nft", "list", "table", "ip", "kube-proxy"]).as_ref(), Ok(&ruleset));
+    let error = show(&["nft", "list", "table", "ip", "kube"]).map_err(|error| error.to_string());
+    assert_eq!(error, Err("\"ip kube\": expected a table of this machine, like ip kube-proxy".to_owned()));
+}
+
+#[test]
 fn rows_are_shown_with_their_writers() {
     let lines = |command: &[&str]| api::show(&lab(&[]), "node/node-a", None, command, true).expect("a command");
     let rules = lines(&["iptables-save", "-t", "filter"]);

@@ -6,11 +6,15 @@
 mod chains;
 mod cluster;
 mod connections;
+mod differences;
+mod draw;
 mod flows;
+mod ipvs;
 mod labs;
 mod loops;
 mod modes;
 mod nftables;
 mod rules;
+mod runs;
 mod syncs;
 mod topology;

@@ -65,7 +65,7 @@ fn a_sync_writes_the_chains_that_kube_proxy_expects() {
 }
 
 /// A cluster like those of the tables, changed at random.
-fn change(objects: &mut Objects, all: &Objects, dice: &mut Dice) -> (String, String) {
+pub(crate) fn change(objects: &mut Objects, all: &Objects, dice: &mut Dice) -> (String, String) {
     let mut below = |n: usize| dice.word() as usize % n.max(1);
     let service = &all.services[below(all.services.len())];
     let key = (service.meta.namespace.clone(), service.meta.name.clone());

@@ -21,7 +21,9 @@ const CNIS: [(&str, &str); 8] = [
 ];
 
 /// Everything that can be done in the lab below.
-const ACTIONS: [&str; 26] = [
+const ACTIONS: [&str; 28] = [
+    "delete pod/ingress",
+    "create pod/ingress",
     "delete pod/bare",
     "create pod/bare",
     "fail-readiness pod/bare",
@@ -48,6 +50,15 @@ const ACTIONS: [&str; 26] = [
     "delete service/headless",
     "create service/local",
     "cordon node/node-1",
+];
+
+const CLIENTS: [&str; 4] = ["pod/bare", "pod/web-0", "pod/agent-node-1", "node/node-0"];
+const TARGETS: [&str; 5] = [
+    "http://10.96.0.16:80",
+    "udp://10.96.0.17:80",
+    "http://10.244.0.2:8080",
+    "ping://10.244.2.2",
+    "tcp://172.18.0.3:30000",
 ];
 
 /// A lab, what is done to it, and when.
@@ -78,6 +89,7 @@ fn yaml(case: &Case) -> String {
         let _ = write!(text, "---\napiVersion: v1\nkind: Node\nmetadata: {{ name: node-{n} }}\n");
     }
     let containers = "[{ name: web, ports: [{ containerPort: 8080 }, { containerPort: 8080, protocol: UDP }] }]";
+    text += "---\napiVersion: v1\nkind: Pod\nmetadata: { name: ingress, labels: { app.kubernetes.io/name: ingress-nginx } }\nspec: { nodeName: node-0, containers: [{ name: controller, ports: [{ name: http, containerPort: 80 }] }] }\n---\napiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: { name: web }\nspec: { rules: [{ http: { paths: [{ path: /, pathType: Prefix, backend: { service: { name: web, port: { number: 80 } } } }] } }] }\n";
     let _ = write!(
         text,
         "---\napiVersion: v1\nkind: Pod\nmetadata: {{ name: bare, labels: {{ app: web }} }}\nspec: {{ nodeName: node-2, containers: {containers} }}\n"
@@ -149,6 +161,19 @@ fn tables(topo: &Topology) -> Vec<String> {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_run_ends_whatever_is_done_meanwhile(case in case(), from in 0..CLIENTS.len(), to in 0..TARGETS.len()) {
+        let lab = parse(&case);
+        let actions = case.actions.iter().map(|(at, action)| format!("{} {}", f64::from(*at) / 6.0 - 640.0, ACTIONS[*action]));
+        let run = Run { actions: actions.collect(), seed: case.seed, size: 3000, ..Run::new(CLIENTS[from], TARGETS[to]) };
+        // A client that is only created meanwhile is not there to begin.
+        if let (Ok(one), Ok(other)) = (api::trace(&lab, &run), api::trace(&lab, &run)) {
+            api::validate(&one).expect("a trace has its shape");
+            prop_assert_eq!(api::to_json(&one), api::to_json(&other));
+            prop_assert_eq!(one.to_pcapng(), other.to_pcapng());
+        }
+    }
 
     #[test]
     fn after_the_last_event_every_machine_is_as_if_built_from_scratch(case in case()) {

@@ -29,17 +29,20 @@ const MODES: [(&str, &str, bool); 8] = [
     ("cilium", "native", true),
 ];
 
+/// Who translates services.
+const PROXIES: [&str; 3] = ["none", "iptables", "ipvs"];
+
 /// Two to four nodes in one or several subnets, pods on all of them, any mode, any pair of talkers, any size; directly, by
 /// a service's address, or by a node's port.
 pub(crate) fn case() -> impl Strategy<Value = Case> {
     let mtus = prop_oneof![Just(1500_usize), Just(9000), Just(1400)];
-    let shape = (2_usize..5, any::<bool>(), 0..MODES.len(), any::<bool>(), mtus);
+    let shape = (2_usize..5, any::<bool>(), 0..MODES.len(), 0..PROXIES.len(), mtus);
     let talk = (0_usize..6, 0_usize..4, 0_usize..8, 0_usize..4, 0_usize..3000, 0_usize..3000, any::<u64>());
     let way = (0_usize..4, 0_usize..4);
-    (shape, talk, way).prop_map(|((n_nodes, routed, mode, has_proxy, mtu), talk, (way, entry))| {
+    (shape, talk, way).prop_map(|((n_nodes, routed, mode, proxy, mtu), talk, (way, entry))| {
         let (from, server, port, scheme, size, reply_size, seed) = talk;
         let (server, client_node, entry) = (server % n_nodes, from % n_nodes, entry % n_nodes);
-        let translates = scheme > 0 && has_proxy;
+        let translates = scheme > 0 && PROXIES[proxy] != "none";
         let (by_service, by_port) = (translates && way == 2, translates && way == 3);
         let from = match from {
             4 => format!("node/node-{client_node}"),
@@ -69,7 +72,7 @@ pub(crate) fn case() -> impl Strategy<Value = Case> {
         // So may an answer to a machine outside, whose NIC is smaller than the nodes'.
         let fits = (direct || scheme != 1 || size <= 1200)
             && (from != "host/laptop" || scheme > 1 || reply_size.max(size) <= 1400);
-        let yaml = yaml(n_nodes, routed, mode, has_proxy, mtu);
+        let yaml = yaml(n_nodes, routed, mode, PROXIES[proxy], mtu);
         Case { yaml, run, reachable: has_route && listens && fits, direct }
     })
 }
@@ -78,9 +81,8 @@ fn node_address(n: usize, routed: bool) -> String {
     format!("172.{}.0.{}", if routed { 18 + n } else { 18 }, n + 2)
 }
 
-fn yaml(n_nodes: usize, routed: bool, mode: usize, has_proxy: bool, mtu: usize) -> String {
+fn yaml(n_nodes: usize, routed: bool, mode: usize, proxy: &str, mtu: usize) -> String {
     let (plugin, mode, _) = MODES[mode];
-    let proxy = if has_proxy { "iptables" } else { "none" };
     let mut text = format!(
         "apiVersion: kubehop.dev/v1\nkind: Lab\nmetadata: {{ name: law }}\nspec:\n  cni: {{ plugin: {plugin}, mode: {mode} }}\n  kubeProxy: {{ mode: {proxy} }}\n  underlay: {{ mtu: {mtu} }}\n  hosts: [{{ name: laptop, address: 203.0.113.2/24 }}]\n"
     );

@@ -3,7 +3,10 @@
 #[macro_use]
 mod table;
 
+mod balancer;
 mod elsewhere;
+mod faults;
+mod ingress;
 mod limits;
 mod nftables;
 mod pods;
@@ -24,15 +27,19 @@ pub(crate) struct Case {
     reply_size: usize,
     df: bool,
     ttl: Option<u8>,
+    via: Option<&'static str>,
     /// Changes of the lab, as `--set` takes them.
     pub(crate) set: &'static [(&'static str, &'static str)],
+    /// What is broken.
+    fault: Option<&'static str>,
     /// Changes of the machines that a lab has no words for, made before anything moves.
     pub(crate) change: Option<fn(&mut Topology)>,
 }
 
 impl Case {
     pub(crate) const fn new(lab: &'static str, from: &'static str, to: &'static str) -> Self {
-        Self { lab, from, to, size: 100, reply_size: 100, df: false, ttl: None, set: &[], change: None }
+        let (df, ttl, via, fault, change) = (false, None, None, None, None);
+        Self { lab, from, to, size: 100, reply_size: 100, df, ttl, via, set: &[], fault, change }
     }
 
     pub(crate) const fn sizes(self, size: usize, reply_size: usize) -> Self {
@@ -41,6 +48,10 @@ impl Case {
 
     pub(crate) const fn set(self, set: &'static [(&'static str, &'static str)]) -> Self {
         Self { set, ..self }
+    }
+
+    pub(crate) const fn fault(self, id: &'static str) -> Self {
+        Self { fault: Some(id), ..self }
     }
 
     pub(crate) const fn change(self, change: fn(&mut Topology)) -> Self {
@@ -55,8 +66,16 @@ impl Case {
         Self { ttl: Some(ttl), ..self }
     }
 
+    /// The node that the fabric hands the client's packets to.
+    pub(crate) const fn via(self, node: &'static str) -> Self {
+        Self { via: Some(node), ..self }
+    }
+
     pub(crate) fn run(&self) -> Run {
-        Run { size: self.size, reply_size: self.reply_size, df: self.df, ttl: self.ttl, ..Run::new(self.from, self.to) }
+        let faults = self.fault.iter().map(|id| (*id).to_owned()).collect();
+        let via = self.via.map(str::to_owned);
+        let Self { size, reply_size, df, ttl, .. } = *self;
+        Run { size, reply_size, df, ttl, via, faults, ..Run::new(self.from, self.to) }
     }
 }
 
@@ -78,7 +97,17 @@ pub(crate) const NO_BRIDGE_NETFILTER: &[(&str, &str)] =
 
 /// All cases by name.
 pub(crate) fn all() -> impl Iterator<Item = &'static (&'static str, Case)> {
-    [pods::CASES, services::CASES, nftables::CASES, elsewhere::CASES, limits::CASES, verdicts::CASES]
-        .into_iter()
-        .flatten()
+    [
+        pods::CASES,
+        services::CASES,
+        nftables::CASES,
+        balancer::CASES,
+        ingress::CASES,
+        elsewhere::CASES,
+        limits::CASES,
+        verdicts::CASES,
+        faults::CASES,
+    ]
+    .into_iter()
+    .flatten()
 }

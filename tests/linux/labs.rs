@@ -29,7 +29,9 @@ pub(crate) fn read(name: &str, set: &[(&str, &str)]) -> Lab {
 
 /// The machines of a case, before anything has happened.
 pub(crate) fn topology(case: &Case) -> Topology {
-    let mut topo = lab::build(&lab(case), case.run().seed);
+    let (lab, mut topo) = lab::broken(&lab(case), &case.run()).unwrap();
+    topo.finish_all();
+    lab::hand_over(&lab, &mut topo, &case.run()).unwrap();
     if let Some(change) = case.change {
         change(&mut topo);
     }

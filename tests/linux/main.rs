@@ -115,7 +115,7 @@ impl Drop for Turn {
 }
 
 fn observe_kernel(run: &Run, client: NsId, topo: &Topology, realised: &Realised) -> Observed {
-    let talk = Talk::of(run);
+    let talk = Talk::of(run).remembered(topo);
     let naming = simulator::naming(topo, &talk);
     let servers = Servers::start(topo, realised, &talk);
     let capture = Capture::start(topo, realised);

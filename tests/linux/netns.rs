@@ -59,6 +59,15 @@ impl KernelNs {
         thread::scope(|scope| scope.spawn(in_ns).join()).unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 
+    /// Starts a thread that is in this namespace.
+    pub(crate) fn spawn(&self, act: impl FnOnce() + Send + 'static) -> thread::JoinHandle<()> {
+        let file = self.file.try_clone().unwrap();
+        thread::spawn(move || {
+            move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
+            act();
+        })
+    }
+
     /// Writes a kernel setting.
     pub(crate) fn sysctl(&self, path: &str, value: &str) {
         let file = Path::new("/proc/sys").join(path);

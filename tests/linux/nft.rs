@@ -400,9 +400,9 @@ fn in_simulator(ruleset: Ruleset) -> Vec<String> {
                 now: Instant::START,
                 facts: Arc::new(Lo),
             };
-            let passing = Passing { packet: &mut packet, mark: &mut mark, ct: &mut ct };
+            let passing = Passing { packet: &mut packet, mark: &mut mark, ct: &mut ct, ipvs: &mut false };
             match netfilter.run(passing, &view, &mut dice).verdict {
-                HookVerdict::Accept => {}
+                HookVerdict::Accept | HookVerdict::Transmit(_) => {}
                 HookVerdict::Drop => return "silence".to_owned(),
                 HookVerdict::Reject(_) => return "refused".to_owned(),
             }

@@ -6,9 +6,12 @@
 //! routes, table `local`, the bridges' own entries, and every frame.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use kubehop_core::base::{Instant, Writer};
 use kubehop_core::net::{FdbTarget, Interface, InterfaceKind, NetNs, Nud, SegmentId, Topology};
+
+use kubehop_core::netfilter::Connection;
 
 use crate::netns::KernelNs;
 
@@ -95,6 +98,9 @@ impl Realised {
                 if !native.is_empty() {
                     kernel.load(&["nft", "-f", "-"], LISTENERS_COPIES);
                 }
+                for row in ns.netfilter.conntrack.rows(Instant::START) {
+                    insert(kernel, row);
+                }
             }
             // ip_forward sets what all devices have, so it comes first.
             let mut rows = ns.sysctls.rows(&[]);
@@ -130,7 +136,7 @@ impl Realised {
                         let (vni, port) = (vxlan.vni, vxlan.port);
                         lines.push(format!("{add} vxlan id {vni} dstport {port}{local}{lower} nolearning"));
                     }
-                    InterfaceKind::Geneve(_) | InterfaceKind::Ipip(_) => {
+                    InterfaceKind::Geneve(_) | InterfaceKind::Ipip(_) | InterfaceKind::Dummy => {
                         panic!("{}: few kernels have such a device, and it is not judged", dev.name)
                     }
                     InterfaceKind::Veth { peer } if (peer.ns.0, peer.index) > (n, dev.index) => {
@@ -175,6 +181,19 @@ impl Realised {
         }
         off(&self.switch, "$(ls /proc/sys/net/ipv4/conf | grep -e ^p -e ^br)", "off");
     }
+}
+
+/// Puts an entry into the kernel's connection table. Only UDP has ever any before a run.
+fn insert(kernel: &KernelNs, row: &Connection) {
+    let (original, translated) = (row.original, row.reply.invert());
+    let end = |(ip, port): (IpAddr, u16)| [ip.to_string(), port.to_string()];
+    let ([src, sport], [dst, dport]) = (end(original.src), end(original.dst));
+    let mut command = vec!["conntrack", "-I", "-p", "udp", "-t", "120", "-u", "SEEN_REPLY,ASSURED"];
+    command.extend(["-s", &src, "--sport", &sport, "-d", &dst, "--dport", &dport]);
+    let (to, from) = (end(translated.dst).join(":"), end(translated.src).join(":"));
+    command.extend(row.dnat.then_some(["--dst-nat", &to]).iter().flatten());
+    command.extend(row.snat.then_some(["--src-nat", &from]).iter().flatten());
+    kernel.load(&command, "");
 }
 
 /// The file below /proc/sys of a path as `sysctl` prints it, where a device's dots are slashes.

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use kubehop_core::api::Run;
 use kubehop_core::app;
-use kubehop_core::base::Place;
-use kubehop_core::net::{NsId, Topology, TransportProtocol};
+use kubehop_core::base::{Instant, Place};
+use kubehop_core::net::{Answer, NsId, Proxy, Topology, TransportProtocol};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::netns::KernelNs;
@@ -29,6 +29,8 @@ const SERVER_TICK_MS: i64 = 50;
 pub(crate) struct Talk {
     pub(crate) host: Ipv4Addr,
     pub(crate) port: u16,
+    /// The client's port; 0 for any.
+    pub(crate) own_port: u16,
     kind: Kind,
 }
 
@@ -36,7 +38,7 @@ pub(crate) struct Talk {
 enum Kind {
     Ping { size: usize, df: bool, ttl: Option<u8> },
     Udp { request: Vec<u8>, reply: Vec<u8>, ttl: Option<u8> },
-    Tcp { request: Vec<u8>, reply: Vec<u8> },
+    Tcp { request: Vec<u8>, reply: Vec<u8>, is_http: bool },
 }
 
 impl Talk {
@@ -49,14 +51,23 @@ impl Talk {
         let kind = match scheme {
             "ping" => Kind::Ping { size: run.size, df: run.df, ttl: run.ttl },
             "udp" => Kind::Udp { request: filler(run.size), reply: filler(run.reply_size), ttl: run.ttl },
-            "tcp" => Kind::Tcp { request: filler(run.size), reply: filler(run.reply_size) },
+            "tcp" => Kind::Tcp { request: filler(run.size), reply: filler(run.reply_size), is_http: false },
             "http" => Kind::Tcp {
                 request: app::http_request(authority, path, run.size),
                 reply: app::http_reply(run.reply_size),
+                is_http: true,
             },
             other => panic!("{other}:// is not spoken here"),
         };
-        Self { host: host.parse().expect("an address"), port: port.parse().expect("a port"), kind }
+        Self { host: host.parse().expect("an address"), port: port.parse().expect("a port"), own_port: 0, kind }
+    }
+
+    /// By the port of an entry that a connection table has of this talk already, if one has.
+    pub(crate) fn remembered(self, topo: &Topology) -> Self {
+        let target = (IpAddr::V4(self.host), self.port);
+        let mut rows = topo.namespaces().flat_map(|ns| ns.netfilter.conntrack.rows(Instant::START));
+        let own_port = rows.find(|row| row.original.dst == target).map_or(0, |row| row.original.src.1);
+        Self { own_port, ..self }
     }
 }
 
@@ -72,31 +83,40 @@ impl Servers {
         let mut servers = Self { stop: Arc::default(), threads: Vec::new() };
         for (ns, kernel) in topo.namespaces().zip(&realised.places) {
             for listener in ns.sockets.listeners() {
-                servers.serve(kernel, listener.protocol, listener.port, talk);
+                servers.serve(kernel, listener.protocol, listener.port, &listener.answer, talk);
             }
             if matches!(*ns.place, Place::Host(_)) && ns.is_local(IpAddr::V4(talk.host)) {
                 match talk.kind {
                     Kind::Ping { .. } => {}
-                    Kind::Udp { .. } => servers.serve(kernel, TransportProtocol::Udp, talk.port, talk),
-                    Kind::Tcp { .. } => servers.serve(kernel, TransportProtocol::Tcp, talk.port, talk),
+                    Kind::Udp { .. } => servers.serve(kernel, TransportProtocol::Udp, talk.port, &Answer::Asked, talk),
+                    Kind::Tcp { .. } => servers.serve(kernel, TransportProtocol::Tcp, talk.port, &Answer::Asked, talk),
                 }
             }
         }
         servers
     }
 
-    fn serve(&mut self, kernel: &KernelNs, protocol: TransportProtocol, port: u16, talk: &Talk) {
+    fn serve(&mut self, kernel: &KernelNs, protocol: TransportProtocol, port: u16, answer: &Answer, talk: &Talk) {
         let at = (Ipv4Addr::UNSPECIFIED, port);
         let stop = self.stop.clone();
         let thread = match (protocol, talk.kind.clone()) {
-            (TransportProtocol::Tcp, Kind::Tcp { request, reply }) => {
+            (TransportProtocol::Tcp, Kind::Tcp { request, reply, is_http }) => {
                 let listener = kernel.inside(|| TcpListener::bind(at)).unwrap();
-                thread::spawn(move || {
+                let answer = answer.clone();
+                let request_len = (!is_http).then_some(request.len());
+                let serve = move || {
+                    // What a proxy has opened stays open.
+                    let mut upstreams = Vec::new();
                     while let Some((stream, _)) = when_ready(&listener, &stop, || listener.accept()) {
                         // A client that gives up is a result, not a failure of the server.
-                        let _ = serve_tcp(stream, request.len(), &reply);
+                        let _ = serve_tcp(stream, request_len, |request, client| match &answer {
+                            Answer::Asked => Ok(reply.clone()),
+                            Answer::Fixed(bytes) => Ok(bytes.to_vec()),
+                            Answer::Forwarded(proxy) => forward(proxy, request, client, port, &mut upstreams),
+                        });
                     }
-                })
+                };
+                kernel.spawn(serve)
             }
             (TransportProtocol::Udp, Kind::Udp { request, reply, .. }) => {
                 let socket = kernel.inside(|| UdpSocket::bind(at)).unwrap();
@@ -136,13 +156,69 @@ fn when_ready<T>(socket: &impl AsFd, stop: &AtomicBool, mut take: impl FnMut() -
     None
 }
 
-fn serve_tcp(mut stream: TcpStream, request_len: usize, reply: &[u8]) -> io::Result<()> {
+fn serve_tcp(
+    mut stream: TcpStream,
+    request_len: Option<usize>,
+    answer: impl FnOnce(&[u8], IpAddr) -> io::Result<Vec<u8>>,
+) -> io::Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
-    stream.read_exact(&mut vec![0; request_len])?;
-    stream.write_all(reply)?;
+    let request = read_message(&mut stream, request_len)?;
+    let reply = answer(&request, stream.peer_addr()?.ip())?;
+    stream.write_all(&reply)?;
     // The client closes first.
     stream.read_to_end(&mut Vec::new())?;
     stream.shutdown(Shutdown::Both)
+}
+
+/// Asks whom a proxy would ask, of the first that serves the path.
+fn forward(
+    proxy: &Arc<Proxy>,
+    request: &[u8],
+    client: IpAddr,
+    port: u16,
+    upstreams: &mut Vec<TcpStream>,
+) -> io::Result<Vec<u8>> {
+    let forwarded = app::forwarded(request, client, port, &"0".repeat(32)).ok_or(ErrorKind::InvalidData)?;
+    let lookup = proxy.lookup(&forwarded.host, &forwarded.path);
+    let Some(route) = lookup.route() else { return Ok(app::error_page("404 Not Found")) };
+    for _ in 0..3 {
+        let Some(server) = route.servers.first() else {
+            return Ok(app::error_page("503 Service Temporarily Unavailable"));
+        };
+        if let Ok(mut upstream) = TcpStream::connect_timeout(&SocketAddr::from(*server), PATIENCE) {
+            upstream.set_read_timeout(Some(PATIENCE))?;
+            upstream.write_all(&forwarded.request)?;
+            let reply = read_message(&mut upstream, None)?;
+            upstreams.push(upstream);
+            return Ok(app::relayed(&reply));
+        }
+    }
+    Ok(app::error_page("502 Bad Gateway"))
+}
+
+/// A message of this length, or as long as its HTTP headers say.
+fn read_message(stream: &mut TcpStream, len: Option<usize>) -> io::Result<Vec<u8>> {
+    if let Some(len) = len {
+        let mut message = vec![0; len];
+        stream.read_exact(&mut message)?;
+        return Ok(message);
+    }
+    let mut message = Vec::new();
+    loop {
+        let head = message.windows(4).position(|four| four == b"\r\n\r\n").map(|end| end + 4);
+        if let Some(head) = head {
+            let text = String::from_utf8_lossy(&message[..head]).into_owned();
+            let stated = text.lines().find_map(|line| line.strip_prefix("Content-Length: ")?.parse().ok());
+            if message.len() >= head + stated.unwrap_or(0_usize) {
+                return Ok(message);
+            }
+        }
+        let mut piece = [0; 4096];
+        match stream.read(&mut piece)? {
+            0 => return Err(ErrorKind::UnexpectedEof.into()),
+            n => message.extend(&piece[..n]),
+        }
+    }
 }
 
 /// Runs the client in its namespace. Returns how it came out, in the words of the trace's disposition.
@@ -151,8 +227,13 @@ pub(crate) fn talk(realised: &Realised, client: NsId, talk: &Talk) -> &'static s
     let to = SocketAddr::from((talk.host, talk.port));
     let result = match &talk.kind {
         Kind::Ping { size, df, ttl } => return ping(kernel, talk.host, *size, *df, *ttl),
-        Kind::Udp { request, reply, ttl } => kernel.inside(|| ask_by_udp(to, request, reply.len(), *ttl)),
-        Kind::Tcp { request, reply } => kernel.inside(|| ask_by_tcp(to, request, reply.len())),
+        Kind::Udp { request, reply, ttl } => {
+            kernel.inside(|| ask_by_udp(talk.own_port, to, request, reply.len(), *ttl))
+        }
+        Kind::Tcp { request, reply, is_http } => {
+            let reply_len = (!is_http).then_some(reply.len());
+            kernel.inside(|| ask_by_tcp(to, request, reply_len))
+        }
     };
     match result.map_err(|error| error.kind()) {
         Ok(()) => "delivered",
@@ -161,15 +242,15 @@ pub(crate) fn talk(realised: &Realised, client: NsId, talk: &Talk) -> &'static s
     }
 }
 
-fn ask_by_tcp(to: SocketAddr, request: &[u8], reply_len: usize) -> io::Result<()> {
+fn ask_by_tcp(to: SocketAddr, request: &[u8], reply_len: Option<usize>) -> io::Result<()> {
     let mut stream = TcpStream::connect_timeout(&to, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.write_all(request)?;
-    stream.read_exact(&mut vec![0; reply_len])
+    read_message(&mut stream, reply_len).map(drop)
 }
 
-fn ask_by_udp(to: SocketAddr, request: &[u8], reply_len: usize, ttl: Option<u8>) -> io::Result<()> {
-    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+fn ask_by_udp(own_port: u16, to: SocketAddr, request: &[u8], reply_len: usize, ttl: Option<u8>) -> io::Result<()> {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, own_port))?;
     if let Some(ttl) = ttl {
         socket.set_ttl(ttl.into())?;
     }

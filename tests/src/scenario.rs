@@ -98,10 +98,12 @@ fn options(words: &str) -> Result<Options, String> {
         match option {
             "--from" => value.clone_into(&mut run.from),
             "--to" => value.clone_into(&mut run.to),
+            "--fault" => run.faults.push(value.to_owned()),
             "--size" => run.size = number()?,
             "--reply-size" => run.reply_size = number()?,
             "--seed" => run.seed = value.parse().map_err(|error| format!("{option} {value}: {error}"))?,
             "--do" => run.actions.push(value.to_owned()),
+            "--via" => run.via = Some(value.to_owned()),
             "--ttl" => run.ttl = Some(value.parse().map_err(|error| format!("{option} {value}: {error}"))?),
             "--set" => {
                 let (path, value) = value.split_once('=').ok_or_else(|| format!("--set {value}: no ="))?;

@@ -44,6 +44,8 @@ struct StepJson<'a> {
     device: Option<&'a str>,
     stage: &'static str,
     text: String,
+    /// How it came about.
+    what: String,
     packet: Option<String>,
     /// After the client started; negative before.
     time_ns: i64,
@@ -57,13 +59,17 @@ pub fn to_json(trace: &Trace) -> String {
         steps: hop
             .steps
             .iter()
-            .map(|step| StepJson {
-                id: &step.id,
-                device: step.device.as_deref(),
-                stage: step.stage.slug(),
-                text: explain(trace, hop, step).headline,
-                packet: step.packet().map(one_line),
-                time_ns: trace.since_start(step.time),
+            .map(|step| {
+                let words = explain(trace, hop, step);
+                StepJson {
+                    id: &step.id,
+                    device: step.device.as_deref(),
+                    stage: step.stage.slug(),
+                    text: words.headline,
+                    what: words.what,
+                    packet: step.packet().map(one_line),
+                    time_ns: trace.since_start(step.time),
+                }
             })
             .collect(),
     });

@@ -9,12 +9,12 @@ pub use crate::base::{Place, Writer};
 pub use crate::k8s::kube_proxy::ProxyMode;
 pub use crate::lab::{
     ActionError, CniMode, Ended, Fault, Lab, Parsed, Problem, RuleCount, Run, RunError, Severity, ShowError, Source,
-    fault_notes, faults, parse, rule_counts, run_to_end, show, show_broken, trace,
+    fault_notes, faults, parse, rule_counts, run_to_end, show, show_broken, trace, via_note,
 };
 pub use crate::trace::{
-    BpfHook, BridgeTarget, Change, Choice, Component, Consulted, Decision, Detail, Disposition, DropReason, Envelope,
-    Explanation, Frame, Hook, HookFunction, Hop, Journey, JourneyId, NextHop, Reconcile, RejectReason, Row, Stage,
-    Step, Stretch, Trace, Tracked, Why, WokenBy, Work, Written, explain, render, validate,
+    BpfHook, BridgeTarget, By, Change, Choice, Chosen, Component, Consulted, Decision, Detail, Disposition, DropReason,
+    Envelope, Explanation, Frame, Hook, HookFunction, Hop, Journey, JourneyId, NextHop, Reconcile, RejectReason, Row,
+    Stage, Step, Stretch, Trace, Tracked, Why, WokenBy, Work, Written, explain, render, validate,
 };
 pub use crate::wire::{End, Field, FieldChange, Layer, LayerChange, Link, Packet, Role, dissect, one_line};
 pub use json::to_json;

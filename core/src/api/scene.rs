@@ -171,6 +171,8 @@ pub enum DeviceKind {
         /// UDP port.
         port: u16,
     },
+    /// A device that only has addresses.
+    Dummy,
     /// A Geneve tunnel device.
     Geneve {
         /// Network identifier.
@@ -353,6 +355,7 @@ fn device_view(topo: &Topology, interface: &Interface) -> DeviceView {
             InterfaceKind::Geneve(geneve) => DeviceKind::Geneve { vni: geneve.vni, port: geneve.port },
             InterfaceKind::Ipip(_) => DeviceKind::Ipip,
             InterfaceKind::Nic { .. } => DeviceKind::Nic,
+            InterfaceKind::Dummy => DeviceKind::Dummy,
         },
         mac: interface.mac.to_string(),
         addresses: interface.addresses.iter().map(|address| address.net.to_string()).collect(),

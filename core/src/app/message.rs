@@ -24,6 +24,13 @@ pub fn http_request(host: &str, path: &str, len: usize) -> Vec<u8> {
     pad(&format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n"), len)
 }
 
+/// A bare HTTP/1.1 request with these headers, in this order.
+#[must_use]
+pub fn http_get(path: &str, headers: &[(&str, &str)]) -> Vec<u8> {
+    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    format!("GET {path} HTTP/1.1\r\n{headers}\r\n").into_bytes()
+}
+
 /// An HTTP/1.1 reply of `len` bytes, or its bare headers if those are longer.
 #[must_use]
 pub fn http_reply(len: usize) -> Vec<u8> {

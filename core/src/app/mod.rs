@@ -2,7 +2,9 @@
 //! arrived and answers with what to send.
 
 mod message;
+mod nginx;
 mod tcp;
 
-pub use message::{datagram, echo_payload, filler, http_reply, http_request};
-pub use tcp::{Cause, Progress, Role, Segment, TcpEndpoint, TcpPlan};
+pub use message::{datagram, echo_payload, filler, http_get, http_reply, http_request};
+pub use nginx::{Forwarded, error_page, forwarded, relayed};
+pub use tcp::{Cause, Progress, Role, SPACING, Segment, TcpEndpoint, TcpPlan};

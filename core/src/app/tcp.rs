@@ -70,7 +70,7 @@ const TIMESTAMPS: usize = 12;
 const WINDOW_SHIFT: u32 = 7;
 /// Time between two segments of one end: longer than any way through the fabric, so that one packet's journey ends
 /// before the next begins, and can be read from end to end.
-const SPACING: Duration = Duration::from_micros(500);
+pub const SPACING: Duration = Duration::from_micros(500);
 /// Waiting time for the answer to a SYN or SYN/ACK (`TCP_TIMEOUT_INIT`).
 const SYN_TIMEOUT: Duration = Duration::from_secs(1);
 /// Retransmissions of a SYN before the waiting time doubles each time (`net.ipv4.tcp_syn_linear_timeouts`).
@@ -177,6 +177,18 @@ impl TcpEndpoint {
         let mut out = self.send_data(now);
         out.extend(self.finish_if_done(now));
         out
+    }
+
+    /// A server knows what to say at last.
+    #[must_use]
+    pub fn say(&mut self, message: Vec<u8>, now: Instant) -> Vec<Segment> {
+        self.plan.message = message;
+        if self.state == State::Established { self.send_data(now) } else { Vec::new() }
+    }
+
+    /// This many bytes will be all.
+    pub fn expect(&mut self, awaits: usize) {
+        self.plan.awaits = awaits;
     }
 
     /// How far it is.

@@ -31,6 +31,18 @@ impl Dice {
     }
 }
 
+/// A number of 2^31ths with this many decimals, rounded as printf rounds. Formatting any `f64` costs the page ten
+/// kilobytes of program.
+#[must_use]
+pub fn share(number: u32, decimals: u32) -> String {
+    let one = 10_u64.pow(decimals);
+    let exact = u128::from(number) * u128::from(one);
+    let (shown, rest) = ((exact >> 31) as u64, exact & 0x7fff_ffff);
+    let is_over = rest > 1 << 30 || (rest == 1 << 30 && shown % 2 == 1);
+    let shown = shown + u64::from(is_over);
+    format!("{}.{:0width$}", shown / one, shown % one, width = decimals as usize)
+}
+
 #[cfg(test)]
 mod tests {
     use super::Dice;

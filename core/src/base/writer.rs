@@ -15,6 +15,8 @@ pub enum Writer {
     Kubelet,
     /// A component of the control plane, or a person by `kubectl`: objects of the API server.
     ControlPlane,
+    /// The load balancer in the fabric.
+    Balancer,
     /// Whoever set the machine up: node addresses, default gateways, the fabric.
     Admin,
 }
@@ -27,6 +29,7 @@ impl fmt::Display for Writer {
             Self::KubeProxy => "kube-proxy",
             Self::Kubelet => "kubelet",
             Self::ControlPlane => "control plane",
+            Self::Balancer => "balancer",
             Self::Admin => "admin",
         })
     }

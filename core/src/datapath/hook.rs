@@ -56,10 +56,13 @@ pub(crate) fn pass(
         now: ctx.now,
         facts: ns.facts(),
     };
-    let passing = Passing { packet: &mut skb.packet, mark: &mut skb.mark, ct: &mut skb.ct };
+    let passing = Passing { packet: &mut skb.packet, mark: &mut skb.mark, ct: &mut skb.ct, ipvs: &mut skb.ipvs };
     let result = ns.netfilter.run(passing, &view, &mut ns.dice);
     if let Some(choice) = result.choice {
         ctx.recorder.choose(choice);
+    }
+    if let Some(endpoint) = result.masqueraded {
+        ctx.recorder.masquerade(endpoint);
     }
     // The port says more than its bridge.
     let dev = match hook {
@@ -70,7 +73,8 @@ pub(crate) fn pass(
         Some(dev) => step.on(dev),
         None => step,
     });
-    let last = if result.verdict == HookVerdict::Accept { None } else { steps.next_back() };
+    let goes_on = matches!(result.verdict, HookVerdict::Accept | HookVerdict::Transmit(_));
+    let last = if goes_on { None } else { steps.next_back() };
     for step in steps {
         ctx.record(topo, id, &skb, step);
     }
@@ -83,6 +87,7 @@ pub(crate) fn pass(
             ctx.drop_with(topo, id, &skb, step.ends(), reason);
             ControlFlow::Break(Next::ResetSend(id, skb))
         }
+        (HookVerdict::Transmit(transmit), _) => ControlFlow::Break(Next::IpvsXmit(id, skb, transmit)),
         (HookVerdict::Drop, Some(step)) => ControlFlow::Break(ctx.drop_with(topo, id, &skb, step.ends(), reason)),
         (_, None) | (HookVerdict::Accept, _) => ControlFlow::Continue(skb),
     }

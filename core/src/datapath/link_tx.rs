@@ -28,7 +28,7 @@ pub(crate) fn link_tx(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>) 
     match interface.kind {
         // What these do with the frame is a step of its own.
         InterfaceKind::Bridge { .. } | InterfaceKind::Vxlan(_) | InterfaceKind::Geneve(_) | InterfaceKind::Ipip(_) => {}
-        InterfaceKind::Loopback | InterfaceKind::Veth { .. } | InterfaceKind::Nic { .. } => {
+        InterfaceKind::Loopback | InterfaceKind::Veth { .. } | InterfaceKind::Nic { .. } | InterfaceKind::Dummy => {
             let step = Step::new(Stage::Tx, Decision::Transmit, &skb.packet).on(interface.name());
             ctx.record(topo, at.ns, &skb, step);
         }
@@ -56,6 +56,11 @@ pub(crate) fn hard_xmit(topo: &mut Topology, at: At, skb: Skb, ctx: &mut Ctx<'_>
             for port in ports {
                 ctx.effects.push(Effect::Arrive { at: port, skb: skb.clone().scrubbed(), after: WIRE_DELAY });
             }
+            Next::Done
+        }
+        // Models dummy_xmit: what is sent by it is gone.
+        InterfaceKind::Dummy => {
+            ctx.capture(topo, at, &skb);
             Next::Done
         }
         InterfaceKind::Bridge { .. } => {

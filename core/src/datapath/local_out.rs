@@ -20,6 +20,11 @@ pub(crate) fn local_out(topo: &mut Topology, ns_id: NsId, skb: Skb, sender: &Sen
         ControlFlow::Continue(out) => out,
         ControlFlow::Break(next) => return next,
     };
+    routed(topo, ns_id, skb, out, ctx)
+}
+
+/// OUTPUT, for a packet that has a route. Models __ip_local_out and ip_route_me_harder.
+pub(crate) fn routed(topo: &mut Topology, ns_id: NsId, skb: Skb, out: OutRoute, ctx: &mut Ctx<'_>) -> Next {
     let addressed = |skb: &Skb| (skb.packet.ip_header().map(|ip| (ip.src, ip.dst)), skb.mark);
     let before = addressed(&skb);
     let skb = match hook::pass(topo, ns_id, Hook::Output, Way::out(&out), skb, ctx) {

@@ -13,6 +13,7 @@ mod icmp;
 mod ip_forward;
 mod ip_output;
 mod ip_rcv;
+mod ipvs;
 mod link_rx;
 mod link_tx;
 mod local_deliver;
@@ -29,6 +30,7 @@ use std::time::Duration;
 
 use crate::base::Instant;
 use crate::net::{At, DevRef, NsId, Skb, SocketLookup, Topology};
+use crate::netfilter::Transmit;
 use crate::trace::{Decision, DropReason, Recorder, Stage, Step};
 use crate::wire::IcmpError;
 
@@ -60,6 +62,10 @@ pub(crate) enum Next {
     LocalIn(At, Skb),
     /// This machine sends an IP packet.
     LocalOut(NsId, Skb, Sender),
+    /// IPVS sends a packet to a real server.
+    IpvsXmit(NsId, Skb, Transmit),
+    /// IPVS has given a packet a real server's address and a route.
+    IpvsOut(NsId, Skb, OutRoute),
     /// An IP packet leaves by a route.
     Output(NsId, Skb, OutRoute),
     /// A packet cannot go on, and its sender is to be told.
@@ -101,6 +107,8 @@ impl Next {
             | Self::Decap(at, skb) => Some((at.ns, skb)),
             Self::LocalOut(ns, skb, _)
             | Self::Output(ns, skb, _)
+            | Self::IpvsXmit(ns, skb, _)
+            | Self::IpvsOut(ns, skb, _)
             | Self::IcmpSend(ns, skb, _)
             | Self::ResetSend(ns, skb)
             | Self::Neighbour(ns, skb, _) => Some((*ns, skb)),
@@ -265,6 +273,8 @@ pub(crate) fn dispatch(topo: &mut Topology, next: Next, ctx: &mut Ctx<'_>) {
             Next::Forward(at, skb, route) => ip_forward::ip_forward(topo, at, skb, route, ctx),
             Next::LocalIn(at, skb) => local_deliver::local_deliver(topo, at, skb, ctx),
             Next::LocalOut(ns, skb, sender) => local_out::local_out(topo, ns, skb, &sender, ctx),
+            Next::IpvsXmit(ns, skb, transmit) => ipvs::ip_vs_nat_xmit(topo, ns, skb, transmit, ctx),
+            Next::IpvsOut(ns, skb, route) => local_out::routed(topo, ns, skb, route, ctx),
             Next::Output(ns, skb, route) => ip_output::ip_output(topo, ns, skb, route, ctx),
             Next::IcmpSend(ns, skb, error) => icmp::icmp_send(topo, ns, &skb, error, ctx),
             Next::ResetSend(ns, skb) => local_deliver::reset_send(topo, ns, &skb, ctx),

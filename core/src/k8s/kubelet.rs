@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use super::cni::{self, ClusterNet, NodeNet};
 use super::objects::{Pod, Protocol};
 use crate::base::Place;
-use crate::net::{Listener, NetNs, NsId, Topology, TransportProtocol};
+use crate::net::{Answer, Listener, NetNs, NsId, Topology, TransportProtocol};
 
 /// Starts `pod` on its node. A pod on the host network gets no namespace of its own.
 pub fn run_pod(topo: &mut Topology, node_ns: NsId, node: &NodeNet, cluster: &ClusterNet, pod: &Pod, seed: u64) {
@@ -52,7 +52,7 @@ pub fn start_containers(topo: &mut Topology, ns: NsId, pod: &Pod) {
 /// The containers of `pod` listen no more. Connections that stand are theirs until they end.
 pub fn stop_containers(topo: &mut Topology, ns: NsId, pod: &Pod) {
     for listener in listeners(pod) {
-        topo.ns_mut(ns).sockets.close(&listener);
+        topo.ns_mut(ns).sockets.close(|other| *other == listener);
     }
 }
 
@@ -64,7 +64,12 @@ fn listeners(pod: &Pod) -> impl Iterator<Item = Listener> {
                 Protocol::Udp => TransportProtocol::Udp,
                 Protocol::Sctp => return None,
             };
-            Some(Listener { protocol, port: port.container_port, program: container.name.as_str().into() })
+            Some(Listener {
+                protocol,
+                port: port.container_port,
+                program: container.name.as_str().into(),
+                answer: Answer::Asked,
+            })
         };
         container.ports.iter().filter_map(listener).collect()
     };

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::base::Span;
+use crate::net::PathMatching;
 
 /// Everything that the input files state, in file order, plus what controllers have added.
 #[derive(Clone, Debug, Default)]
@@ -114,6 +115,84 @@ pub struct Container {
     pub image: String,
     /// Declared ports.
     pub ports: Vec<ContainerPort>,
+    /// What the kubelet asks it.
+    pub probes: Vec<Probe>,
+}
+
+/// A question by which the kubelet learns how a container is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// What it is for.
+    pub kind: ProbeKind,
+    /// How it is asked.
+    pub handler: ProbeHandler,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// What the answer to a probe decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProbeKind {
+    /// Whether the pod gets traffic from services.
+    Readiness,
+    /// Whether the container is restarted.
+    Liveness,
+    /// Whether the others are asked already.
+    Startup,
+}
+
+impl ProbeKind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Readiness, Self::Liveness, Self::Startup];
+
+    /// In one word.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Readiness => "readiness",
+            Self::Liveness => "liveness",
+            Self::Startup => "startup",
+        }
+    }
+
+    /// The field of a container that holds it.
+    #[must_use]
+    pub fn field(self) -> &'static str {
+        match self {
+            Self::Readiness => "readinessProbe",
+            Self::Liveness => "livenessProbe",
+            Self::Startup => "startupProbe",
+        }
+    }
+}
+
+/// How a probe is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProbeHandler {
+    /// `httpGet`.
+    Http {
+        /// `host`; empty for the pod itself.
+        host: String,
+        /// `path`.
+        path: String,
+        /// `port`: a number, or the name of a port of the container.
+        port: TargetPort,
+        /// `httpHeaders`.
+        headers: Vec<(String, String)>,
+        /// `scheme: HTTPS`.
+        https: bool,
+    },
+    /// `tcpSocket`: whether a connection is accepted.
+    Tcp {
+        /// `host`; empty for the pod itself.
+        host: String,
+        /// `port`.
+        port: TargetPort,
+    },
+    /// `exec`: a command inside the container.
+    Exec,
+    /// `grpc`.
+    Grpc,
 }
 
 /// A port that a container declares, and so listens on.
@@ -331,19 +410,34 @@ pub fn selects(wanted: &BTreeMap<String, String>, labels: &BTreeMap<String, Stri
 pub struct Ingress {
     /// Metadata.
     pub meta: ObjectMeta,
+    /// `spec.ingressClassName`, or what the annotation says that it has replaced; empty if none.
+    pub class: String,
     /// Rules, flattened: one per host and path.
     pub rules: Vec<IngressRule>,
+    /// `spec.defaultBackend`.
+    pub default_backend: Option<IngressBackend>,
 }
 
 /// One host and path of an ingress.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IngressRule {
     /// Host; empty for any.
     pub host: String,
     /// Path; `/` if none.
     pub path: String,
-    /// Backend service.
+    /// `pathType`.
+    pub matching: PathMatching,
+    /// Who serves it.
+    pub backend: IngressBackend,
+}
+
+/// A port of a service that an ingress leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IngressBackend {
+    /// Service.
     pub service: String,
-    /// Backend port.
+    /// Its port: a number, or its name.
     pub port: TargetPort,
+    /// Where it stands.
+    pub span: Span,
 }

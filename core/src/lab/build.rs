@@ -5,12 +5,13 @@ use std::sync::{Arc, OnceLock};
 
 use ipnet::IpNet;
 
-use super::Lab;
 use super::fabric::{Fabric, set_sysctls};
+use super::{Lab, balancer};
 use crate::base::Place;
 use crate::k8s::cni::bgp::Bgp;
 use crate::k8s::cni::{CiliumNet, ClusterNet, NodeNet};
 use crate::k8s::control_plane::NodeAgents;
+use crate::k8s::ingress;
 use crate::k8s::kube_proxy::{self, Proxier, ProxyConfig, ProxyMode, ServicePorts};
 use crate::k8s::objects::{Node, Pod};
 use crate::net::{Conf, NetNs, Topology};
@@ -74,10 +75,8 @@ pub(super) fn prepare_cluster(lab: &Lab, seed: u64) -> Prepared {
             CiliumNet::new(&lab.objects, is_replaced)
         }),
     });
-    let services: Arc<ServicePorts> = match lab.spec.kube_proxy.mode {
-        ProxyMode::None => Arc::default(),
-        _ => Arc::new(kube_proxy::service_ports(&lab.objects)),
-    };
+    let services: Arc<ServicePorts> = Arc::new(kube_proxy::service_ports(&lab.objects));
+    let proxy = ingress::proxy(&lab.objects);
     let mut pods: BTreeMap<&str, Vec<Pod>> = BTreeMap::new();
     for pod in &lab.objects.pods {
         pods.entry(&pod.node_name).or_default().push(pod.clone());
@@ -100,6 +99,7 @@ pub(super) fn prepare_cluster(lab: &Lab, seed: u64) -> Prepared {
         };
         let sysctls = Arc::new(pods.iter().filter_map(sysctls_of).collect());
         let proxier = proxy_config(lab, node).and_then(|config| Proxier::new(lab.spec.kube_proxy.mode, config));
+        let stopped = lab.stopped_proxies.get(&node.meta.name);
         let node = NodeAgents {
             ns: id,
             net,
@@ -108,7 +108,9 @@ pub(super) fn prepare_cluster(lab: &Lab, seed: u64) -> Prepared {
             pods: Arc::new(pods),
             sysctls,
             proxier,
-            ports: services.clone(),
+            ports: stopped.unwrap_or(&services).clone(),
+            is_stopped: stopped.is_some(),
+            ingress: proxy.clone(),
             seed,
             synced: Arc::new(OnceLock::new()),
             live: None,
@@ -122,6 +124,7 @@ pub(super) fn prepare_cluster(lab: &Lab, seed: u64) -> Prepared {
         fabric.plug_in(&mut topo, ns, host.address.trunc(), [host.address].into_iter(), OUTSIDE_MTU);
     }
     fabric.finish(&mut topo, &lab.spec.fabric);
+    balancer::balance(lab, &mut topo, &services, seed);
     Prepared { topo, bgp, nodes: agents }
 }
 
@@ -149,6 +152,7 @@ pub(super) fn proxy_config(lab: &Lab, node: &Node) -> Option<ProxyConfig> {
         masquerade_all: spec.masquerade_all,
         localhost_node_ports: spec.localhost_node_ports,
         node_port_addresses: spec.node_port_addresses.clone(),
+        ipvs_scheduler: spec.ipvs_scheduler,
         service_cidrs: vec![lab.spec.service_cidr],
     })
 }

@@ -6,14 +6,13 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::{Lab, Run, RunError, trace};
-use crate::base::{Place, Writer};
+use crate::base::Place;
 use crate::k8s::kube_proxy::{Proxier, ProxyMode};
 use crate::k8s::objects::{
     Container, ContainerPort, Endpoint, EndpointPort, EndpointSlice, Node, ObjectMeta, Objects, Pod, Protocol, Service,
     ServicePort,
 };
-use crate::lab::LabSpec;
-use crate::trace::{Consulted, HookFunction, Stage};
+use crate::trace::{HookFunction, Stage};
 
 /// The most services that are counted: all that a /16 has room for, and to spare.
 pub const MAX_SERVICES: usize = 50_000;
@@ -27,7 +26,7 @@ pub struct RuleCount {
     pub services: usize,
     /// Rules that the packet was held against on its client's node.
     pub rules: usize,
-    /// Tables besides, in which something was looked up at once.
+    /// What was looked up at once: in sets and maps that rules ask, and in tables that are no rules.
     pub lookups: usize,
 }
 
@@ -71,25 +70,13 @@ fn count(lab: &Lab, run: &Run) -> Result<RuleCount, RunError> {
         // A tunnel's envelope is a packet of its own.
         if *hop.at == node && is_asked && !step.outer && trace.journey(hop.journey).name == "syn" {
             for table in &step.consulted {
-                match rules_of(&**table) {
-                    0 => count.lookups += 1,
-                    n_rules => count.rules += n_rules,
-                }
+                let (n_rules, n_lookups) = table.n_asked();
+                count.rules += n_rules;
+                count.lookups += n_lookups;
             }
         }
     }
     Ok(count)
-}
-
-/// How many rules a walk has tried; none if the table has no chains.
-fn rules_of(table: &dyn Consulted) -> usize {
-    let n_rows = table.n_rows();
-    if table.stretches().is_empty() {
-        return 0;
-    }
-    // The last row may be the chain's policy, which is no rule.
-    let is_policy = n_rows > 0 && table.row(n_rows - 1).writer == Writer::Kernel;
-    n_rows - usize::from(is_policy)
 }
 
 /// Two nodes, a client, and as many services, by name; the last of them leads to pods that are there.
@@ -157,7 +144,7 @@ fn lab(n_services: usize) -> Lab {
             endpoints: ips.map(endpoint).into(),
         });
     }
-    Lab { objects, spec: LabSpec::default() }
+    Lab { objects, ..Lab::default() }
 }
 
 #[cfg(test)]
@@ -173,6 +160,15 @@ mod tests {
         };
         assert!(of(1) > 5, "{counts:?}");
         assert_eq!((of(10) - of(1), of(100) - of(1)), (9, 99));
+    }
+
+    #[test]
+    fn nftables_asks_the_same_maps_however_many_services_there_are() {
+        let counts = rule_counts(&[1, 100]).expect("numbers that are counted");
+        let of_nftables = counts.iter().filter(|count| count.mode == ProxyMode::Nftables);
+        let asked: Vec<(usize, usize)> = of_nftables.map(|count| (count.rules, count.lookups)).collect();
+        // firewall-ips and service-ips as it comes, no-endpoint-services and cluster-ips as it is forwarded.
+        assert_eq!(asked, [(20, 4); 2]);
     }
 
     #[test]

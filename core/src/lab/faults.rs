@@ -5,6 +5,7 @@
 //! it. A fault that has nothing to break there (a tunnel's port where there is no tunnel) changes nothing.
 
 mod acts;
+mod services;
 mod victim;
 
 use super::build::{Prepared, prepare_cluster};
@@ -33,7 +34,7 @@ pub fn faults() -> Vec<Fault> {
 
 type Break = fn(&mut Broken, &Victim);
 
-const ALL: [(Fault, Break); 13] = [
+const ALL: [(Fault, Break); 19] = [
     (
         Fault {
             id: "cni-mtu",
@@ -137,6 +138,54 @@ const ALL: [(Fault, Break); 13] = [
             breaks: "A pod named duplicate was started with the same address, and answers in its place.",
         },
         acts::duplicate_pod_ip,
+    ),
+    (
+        Fault {
+            id: "endpoint-not-ready",
+            title: "The service's pods fail their readiness probe",
+            breaks: "They run and have addresses, but no rule leads to them: kube-proxy refuses, with port unreachable.",
+        },
+        services::endpoint_not_ready,
+    ),
+    (
+        Fault {
+            id: "selector-matches-nothing",
+            title: "The service's selector matches no pod",
+            breaks: "A label is misspelt, so the service has no endpoints: kube-proxy refuses, with port unreachable.",
+        },
+        services::selector_matches_nothing,
+    ),
+    (
+        Fault {
+            id: "wrong-target-port",
+            title: "The service's targetPort is not the port that its pods listen on",
+            breaks: "The packet is translated and arrives, and nobody listens: the pod's kernel answers no.",
+        },
+        services::wrong_target_port,
+    ),
+    (
+        Fault {
+            id: "kube-proxy-stopped",
+            title: "kube-proxy has stopped on the node that translates, and the pods were replaced since",
+            breaks: "The node's rules lead to addresses that nobody has any more. Only this node is wrong.",
+        },
+        services::kube_proxy_stopped,
+    ),
+    (
+        Fault {
+            id: "etp-local-no-endpoint",
+            title: "externalTrafficPolicy is Local, and the node that the client comes to has no endpoint",
+            breaks: "That node may send the client to its own pods only, and drops. Other nodes would serve it.",
+        },
+        services::etp_local_no_endpoint,
+    ),
+    (
+        Fault {
+            id: "stale-conntrack",
+            title: "A UDP entry still leads to an endpoint that is gone",
+            breaks: "The client uses the same port again, so its datagrams follow the old entry and no rule is asked. kube-proxy forgets such entries; this one it has missed.",
+        },
+        services::stale_conntrack,
     ),
 ];
 

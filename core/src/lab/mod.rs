@@ -1,6 +1,8 @@
 //! L8: what people put in. Files become a [`Lab`] and a list of problems; commands are typed at its places.
 
 mod actions;
+mod asked;
+mod balancer;
 mod build;
 mod counts;
 mod fabric;
@@ -15,16 +17,21 @@ mod show;
 mod spec;
 mod yaml;
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::k8s::kube_proxy::ServicePorts;
 use crate::k8s::objects::Objects;
 
 pub use actions::ActionError;
+pub use balancer::via_note;
 pub use build::build;
 pub use counts::{MAX_SERVICES, RuleCount, rule_counts};
 pub use faults::{Fault, fault_notes, faults};
 pub use nearest::nearest;
 pub use parse::{Parsed, Source, parse};
 pub use problem::{Problem, Severity};
-pub use run::{Ended, Run, RunError, resolve, run_to_end, trace, trace_on, trace_to_end};
+pub use run::{Ended, Run, RunError, broken, hand_over, resolve, run_to_end, trace, trace_on, trace_to_end};
 pub use show::{ShowError, answer, show, show_broken};
 pub use spec::{
     CniMode, DnsSpec, FabricSpec, FilterSite, FilterSpec, HostSpec, KubeProxySpec, LabSpec, NestedSpec, RackSpec,
@@ -38,4 +45,6 @@ pub struct Lab {
     pub objects: Objects,
     /// The `kubehop.dev/v1 Lab` document, or its defaults.
     pub spec: LabSpec,
+    /// Nodes whose kube-proxy has stopped, each with the service ports that it last heard of.
+    pub stopped_proxies: BTreeMap<String, Arc<ServicePorts>>,
 }

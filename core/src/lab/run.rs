@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::actions::{self, ActionError};
 use super::build::{Prepared, prepare};
-use super::{Lab, faults, session};
+use super::{Lab, asked, balancer, faults, session};
 use crate::app;
 use crate::base::{Place, PlaceError};
 use crate::k8s::control_plane::{Absent, ControlPlane};
@@ -77,7 +77,7 @@ pub enum RunError {
     },
     /// The target is no target.
     #[error(
-        "--to: {found:?} is not a target; expected tcp://HOST:PORT, udp://HOST:PORT, http://HOST[:PORT][/PATH], ping://HOST or bgp://HOST[?withdraw|?shutdown]"
+        "--to: {found:?} is not a target; expected tcp://HOST:PORT, udp://HOST:PORT, http://HOST[:PORT][/PATH], ping://HOST, bgp://HOST[?withdraw|?shutdown], probe://pod/NS/NAME[/CONTAINER][?kind=KIND] or scrape://pod/NS/NAME"
     )]
     NotATarget {
         /// What stood there.
@@ -136,6 +136,22 @@ pub enum RunError {
         found: usize,
         /// The most.
         max: usize,
+    },
+    /// A pod cannot be asked what was to be asked.
+    #[error("--to {target}: {reason}")]
+    CannotAsk {
+        /// What stood there.
+        target: String,
+        /// What is missing, or is wrong.
+        reason: String,
+    },
+    /// There is no such probe.
+    #[error("--to: {found:?} is no kind of probe; expected ?kind=readiness, liveness or startup{}", nearest_is(.nearest))]
+    ProbeKind {
+        /// What stood behind the question mark.
+        found: String,
+        /// The nearest that there is.
+        nearest: Option<String>,
     },
     /// A size is larger than a packet can be.
     #[error("{option} {found}: a {what} holds at most {max} bytes")]
@@ -209,6 +225,7 @@ pub fn run_to_end(lab: &Lab, run: &Run) -> Result<Ended, RunError> {
     if matches!(Target::parse(&lab, &run.to), Ok(Target { scheme: Scheme::Bgp, .. })) {
         return Err(ActionError::Session.into());
     }
+    hand_over(&lab, &mut topo, run)?;
     let exchange = exchange(&lab, &mut topo, run)?;
     let objects = std::mem::take(&mut lab.objects);
     let control = ControlPlane::new(objects, absent, nodes, lab.spec.kube_proxy.mode, actions, run.seed);
@@ -217,12 +234,23 @@ pub fn run_to_end(lab: &Lab, run: &Run) -> Result<Ended, RunError> {
     Ok(Ended { trace, topo, lab: Some(lab) })
 }
 
+/// The lab and its machines with the faults of `run` broken in them.
+///
+/// # Errors
+/// If there is no such fault, or the run cannot be made.
+pub fn broken(lab: &Lab, run: &Run) -> Result<(Lab, Topology), RunError> {
+    let broken = faults::broken(lab, &run.faults, Some(run))?;
+    let topo = broken.prepare(run.seed).topo;
+    Ok((broken.lab, topo))
+}
+
 /// Runs `run` on machines that are there already, whatever has been written into them since they were built. Nobody does
 /// anything to them meanwhile.
 ///
 /// # Errors
 /// If the client or the target does not exist or cannot be read.
 pub fn trace_on(lab: &Lab, mut topo: Topology, run: &Run) -> Result<(Trace, Topology), RunError> {
+    hand_over(lab, &mut topo, run)?;
     if let Ok(Target { scheme: Scheme::Bgp, host, path, .. }) = Target::parse(lab, &run.to) {
         resolve(lab, &mut topo, &run.from, "--from")?;
         return session::run(lab, run, &run.from.parse::<Place>()?, host, path.parse()?);
@@ -231,17 +259,31 @@ pub fn trace_on(lab: &Lab, mut topo: Topology, run: &Run) -> Result<(Trace, Topo
     Ok(sim::run_to_end(topo, &exchange))
 }
 
-/// The address that a run's target names, if it can be read.
-pub(super) fn target_address(lab: &Lab, run: &Run) -> Option<IpAddr> {
-    Target::parse(lab, &run.to).ok().map(|target| target.host)
+/// Hands packets for service addresses that no machine has to the node that a run names, if it names one.
+///
+/// # Errors
+/// If it is no node.
+pub fn hand_over(lab: &Lab, topo: &mut Topology, run: &Run) -> Result<(), RunError> {
+    balancer::hand_over_via(lab, topo, run)
+}
+
+/// The address that a run's target names, with its port, if it can be read; of a ping the port is 0.
+pub(super) fn target_address(lab: &Lab, run: &Run) -> Option<(IpAddr, u16)> {
+    asked::address(lab, run).or_else(|| Target::parse(lab, &run.to).ok().map(|target| (target.host, target.port)))
 }
 
 fn exchange(lab: &Lab, topo: &mut Topology, run: &Run) -> Result<Exchange, RunError> {
     let (client, program) = resolve(lab, topo, &run.from, "--from")?;
-    let target = Target::parse(lab, &run.to)?;
     let check = |option, found, what, max| {
         if found > max { Err(RunError::TooLarge { option, found, what, max }) } else { Ok(()) }
     };
+    if let Some(asked) = asked::asked(lab, run) {
+        check("--reply-size", run.reply_size, "message of one walk", MAX_STREAM)?;
+        let asked = asked?;
+        let program = asked.program.unwrap_or_else(|| program.unwrap_or_else(|| "prometheus".to_owned()).into());
+        return Ok(Exchange { client, program, dst: asked.dst, talk: asked.talk, ttl: run.ttl, seed: run.seed });
+    }
+    let target = Target::parse(lab, &run.to)?;
     let (what, max) = match target.scheme {
         Scheme::Ping | Scheme::Udp => ("datagram", MAX_DATAGRAM),
         Scheme::Tcp | Scheme::Http | Scheme::Bgp => ("message of one walk", MAX_STREAM),
@@ -259,7 +301,8 @@ fn exchange(lab: &Lab, topo: &mut Topology, run: &Run) -> Result<Exchange, RunEr
                 (app::filler(run.size), app::filler(run.reply_size))
             };
             let reply_len = reply.len();
-            Talk::Tcp { port: target.port, is_http, request, reply, reply_len }
+            let flow = if is_http { "http" } else { "tcp" };
+            Talk::Tcp { port: target.port, flow, request, reply, reply_len }
         }
     };
     // ping is a program of its own in whatever container it is typed; a machine without containers has its tools.

@@ -21,7 +21,7 @@ use super::nearest::nearest;
 use super::run::{Run, RunError};
 use crate::base::{Place, Writer};
 use crate::k8s::cni::bgp::{Bgp, Learned, SpeakerId};
-use crate::net::{Listener, NsId, Protocol, Topology, TransportProtocol};
+use crate::net::{Answer, Listener, NsId, Protocol, Topology, TransportProtocol};
 use crate::sim::{self, BgpTalk, Exchange, Talk};
 use crate::trace::{Recorder, Trace, Written};
 use crate::wire::{BGP_PORT, BgpMessage, BgpUpdate};
@@ -160,7 +160,12 @@ impl Change<'_> {
         for ns in [client, server] {
             topo.finish(ns);
         }
-        let listener = Listener { protocol: TransportProtocol::Tcp, port: BGP_PORT, program: PROGRAM.into() };
+        let listener = Listener {
+            protocol: TransportProtocol::Tcp,
+            port: BGP_PORT,
+            program: PROGRAM.into(),
+            answer: Answer::Asked,
+        };
         topo.ns_mut(server).sockets.listen(listener);
         let talk = Talk::Bgp(BgpTalk { server, server_ttl, ..talk });
         Some(Exchange { client, program: PROGRAM.into(), dst: address, talk, ttl, seed })

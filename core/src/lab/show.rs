@@ -10,7 +10,7 @@ use super::run::{RunError, resolve, run_to_end};
 use super::{Lab, Run, faults};
 use crate::base::{Instant, Writer};
 use crate::net::{FdbEntry, FdbTarget, Interface, InterfaceKind, NetNs, NsId, Topology};
-use crate::netfilter::TableName;
+use crate::netfilter::{IPVS_SYSCTLS, TableName};
 
 /// Why a command has no answer.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -35,7 +35,7 @@ pub enum ShowError {
 }
 
 /// What can be typed.
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 17] = [
     "ip addr",
     "ip link",
     "ip route",
@@ -47,10 +47,16 @@ const COMMANDS: [&str; 14] = [
     "sysctl -a",
     "iptables-save [-t TABLE]",
     "ipset save",
+    "ipvsadm-save -n",
+    "ipvsadm -lnc",
     "nft list ruleset",
+    "nft list table FAMILY NAME",
     "conntrack -L",
     "cilium bpf endpoint|ipcache|lb|nat|frag list, cilium bpf ct list global",
 ];
+
+/// What stands above the columns of `ipvsadm -lnc`.
+const CONNECTION_HEADS: &str = "pro expire state       source             virtual            destination";
 
 /// A line of an answer, or several that belong together, with whoever wrote the row that it shows.
 type Line = (String, Option<Writer>);
@@ -134,8 +140,11 @@ fn lines(topo: &Topology, at: NsId, now: Instant, command: &[&str]) -> Result<Ve
         ["ip", "route" | "r", ref rest @ ..] => route::show(ns, rest)?,
         ["ip", "rule" | "ru", ref rest @ ..] => route::rules(ns, rest)?,
         ["sysctl", "-a"] => {
-            let rows = ns.sysctls.rows(ns.interfaces()).into_iter();
-            rows.map(|(path, value)| (format!("{path} = {value}"), None)).collect()
+            let mut rows = ns.sysctls.rows(ns.interfaces());
+            let of_module = IPVS_SYSCTLS.iter().filter(|_| ns.netfilter.ipvs.is_loaded());
+            rows.extend(of_module.map(|(path, value)| ((*path).to_owned(), (*value).to_owned())));
+            rows.sort();
+            rows.into_iter().map(|(path, value)| (format!("{path} = {value}"), None)).collect()
         }
         ["ip", "neigh" | "neighbour" | "n"] | ["ip", "neigh" | "neighbour" | "n", "show" | "list"] => {
             ns.neighbours.rows().iter().map(|row| (row.print(), Some(row.writer))).collect()
@@ -148,8 +157,22 @@ fn lines(topo: &Topology, at: NsId, now: Instant, command: &[&str]) -> Result<Ve
             let argument = || ShowError::Argument { found: table.to_owned(), expected };
             ns.netfilter.iptables_rows(Some(found.ok_or_else(argument)?))
         }
+        ["ipvsadm-save", "-n" | "--numeric"] => {
+            ns.netfilter.ipvs.save().into_iter().map(|(line, writer)| (line, Some(writer))).collect()
+        }
+        ["ipvsadm", "-lnc" | "-Lnc"] => {
+            let heads = ["IPVS connection entries", CONNECTION_HEADS];
+            let heads = heads.into_iter().map(|head| (head.to_owned(), None));
+            let rows = ns.netfilter.ipvs.connection_rows(now).into_iter().map(|row| (row, Some(Writer::Kernel)));
+            heads.chain(rows).collect()
+        }
         ["ipset", "save"] => unsigned(&ns.netfilter.sets.save()),
         ["nft", "list", "ruleset"] => ns.netfilter.nft.rows(now),
+        ["nft", "list", "table", family, name] => {
+            let expected = "a table of this machine, like ip kube-proxy";
+            let argument = || ShowError::Argument { found: format!("{family} {name}"), expected };
+            ns.netfilter.nft.rows_of(family, name, now).ok_or_else(argument)?
+        }
         ["conntrack", "-L"] => {
             let rows = ns.netfilter.conntrack.rows(now);
             rows.map(|row| (row.print(now), Some(Writer::Kernel))).collect()
@@ -164,6 +187,8 @@ fn lines(topo: &Topology, at: NsId, now: Instant, command: &[&str]) -> Result<Ve
 fn flags(interface: &Interface, has_carrier: bool) -> &'static str {
     match interface.kind {
         InterfaceKind::Loopback => "LOOPBACK,UP,LOWER_UP",
+        InterfaceKind::Dummy if interface.up => "BROADCAST,NOARP,UP,LOWER_UP",
+        InterfaceKind::Dummy => "BROADCAST,NOARP",
         _ if has_carrier && interface.noarp => "BROADCAST,MULTICAST,NOARP,UP,LOWER_UP",
         InterfaceKind::Ipip(_) => "NOARP,UP,LOWER_UP",
         _ if has_carrier => "BROADCAST,MULTICAST,UP,LOWER_UP",
@@ -199,7 +224,7 @@ fn ip_link(interface: &Interface, ns: &NetNs, topo: &Topology) -> Line {
         _ => ("ether", mac.as_str(), "ff:ff:ff:ff:ff:ff"),
     };
     let queue = match interface.kind {
-        InterfaceKind::Veth { .. } | InterfaceKind::Vxlan(_) | InterfaceKind::Geneve(_) => "",
+        InterfaceKind::Veth { .. } | InterfaceKind::Vxlan(_) | InterfaceKind::Geneve(_) | InterfaceKind::Dummy => "",
         _ => "qlen 1000",
     };
     let netns = match interface.kind {
@@ -265,7 +290,7 @@ fn bridge_fdb(ns: &NetNs, now: Instant) -> Vec<Line> {
         groups.iter().map(line).collect()
     };
     let rows = |interface: &Interface| match (&interface.kind, &interface.master) {
-        (InterfaceKind::Loopback | InterfaceKind::Ipip(_), _) => Vec::new(),
+        (InterfaceKind::Loopback | InterfaceKind::Ipip(_) | InterfaceKind::Dummy, _) => Vec::new(),
         (InterfaceKind::Vxlan(vxlan), _) => vxlan.fdb.rows().iter().map(|row| print(row, interface)).collect(),
         (InterfaceKind::Bridge { .. }, _) => [own(interface, &BRIDGE_GROUPS), of_bridge(interface, interface)].concat(),
         (_, Some(master)) => [of_bridge(interface, ns.interface(master.index)), own(interface, &GROUPS)].concat(),

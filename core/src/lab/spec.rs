@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use crate::base::Span;
 pub use crate::k8s::cni::CniMode;
 use crate::k8s::kube_proxy::ProxyMode;
+use crate::netfilter::Scheduler;
 pub use fabric::{FabricSpec, FilterSite, FilterSpec, NestedSpec, RackSpec};
 
 /// `Lab.spec`, complete: every field has its value or its default.
@@ -54,6 +55,8 @@ pub struct KubeProxySpec {
     pub localhost_node_ports: bool,
     /// `nodePortAddresses`; empty for every address of the node.
     pub node_port_addresses: Vec<IpNet>,
+    /// `ipvs.scheduler`.
+    pub ipvs_scheduler: Scheduler,
 }
 
 /// `dns`: CoreDNS and the resolver it forwards to.
@@ -106,6 +109,7 @@ impl Default for LabSpec {
                 masquerade_all: false,
                 localhost_node_ports: true,
                 node_port_addresses: Vec::new(),
+                ipvs_scheduler: Scheduler::default(),
             },
             dns: None,
             sysctls: BTreeMap::new(),

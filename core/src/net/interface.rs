@@ -76,6 +76,8 @@ pub enum InterfaceKind {
     Geneve(Geneve),
     /// An IP-in-IP tunnel endpoint: the one device on which packets have no link header.
     Ipip(Ipip),
+    /// A device that goes nowhere, and has addresses (`ip link add type dummy`).
+    Dummy,
     /// A NIC on a segment of the fabric.
     Nic {
         /// The segment.
@@ -138,6 +140,7 @@ impl Interface {
     pub fn qdisc(&self) -> &'static str {
         match self.kind {
             InterfaceKind::Nic { .. } => "fq_codel",
+            InterfaceKind::Dummy if !self.up => "noop",
             _ => "noqueue",
         }
     }

@@ -1,5 +1,6 @@
 //! One network namespace: its devices and tables.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -170,11 +171,15 @@ impl NetNs {
         self.retain_routes(|route| route.dev.as_ref().is_none_or(|by| by.index != index));
         self.neighbours.flush(index, false);
         let master = self.interface(index).master.clone();
-        if let Some(fdb) = master.and_then(|bridge| self.fdb_mut(bridge.index)) {
+        if let Some(fdb) = master.as_ref().and_then(|bridge| self.fdb_mut(bridge.index)) {
             fdb.release(&dev);
         }
         self.sysctls.forget_device(&dev.name);
         Arc::make_mut(&mut self.interfaces).retain(|interface| interface.dev.index != index);
+        // A bridge without a port has no carrier, and forgets its neighbours (neigh_carrier_down).
+        if let Some(bridge) = master.filter(|bridge| !self.has_carrier(bridge.index)) {
+            self.neighbours.flush(bridge.index, true);
+        }
     }
 
     /// The device with this name.
@@ -241,7 +246,7 @@ impl NetNs {
             src: Some(addr),
             ..Route::unicast(IpNet::from(addr), &dev, Writer::Kernel)
         };
-        let local = Route { kind: RouteKind::Local, scope: Scope::Host, ..base.clone() };
+        let local = local_route(addr, &dev);
         self.local.add(local.clone());
         if net.prefix_len() == net.max_prefix_len() {
             return;
@@ -253,6 +258,31 @@ impl NetNs {
         }
         let dst = IpNet::from(net.broadcast());
         self.local.add(Route { kind: RouteKind::Broadcast, dst, scope: Scope::Link, ..base });
+    }
+
+    /// Gives a device many addresses of one machine each (/32), which it keeps sorted.
+    pub fn add_addresses(&mut self, index: u32, nets: impl IntoIterator<Item = IpNet>, writer: Writer) {
+        let nets: Vec<IpNet> = nets.into_iter().collect();
+        if nets.is_empty() {
+            return;
+        }
+        let interface = &mut Arc::make_mut(&mut self.interfaces)[index as usize - 1];
+        interface.addresses.extend(nets.iter().map(|net| IfAddress { net: *net, writer }));
+        interface.addresses.sort_by_key(|address| address.net);
+        let dev = interface.dev.clone();
+        self.local.extend(nets.into_iter().map(|net| local_route(net.addr(), &dev)));
+    }
+
+    /// Takes addresses of one machine each (/32) from a device.
+    pub fn remove_addresses(&mut self, index: u32, gone: &BTreeSet<IpAddr>) {
+        if gone.is_empty() {
+            return;
+        }
+        let is_gone = |ip: IpAddr| gone.contains(&ip);
+        let interface = &mut Arc::make_mut(&mut self.interfaces)[index as usize - 1];
+        interface.addresses.retain(|address| !is_gone(address.net.addr()));
+        self.local
+            .retain(|route| !is_gone(route.dst.addr()) || route.dev.as_ref().is_none_or(|dev| dev.index != index));
     }
 
     /// Makes `port` a port of `bridge`; the bridge notes the port's own address.
@@ -291,6 +321,17 @@ impl NetNs {
     }
 }
 
+/// The route by which the kernel knows an address of `dev` as its own.
+fn local_route(addr: IpAddr, dev: &DevRef) -> Route {
+    Route {
+        protocol: Protocol::Kernel,
+        src: Some(addr),
+        kind: RouteKind::Local,
+        scope: Scope::Host,
+        ..Route::unicast(IpNet::from(addr), dev, Writer::Kernel)
+    }
+}
+
 /// Where the device with this index stands among all: at its index, unless one before it has gone.
 fn position(interfaces: &[Interface], index: u32) -> usize {
     let at_its_index = index as usize - 1;
@@ -306,7 +347,9 @@ fn position(interfaces: &[Interface], index: u32) -> usize {
 /// else the first of any device that is not `lo`.
 #[must_use]
 pub(super) fn select_address(interfaces: &[Interface], index: u32, to: IpAddr) -> Option<IpAddr> {
-    let own = &interfaces[position(interfaces, index)].addresses;
+    let device = &interfaces[position(interfaces, index)];
+    // 127.0.0.1 has the scope of a host, and is no source for packets that may leave it.
+    let own = if matches!(device.kind, InterfaceKind::Loopback) { &[][..] } else { &device.addresses };
     let in_subnet = own.iter().find(|address| address.net.contains(&to));
     let of_others = || {
         let others = interfaces.iter().filter(|interface| !matches!(interface.kind, InterfaceKind::Loopback));

@@ -238,13 +238,15 @@ impl fmt::Display for TableId {
 pub struct RouteTable {
     id: TableId,
     rows: Arc<Vec<Route>>,
+    /// The prefix lengths that rows have or had, the longest first.
+    lens: Vec<u8>,
 }
 
 impl RouteTable {
     /// An empty table.
     #[must_use]
     pub fn new(id: TableId) -> Self {
-        Self { id, rows: Arc::default() }
+        Self { id, rows: Arc::default(), lens: Vec::new() }
     }
 
     /// Its number.
@@ -261,16 +263,28 @@ impl RouteTable {
 
     /// Adds routes.
     pub fn extend(&mut self, routes: impl IntoIterator<Item = Route>) {
-        for route in routes {
-            self.add(route);
-        }
+        let rows = Arc::make_mut(&mut self.rows);
+        let n_before = rows.len();
+        rows.extend(routes);
+        let added: Vec<u8> = rows[n_before..].iter().map(|row| row.dst.prefix_len()).collect();
+        // The sort is stable: of the same order what was there stays first.
+        rows.sort_by_key(dump_order);
+        added.into_iter().for_each(|len| self.note_len(len));
     }
 
     /// Adds a route, in the order of the kernel's dump.
     pub fn add(&mut self, route: Route) {
         let rows = Arc::make_mut(&mut self.rows);
         let idx = rows.partition_point(|row| dump_order(row) <= dump_order(&route));
+        let len = route.dst.prefix_len();
         rows.insert(idx, route);
+        self.note_len(len);
+    }
+
+    fn note_len(&mut self, len: u8) {
+        if let Err(idx) = self.lens.binary_search_by(|known| len.cmp(known)) {
+            self.lens.insert(idx, len);
+        }
     }
 
     /// Takes out the routes that are not to be kept.
@@ -282,9 +296,16 @@ impl RouteTable {
     #[must_use]
     pub fn lookup(&self, dst: IpAddr, oif: u32) -> FibLookup {
         let is_by = |row: &Route| oif == 0 || row.dev.as_ref().is_none_or(|dev| dev.index == oif);
-        let matches = self.rows.iter().enumerate().filter(|(_, row)| row.dst.contains(&dst) && is_by(row));
         // Of equally long prefixes the first wins, as the kernel's alias list has it.
-        let matched = matches.rev().max_by_key(|(_, row)| row.dst.prefix_len()).map(|(idx, _)| idx);
+        let of_len = |len: &u8| {
+            let net = IpNet::new(dst, *len).ok()?.trunc();
+            let key = |row: &Route| (row.dst.network(), u8::MAX - row.dst.prefix_len());
+            let wanted = (net.network(), u8::MAX - len);
+            let first = self.rows.partition_point(|row| key(row) < wanted);
+            let rows = self.rows[first..].iter().take_while(|row| key(row) == wanted);
+            rows.enumerate().find(|(_, row)| is_by(row)).map(|(idx, _)| first + idx)
+        };
+        let matched = self.lens.iter().find_map(of_len);
         FibLookup { table: self.clone(), dst, matched }
     }
 }

@@ -23,6 +23,8 @@ pub struct Skb {
     pub mark: u32,
     /// Its connection, once connection tracking has seen it.
     pub ct: CtState,
+    /// Whether IPVS has had it already (`ipvs_property`).
+    pub ipvs: bool,
     /// The bridge port that it came in by, if br_netfilter showed it to PREROUTING there (`nf_bridge_info`).
     pub physin: Option<DevRef>,
     /// The source address of the frame that it came in by there.
@@ -56,6 +58,7 @@ impl Skb {
             frag_max_size: None,
             mark: 0,
             ct: CtState::None,
+            ipvs: false,
             physin: None,
             physin_src: None,
             bridged_from: None,

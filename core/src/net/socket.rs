@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::Proxy;
+
 /// A transport protocol that has sockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TransportProtocol {
@@ -34,6 +36,18 @@ pub enum SocketOwner {
     Client,
 }
 
+/// What a server answers to a request over TCP.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Answer {
+    /// What the run asks for.
+    #[default]
+    Asked,
+    /// These bytes, whatever it is asked.
+    Fixed(Arc<[u8]>),
+    /// What another server answers, whom it asks in its turn.
+    Forwarded(Arc<Proxy>),
+}
+
 /// A socket bound to a port on every address of its namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listener {
@@ -43,6 +57,8 @@ pub struct Listener {
     pub port: u16,
     /// The container or program that owns it.
     pub program: Arc<str>,
+    /// What that program answers.
+    pub answer: Answer,
 }
 
 /// The sockets of a namespace.
@@ -75,9 +91,17 @@ impl Sockets {
         }
     }
 
-    /// Closes a listener.
-    pub fn close(&mut self, listener: &Listener) {
-        self.listeners.retain(|other| other != listener);
+    /// Closes the listeners for which `is_it` holds.
+    pub fn close(&mut self, is_it: impl Fn(&Listener) -> bool) {
+        self.listeners.retain(|listener| !is_it(listener));
+    }
+
+    /// Changes what the listener on a port answers.
+    pub fn answer(&mut self, port: u16, answer: Answer) {
+        let is_it = |listener: &&mut Listener| listener.protocol == TransportProtocol::Tcp && listener.port == port;
+        if let Some(listener) = self.listeners.iter_mut().find(is_it) {
+            listener.answer = answer;
+        }
     }
 
     /// The listeners, in order of binding.

@@ -186,6 +186,11 @@ impl Topology {
         &mut self.segments[id.0]
     }
 
+    /// The indexes of all namespaces.
+    pub fn ids(&self) -> impl Iterator<Item = NsId> + use<> {
+        (0..self.namespaces.len()).map(NsId)
+    }
+
     /// All namespaces that are there.
     pub fn namespaces(&self) -> impl Iterator<Item = &NetNs> {
         self.namespaces.iter().enumerate().filter(|(idx, _)| !self.is_gone(NsId(*idx))).map(|(_, ns)| ns)

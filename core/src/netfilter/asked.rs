@@ -4,9 +4,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::xtables::Changes;
-use super::{Match, NatRange, Rule, TableVerdict, Target, Walk, nft};
-use crate::base::Writer;
-use crate::trace::{Choice, Consulted, Decision, Hook, HookFunction, Stage, Step};
+use super::{NatRange, Rule, TableVerdict, Target, Walk, nft};
+use crate::base::{ServiceNote, Writer};
+use crate::trace::{By, Choice, Chosen, Consulted, Decision, Draw, Hook, HookFunction, Stage, Step};
 use crate::wire::Packet;
 
 /// One walk through rules, and what the trace wants to know of it.
@@ -19,11 +19,14 @@ pub(super) struct Asked {
     mark: Option<u32>,
     pub n_tried: usize,
     /// Chain and number of the rule that decided.
-    pub place: Option<(Arc<str>, usize)>,
-    /// What the rules on the way say of themselves, last.
-    pub says: Option<Arc<str>>,
+    place: Option<(Arc<str>, usize)>,
+    /// The service that they were written for, last.
+    service: Option<Arc<ServiceNote>>,
+    draws: Vec<Draw>,
     /// Whether kube-proxy marked the packet for masquerade.
     masqueraded: bool,
+    /// Who wrote the rule that decided.
+    writer: Option<Writer>,
     /// Of a translated destination all that it could have been.
     destinations: Vec<(NatRange, f64)>,
     walk: Arc<dyn Consulted>,
@@ -31,12 +34,6 @@ pub(super) struct Asked {
 
 impl Asked {
     pub(super) fn xtables(function: HookFunction, verdict: TableVerdict, changes: Changes, walk: Walk) -> Self {
-        let comment = |rule: &Rule| {
-            rule.matches.iter().find_map(|one| match one {
-                Match::Comment(text) => Some(text.clone()),
-                _ => None,
-            })
-        };
         let marks = |rule: &Rule| rule.writer == Writer::KubeProxy && matches!(rule.target, Target::Mark { .. });
         let masqueraded = walk.matched_rules().any(marks);
         Self {
@@ -46,8 +43,10 @@ impl Asked {
             mark: changes.mark,
             n_tried: walk.n_tried(),
             place: walk.deciding_place(),
-            says: walk.matched_rules().filter_map(comment).last(),
+            service: walk.matched_rules().filter_map(|rule| rule.service.clone()).last(),
+            draws: walk.draws(),
             masqueraded,
+            writer: walk.matched_rules().last().map(|rule| rule.writer),
             destinations: if matches!(verdict, TableVerdict::Dnat(_)) { walk.destinations() } else { Vec::new() },
             walk: Arc::new(walk),
         }
@@ -66,11 +65,18 @@ impl Asked {
             mark: changes.mark,
             n_tried: walk.n_tried(),
             place: walk.deciding_place(),
-            says: walk.matched_rules().filter_map(|rule| rule.purpose.clone().or_else(|| rule.comment.clone())).last(),
+            service: walk.service().cloned(),
+            draws: walk.draws(),
             masqueraded,
+            writer: walk.matched_rules().last().map(|rule| rule.writer),
             destinations: if matches!(verdict, TableVerdict::Dnat(_)) { walk.destinations() } else { Vec::new() },
             walk: Arc::new(walk),
         }
+    }
+
+    /// Whether a rule of kube-proxy decided.
+    pub(super) fn is_of_kube_proxy(&self) -> bool {
+        self.writer == Some(Writer::KubeProxy)
     }
 
     /// That the rules let the packet through.
@@ -80,8 +86,20 @@ impl Asked {
 
     pub(super) fn step(&self, hook: Hook, decision: Decision, packet: &Packet) -> Step {
         let mut step = Step::new(Stage::Netfilter(hook, self.function), decision, packet);
+        // Rules that only pass a packet on decide nothing about a service.
+        step.service = self.service.clone().filter(|_| !matches!(step.decision, Decision::RulesPassed { .. }));
         step.consulted.push(self.walk.clone());
         step
+    }
+
+    /// The rule that translates, and how it came to its choice.
+    pub(super) fn chosen(&self, choice: Option<&Choice>) -> Option<By> {
+        let (chain, number) = self.place.clone()?;
+        let endpoint = choice.and_then(|choice| {
+            let at = choice.destinations.iter().position(|(to, _)| *to == choice.chosen)?;
+            Some((at + 1, choice.destinations.len()))
+        });
+        Some(By::Rule(Chosen { chain, number, endpoint, draws: self.draws.clone() }))
     }
 
     /// The endpoint chosen for a connection to `original`, and those that could have been.

@@ -73,22 +73,37 @@ pub struct IpSet {
     pub elements: BTreeSet<Vec<Part>>,
 }
 
+impl IpSet {
+    /// Whether a port is in a set of ports, whatever the protocol it was put there for.
+    fn has_port(&self, port: u16) -> bool {
+        [0, 6, 17, 132].iter().any(|protocol| self.elements.contains(&[Part::Port { protocol: *protocol, port }][..]))
+    }
+}
+
+/// Every network that an address is in, the smallest first.
+fn nets_of(ip: IpAddr) -> impl Iterator<Item = Part> {
+    let longest = IpNet::from(ip).max_prefix_len();
+    (0..=longest).rev().filter_map(move |len| Some(Part::Net(IpNet::new(ip, len).ok()?.trunc())))
+}
+
 /// All sets of a machine, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IpSets {
-    sets: BTreeMap<Arc<str>, IpSet>,
+    /// Shared: whoever keeps the tables of a moment ago keeps references.
+    sets: BTreeMap<Arc<str>, Arc<IpSet>>,
 }
 
 impl IpSets {
     /// Makes a set, empty if it was not there: `ipset create -exist`.
     pub fn create(&mut self, name: &str, kind: SetType) -> &mut IpSet {
-        self.sets.entry(name.into()).or_insert_with(|| IpSet { kind, elements: BTreeSet::new() })
+        let set = self.sets.entry(name.into()).or_insert_with(|| Arc::new(IpSet { kind, elements: BTreeSet::new() }));
+        Arc::make_mut(set)
     }
 
     /// The set of this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&IpSet> {
-        self.sets.get(name)
+        self.sets.get(name).map(|set| &**set)
     }
 
     /// Whether a packet is in a set, its parts taken from these ends of it.
@@ -101,13 +116,20 @@ impl IpSets {
             let (sport, dport) = flow.ports?;
             Some(if side(idx) == PortSide::Source { sport } else { dport })
         };
-        let is = |part: &Part, idx| match part {
-            Part::Net(net) => net.contains(&ip(idx)),
-            Part::Port { protocol, port: wanted } => {
-                (set.kind == SetType::BitmapPort || *protocol == flow.protocol) && port(idx) == Some(*wanted)
+        let own_port = |idx| port(idx).map(|port| Part::Port { protocol: flow.protocol, port });
+        match set.kind {
+            SetType::BitmapPort => port(0).is_some_and(|port| set.has_port(port)),
+            SetType::HashIp => set.elements.contains(&[Part::ip(ip(0))][..]),
+            SetType::HashIpPort => own_port(1).is_some_and(|port| set.elements.contains(&[Part::ip(ip(0)), port][..])),
+            SetType::HashIpPortIp => {
+                let last = Part::ip(ip(2));
+                own_port(1).is_some_and(|port| set.elements.contains(&[Part::ip(ip(0)), port, last][..]))
             }
-        };
-        set.elements.iter().any(|element| element.iter().enumerate().all(|(idx, part)| is(part, idx)))
+            // Models the walk over the prefix lengths that the set has (mtype_test_cidrs).
+            SetType::HashNet => nets_of(ip(0)).any(|net| set.elements.contains(&[net][..])),
+            SetType::HashIpPortNet => own_port(1)
+                .is_some_and(|port| nets_of(ip(2)).any(|net| set.elements.contains(&[Part::ip(ip(0)), port, net][..]))),
+        }
     }
 
     /// All sets as `ipset save` prints them.
@@ -117,7 +139,7 @@ impl IpSets {
         for (name, set) in &self.sets {
             let options = match set.kind {
                 SetType::BitmapPort => "range 0-65535".to_owned(),
-                _ => "family inet hashsize 1024 maxelem 65536".to_owned(),
+                _ => format!("family inet hashsize 1024 maxelem 65536 bucketsize 12 initval {:#010x}", initval(name)),
             };
             let _ = writeln!(text, "create {name} {} {options}", set.kind.name());
         }
@@ -129,6 +151,11 @@ impl IpSets {
         }
         text
     }
+}
+
+/// What the kernel draws for a set, so that nobody can guess its buckets: here it follows from the name.
+fn initval(name: &str) -> u32 {
+    name.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
 fn print(part: &Part, kind: SetType) -> String {

@@ -9,20 +9,24 @@ mod conntrack;
 #[cfg(test)]
 mod fixtures;
 mod ipset;
+mod ipvs;
 mod nat;
 pub mod nft;
 mod recent;
 mod view;
+mod visits;
 mod xtables;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::base::{Dice, Writer, sort_by};
-use crate::trace::{Choice, Decision, DropReason, Hook, HookFunction, Stage, Step, Tracked};
+use crate::trace::{By, Choice, Decision, DropReason, Hook, HookFunction, Stage, Step, Tracked};
 use crate::wire::{End, Packet};
 
 pub use conntrack::{ConnId, Connection, Conntrack, CtInfo, CtLookup, CtState, CtView, Direction, TcpState, Tuple};
 pub use ipset::{IpSet, IpSets, Part, SetType};
+pub use ipvs::{Ipvs, RealServer, SYSCTLS as IPVS_SYSCTLS, Scheduler, ServiceKey, Transmit, VirtualServer};
 pub use recent::RecentLists;
 pub use view::{AddressType, Facts, Flow, HookView};
 pub use xtables::{
@@ -44,6 +48,8 @@ pub struct Netfilter {
     pub sets: IpSets,
     /// Connections.
     pub conntrack: Conntrack,
+    /// Virtual servers.
+    pub ipvs: Ipvs,
     recent: RecentLists,
     counters: Vec<u32>,
 }
@@ -55,6 +61,7 @@ impl Default for Netfilter {
             nft: nft::Ruleset::default(),
             sets: IpSets::default(),
             conntrack: Conntrack::default(),
+            ipvs: Ipvs::default(),
             recent: RecentLists::default(),
             counters: Vec::new(),
         }
@@ -70,6 +77,8 @@ pub enum HookVerdict {
     Drop,
     /// It ends here, and its sender is told.
     Reject(RejectWith),
+    /// IPVS takes it, and sends it to another machine.
+    Transmit(Transmit),
 }
 
 /// One visit of one packet to one hook, told.
@@ -81,6 +90,8 @@ pub struct HookResult {
     pub steps: Vec<Step>,
     /// The endpoint chosen for a new connection, if one was.
     pub choice: Option<Choice>,
+    /// The endpoint of a new connection whose source a rule of kube-proxy has made the node's.
+    pub masqueraded: Option<(IpAddr, u16)>,
 }
 
 /// The packet at a hook with what goes along with it.
@@ -92,6 +103,8 @@ pub struct Passing<'a> {
     pub mark: &'a mut u32,
     /// Its connection.
     pub ct: &'a mut CtState,
+    /// Whether IPVS has had it.
+    pub ipvs: &'a mut bool,
 }
 
 impl Netfilter {
@@ -126,12 +139,18 @@ impl Netfilter {
 
     /// Sends a packet through everything that is registered on a hook, in the order of the priorities.
     pub fn run(&mut self, mut passing: Passing<'_>, view: &HookView, dice: &mut Dice) -> HookResult {
-        let mut result = HookResult { verdict: HookVerdict::Accept, steps: Vec::new(), choice: None };
+        let mut result =
+            HookResult { verdict: HookVerdict::Accept, steps: Vec::new(), choice: None, masqueraded: None };
         for called in self.called(&passing, view.hook) {
             match called {
                 Called::Function(HookFunction::Conntrack) => self.track(&mut passing, view, &mut result),
                 Called::Function(HookFunction::Nat) => self.nat(&mut passing, view, dice, &mut result),
                 Called::Function(HookFunction::Confirm) => self.confirm(&passing, view, &mut result),
+                Called::Function(HookFunction::IpvsIn) => self.ip_vs_in(&mut passing, view, dice, &mut result),
+                Called::Function(HookFunction::IpvsOut) => self.ip_vs_out(&mut passing, view, &mut result),
+                Called::Function(function @ HookFunction::IpvsIcmp) => {
+                    self.ip_vs_in_icmp(&mut passing, view, function, &mut result);
+                }
                 Called::Function(_) | Called::Chain(_) => self.rules(called, &mut passing, view, dice, &mut result),
             }
             if result.verdict != HookVerdict::Accept {
@@ -144,7 +163,11 @@ impl Netfilter {
     /// What is registered on a hook, by priority. Of the same priority a chain of nftables comes first: it is taken for
     /// one that was registered later (net/netfilter/core.c nf_hook_entries_grow).
     fn called(&self, passing: &Passing<'_>, hook: Hook) -> Vec<Called> {
-        merged(functions(hook), self.chains(passing, hook, false))
+        let chains = self.chains(passing, hook, false);
+        if self.ipvs.is_empty() {
+            return merged(functions(hook), chains);
+        }
+        merged(&[functions(hook), ipvs::functions(hook)].concat(), chains)
     }
 
     fn chains(&self, passing: &Passing<'_>, hook: Hook, nat: bool) -> Vec<nft::Hooked> {
@@ -170,14 +193,15 @@ impl Netfilter {
         };
         let decision = match result.verdict {
             HookVerdict::Accept => asked.passed(),
-            HookVerdict::Drop | HookVerdict::Reject(_) => Decision::Drop(DropReason::NetfilterDrop),
+            _ => Decision::Drop(DropReason::NetfilterDrop),
         };
         result.steps.push(asked.step(view.hook, decision, passing.packet));
     }
 
     /// Walks the rules of a table or a chain, and does to the packet what they do to it. `None` if there are none.
     fn ask(&mut self, called: Called, passing: &mut Passing<'_>, view: &HookView, dice: &mut Dice) -> Option<Asked> {
-        let flow = Flow::new(passing.packet, *passing.mark, self.conntrack.view(*passing.ct))?;
+        let mut flow = Flow::new(passing.packet, *passing.mark, self.conntrack.view(*passing.ct))?;
+        flow.ipvs = self.virtual_server(&flow, passing, view.now);
         let (changes, asked) = match called {
             Called::Function(function) => {
                 let name = table_of(function)?;
@@ -200,7 +224,7 @@ impl Netfilter {
             }
             Called::Chain(hooked) => {
                 let (table, memory) = self.nft.enter(hooked.table);
-                let mut chance = nft::Chance { dice, memory, row: 0, rolls: Vec::new() };
+                let mut chance = nft::Chance { dice, memory, row: 0, n_lookups: 0, rolls: Vec::new() };
                 let (verdict, changes, walk) = nft::walk(&table, &hooked.chain, view, flow, &mut chance);
                 (changes, Asked::nft(verdict, changes, walk))
             }
@@ -281,6 +305,9 @@ impl Netfilter {
                 result.steps.push(asked.step(view.hook, decision, passing.packet));
                 return;
             }
+            if let (TableVerdict::Masquerade(_), Some(true)) = (verdict, last.as_ref().map(Asked::is_of_kube_proxy)) {
+                result.masqueraded = Some(self.conntrack.get(id).reply.src);
+            }
             if let (TableVerdict::Dnat(_), Some(asked)) = (verdict, &last) {
                 let connection = self.conntrack.get(id);
                 result.choice = Some(asked.choice(connection.original.dst, connection.reply.src));
@@ -290,9 +317,12 @@ impl Netfilter {
         let translated = nat::translate(passing.packet, &self.conntrack, *passing.ct, view.hook);
         let decision = match (&translated, &last) {
             (Some(nat::Translated { end, from, to }), _) => {
-                let (rule, says) =
-                    last.as_ref().map_or((None, None), |asked| (asked.place.clone(), asked.says.clone()));
-                Decision::Translate { end: *end, from: *from, to: *to, rule, says }
+                let by_rule = last.as_ref().and_then(|asked| asked.chosen(result.choice.as_ref()));
+                let by = by_rule.unwrap_or_else(|| {
+                    let connection = self.conntrack.get(id);
+                    By::Entry { original: connection.original.ends(), reply: connection.reply.ends() }
+                });
+                Decision::Translate { end: *end, from: *from, to: *to, by }
             }
             (None, Some(asked)) if asked.n_tried > 0 => asked.passed(),
             _ => return,
@@ -357,7 +387,7 @@ fn table_of(function: HookFunction) -> Option<TableName> {
         HookFunction::Mangle => Some(TableName::Mangle),
         HookFunction::Nat => Some(TableName::Nat),
         HookFunction::Filter => Some(TableName::Filter),
-        HookFunction::Conntrack | HookFunction::Confirm | HookFunction::Nft => None,
+        _ => None,
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::conntrack::CtView;
+use super::ipvs::ServiceKey;
 use crate::base::Instant;
 use crate::trace::Hook;
 use crate::wire::{Icmp, Packet, Transport};
@@ -102,6 +103,8 @@ pub struct Flow {
     pub mark: u32,
     /// What connection tracking knows of it.
     pub ct: CtView,
+    /// The virtual server that it came to, if IPVS sends it to a real one.
+    pub ipvs: Option<ServiceKey>,
 }
 
 impl Flow {
@@ -127,6 +130,6 @@ impl Flow {
             }
             Some(Transport::Other(_)) | None => {}
         }
-        Some(Self { src: ip.src, dst: ip.dst, protocol: ip.protocol, ports, tcp_flags, icmp, mark, ct })
+        Some(Self { src: ip.src, dst: ip.dst, protocol: ip.protocol, ports, tcp_flags, icmp, mark, ct, ipvs: None })
     }
 }

@@ -24,11 +24,24 @@ pub(super) type ConnectionKey = (NsId, (IpAddr, u16), (IpAddr, u16));
 
 /// One end, and what carries its segments.
 pub(super) struct Connection {
-    tcp: TcpEndpoint,
-    program: Arc<str>,
+    pub(super) tcp: TcpEndpoint,
+    /// The first part of the ids of its packets' steps.
+    pub(super) flow: &'static str,
+    pub(super) program: Arc<str>,
     ip_id: u16,
     /// When it will be looked at again.
     armed: Option<Instant>,
+}
+
+/// Who opens a connection, and what it has drawn for it.
+pub(super) struct Asker {
+    pub(super) flow: &'static str,
+    pub(super) program: Arc<str>,
+    pub(super) iss: u32,
+    pub(super) ts_offset: u32,
+    pub(super) ip_id: u16,
+    /// Whether it keeps the connection afterwards.
+    pub(super) stays_open: bool,
 }
 
 /// Whether the client still waits, and until when.
@@ -40,18 +53,31 @@ pub(super) struct Patience {
 
 impl Simulator<'_> {
     /// The client opens a connection.
-    pub(super) fn open(&mut self, key: ConnectionKey, mtu: usize, message: Vec<u8>, awaits: usize) {
+    pub(super) fn open_as_client(&mut self, key: ConnectionKey, mtu: usize, message: Vec<u8>, awaits: usize) {
+        let talk = &self.exchange.talk;
+        let asker = Asker {
+            flow: talk.flow(),
+            program: self.exchange.program.clone(),
+            iss: self.dice.word(),
+            ts_offset: self.dice.word(),
+            ip_id: self.dice.word() as u16,
+            stays_open: matches!(talk, Talk::Bgp(talk) if !talk.closes),
+        };
+        self.wait(key);
+        self.open(key, asker, mtu, message, awaits);
+    }
+
+    /// A program opens a connection.
+    pub(super) fn open(&mut self, key: ConnectionKey, asker: Asker, mtu: usize, message: Vec<u8>, awaits: usize) {
         let (_, (_, sport), (_, dport)) = key;
-        let (iss, ts_offset) = (self.dice.word(), self.dice.word());
+        let Asker { flow, program, iss, ts_offset, ip_id, stays_open } = asker;
         let mut tcp =
             TcpEndpoint::new(TcpPlan { role: Role::Client, sport, dport, iss, ts_offset, mtu, message, awaits });
-        if matches!(&self.exchange.talk, Talk::Bgp(talk) if !talk.closes) {
+        if stays_open {
             tcp.stay_open();
         }
         let syn = tcp.open(self.now);
-        let (program, ip_id) = (self.exchange.program.clone(), self.dice.word() as u16);
-        self.connections.insert(key, Connection { tcp, program, ip_id, armed: None });
-        self.wait(key);
+        self.connections.insert(key, Connection { tcp, flow, program, ip_id, armed: None });
         self.send_segments(key, vec![syn]);
     }
 
@@ -97,7 +123,8 @@ impl Simulator<'_> {
             client.stay_open();
         }
         let segments = client.speak(self.now);
-        let connection = |tcp, ip_id| Connection { tcp, program: program.clone(), ip_id, armed: None };
+        let flow = self.exchange.talk.flow();
+        let connection = |tcp, ip_id| Connection { tcp, flow, program: program.clone(), ip_id, armed: None };
         self.connections.insert((server, remote, local), connection(peer, server_ip_id));
         self.connections.insert(key, connection(client, ip_id));
         self.wait(key);
@@ -105,9 +132,9 @@ impl Simulator<'_> {
     }
 
     /// A connection that a client opens to a listener.
-    fn accept(&mut self, key: ConnectionKey, program: Arc<str>) {
+    fn accept(&mut self, key: ConnectionKey, program: Arc<str>, flow: &'static str) {
         let (ns, local, remote) = key;
-        let Some((request, reply)) = self.exchange.talk.messages() else { return };
+        let Some((awaits, message)) = self.messages(key, flow) else { return };
         let Some((_, mtu)) = datapath::route_output(self.topo.ns(ns), remote.0) else { return };
         let ns_ref = self.topo.ns_mut(ns);
         let tcp = TcpEndpoint::new(TcpPlan {
@@ -117,25 +144,33 @@ impl Simulator<'_> {
             iss: ns_ref.dice.word(),
             ts_offset: ns_ref.dice.word(),
             mtu,
-            message: reply.to_vec(),
-            awaits: request.len(),
+            message,
+            awaits,
         });
         let ip_id = ns_ref.dice.word() as u16;
         ns_ref.sockets.connect(TransportProtocol::Tcp, local, remote, SocketOwner::Server, program.clone());
-        self.connections.insert(key, Connection { tcp, program, ip_id, armed: None });
+        self.connections.insert(key, Connection { tcp, flow, program, ip_id, armed: None });
     }
 
-    /// A segment reached a socket.
-    pub(super) fn receive_segment(&mut self, key: ConnectionKey, tcp: Tcp, socket: SocketLookup, from: &Place) {
+    /// A segment of `flow` reached a socket.
+    pub(super) fn receive_segment(
+        &mut self,
+        key: ConnectionKey,
+        tcp: Tcp,
+        socket: SocketLookup,
+        from: &Place,
+        flow: &'static str,
+    ) {
         if let SocketLookup::Listening(program) = socket {
-            self.accept(key, program);
+            self.accept(key, program, flow);
         }
         let Some(connection) = self.connections.get_mut(&key) else { return };
         let was_opening = connection.tcp.progress() == Progress::Opening;
         let segments = connection.tcp.receive(tcp, self.now);
         let progress = connection.tcp.progress();
         let has_heard_all = tcp.payload_len > 0 && connection.tcp.has_heard_all();
-        if connection.tcp.role() == Role::Client {
+        let (flow, role) = (connection.flow, connection.tcp.role());
+        if role == Role::Client && flow == self.exchange.talk.flow() {
             if was_opening || tcp.payload_len > 0 || progress != Progress::Open {
                 self.patience.until = self.now + PATIENCE;
             }
@@ -147,11 +182,13 @@ impl Simulator<'_> {
         }
         if has_heard_all {
             (self.heard)(key.0, &mut self.topo, &mut self.recorder);
+            self.heard_all(key);
         }
         self.send_segments(key, segments);
         // A reset ends it at once, and a SYN that comes after it begins another one.
         if progress == Progress::Reset {
             self.close(key);
+            self.failed(flow, role);
         }
     }
 
@@ -183,8 +220,10 @@ impl Simulator<'_> {
                 Role::Client => true,
                 Role::Server => matches!(error, IcmpError::NetUnreach | IcmpError::HostUnreach | IcmpError::ExcTtl),
             };
+            let (flow, role) = (connection.flow, connection.tcp.role());
             if is_fatal {
                 self.close(key);
+                self.failed(flow, role);
             }
             return is_fatal;
         }
@@ -237,7 +276,7 @@ impl Simulator<'_> {
         }
     }
 
-    fn send_segments(&mut self, key: ConnectionKey, segments: Vec<Segment>) {
+    pub(super) fn send_segments(&mut self, key: ConnectionKey, segments: Vec<Segment>) {
         for segment in segments {
             self.queue.push(segment.at, Event::SendSegment { key, segment });
         }
@@ -254,7 +293,7 @@ impl Simulator<'_> {
             Cause::Kernel => Sender::Kernel,
             Cause::Loss => Sender::Loss,
         };
-        let journey = self.recorder.journey(self.exchange.talk.flow(), segment.name);
+        let journey = self.recorder.journey(connection.flow, segment.name);
         self.dispatch(Next::LocalOut(ns, Skb::new(packet, journey), sender));
     }
 

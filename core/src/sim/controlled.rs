@@ -47,7 +47,9 @@ impl Simulator<'_> {
             Event::AskAgain { ns, dev, .. } | Event::DelayOver { ns, dev, .. } => {
                 !self.topo.has_device(At { ns: *ns, index: dev.index })
             }
-            Event::SendSegment { key, .. } | Event::Expire { key } | Event::GiveUp { key } => self.topo.is_gone(key.0),
+            Event::SendSegment { key, .. } | Event::Expire { key } | Event::GiveUp { key } | Event::Forward { key } => {
+                self.topo.is_gone(key.0)
+            }
             Event::SendDatagram { ns, .. } => self.topo.is_gone(*ns),
         }
     }

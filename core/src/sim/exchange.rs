@@ -45,8 +45,8 @@ pub enum Talk {
     Tcp {
         /// Destination port.
         port: u16,
-        /// Whether it is HTTP, which only names the packets.
-        is_http: bool,
+        /// The first part of the ids of its steps: `tcp`, `http`, or who asks by it.
+        flow: &'static str,
         /// What the client says.
         request: Vec<u8>,
         /// What the server says.
@@ -82,8 +82,7 @@ impl Talk {
         match self {
             Self::Ping { .. } => "ping",
             Self::Udp { .. } => "udp",
-            Self::Tcp { is_http: true, .. } => "http",
-            Self::Tcp { is_http: false, .. } => "tcp",
+            Self::Tcp { flow, .. } => flow,
             Self::Bgp(_) => "bgp",
         }
     }

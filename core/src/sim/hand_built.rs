@@ -169,6 +169,49 @@ fn the_mtu_of_a_route_limits_the_sender_and_not_the_device() {
     assert!(is_reply("request-fragment") && !is_reply("reply-fragment"), "only the way there is narrow");
 }
 
+/// Read off a kernel: `ip netns del` of the far end, with another port left and without.
+#[test]
+fn a_namespace_that_ends_takes_its_cable_along_and_what_named_it() {
+    for n_others in [0, 1] {
+        let mut cables = Cables::default();
+        let (node, pod, other) =
+            (cables.machine("node", true), cables.machine("pod", false), cables.machine("other", false));
+        let bridge = cables.topo.ns_mut(node).add_bridge("cbr0", 1500, Writer::Cni);
+        cables.topo.ns_mut(node).add_address(bridge.index, net("10.244.0.1/24"), Writer::Cni);
+        let mut ports = vec![cables.cable((node, "veth0", ""), (pod, "eth0", "10.244.0.2/24")).0];
+        if n_others > 0 {
+            ports.push(cables.cable((node, "veth1", ""), (other, "eth0", "10.244.0.3/24")).0);
+        }
+        for port in &ports {
+            cables.topo.ns_mut(node).enslave(port.index, bridge.index, true);
+        }
+        let dev = cables.topo.ns(node).interface(ports[0].index).dev.clone();
+        cables.topo.ns_mut(node).main.add(Route::unicast(net("10.9.9.9/32"), &dev, Writer::Cni));
+        let talk = Talk::Ping { size: 56, df: false };
+        let exchange =
+            Exchange { client: node, program: "ping".into(), dst: ip("10.244.0.2"), talk, ttl: None, seed: 1 };
+        let (trace, mut topo) = sim::run_to_end(cables.topo.clone(), &exchange);
+        assert_eq!(reason(&trace.disposition), "delivered");
+        topo.remove_namespace(pod);
+        let ns = topo.ns(node);
+        assert!(ns.interface_named("veth0").is_none() && topo.find(&Place::Host("pod".to_owned())).is_none());
+        assert_eq!(ns.main.rows().len(), 1, "the connected route of the bridge is left");
+        let InterfaceKind::Bridge { fdb } = &ns.interface(bridge.index).kind else { panic!("a bridge") };
+        assert_eq!(fdb.rows().len(), 1 + n_others, "the bridge's own address, and the other port's");
+        let neighbours: Vec<String> = ns.neighbours.rows().iter().map(|row| row.ip.to_string()).collect();
+        assert_eq!(neighbours.len(), n_others, "without a port the bridge has no carrier, and forgets whom it knew");
+        let next = ns.next_index();
+        assert_eq!(next as usize, 3 + ports.len(), "the index of a device that has gone is not given again");
+        if n_others > 0 {
+            assert_eq!(
+                reason(&sim::run(topo, &exchange).disposition),
+                "NO_SOCKET",
+                "nobody answers, and nobody says so"
+            );
+        }
+    }
+}
+
 #[test]
 fn a_routing_loop_ends_with_the_ttl() {
     let (mut lab, [a, r, b]) = two_behind_a_router();

@@ -9,6 +9,7 @@ mod controlled;
 mod exchange;
 #[cfg(test)]
 mod hand_built;
+mod proxy;
 mod queue;
 mod socket;
 
@@ -21,7 +22,7 @@ use std::time::Duration;
 use crate::app;
 use crate::base::{Dice, Instant, Place};
 use crate::datapath::{self, Ctx, Effect, Next, Routed, Sender};
-use crate::net::{At, FlowKey, Listener, NsId, Skb, SocketLookup, SocketOwner, Topology, TransportProtocol};
+use crate::net::{Answer, At, FlowKey, Listener, NsId, Skb, SocketLookup, SocketOwner, Topology, TransportProtocol};
 use crate::trace::{Decision, Disposition, DropReason, MtuCheck, Recorder, RejectReason, Stage, Step, Trace};
 use crate::wire::{self, BGP_PORT, Icmp, IpSpec, Packet, Transport};
 
@@ -29,6 +30,7 @@ use connection::{Connection, ConnectionKey, Patience};
 use controlled::Waken;
 pub use controlled::run_controlled;
 pub use exchange::{BgpTalk, Exchange, Talk};
+use proxy::Proxied;
 use queue::{Event, Queue};
 
 /// Time that an application takes to answer.
@@ -105,6 +107,7 @@ struct Simulator<'a> {
     recorder: Recorder,
     connections: BTreeMap<ConnectionKey, Connection>,
     patience: Patience,
+    proxied: Option<Proxied>,
     outcome: Outcome,
     loses: &'a mut dyn FnMut(At, &Packet) -> bool,
     heard: Heard<'a>,
@@ -126,6 +129,7 @@ impl<'a> Simulator<'a> {
             recorder: Recorder::default(),
             connections: BTreeMap::new(),
             patience: Patience::default(),
+            proxied: None,
             outcome: Outcome::default(),
             loses,
             heard,
@@ -177,6 +181,7 @@ impl<'a> Simulator<'a> {
             Event::SendSegment { key, segment } => self.send_segment(key, segment),
             Event::Expire { key } => self.expire(key),
             Event::GiveUp { key } => self.give_up(key),
+            Event::Forward { key } => self.forward(key),
             Event::SendDatagram { ns, packet, flow, name, program } => {
                 let journey = self.recorder.journey(flow, name);
                 self.dispatch(Next::LocalOut(ns, Skb::new(packet, journey), Sender::Program(program)));
@@ -255,14 +260,14 @@ impl<'a> Simulator<'a> {
                 let sport = self.ephemeral_port();
                 self.connect(TransportProtocol::Tcp, (src, sport), (dst, *port));
                 let key = (ns, (IpAddr::V4(src), sport), (exchange.dst, *port));
-                self.open(key, mtu, request.clone(), *reply_len);
+                self.open_as_client(key, mtu, request.clone(), *reply_len);
             }
             Talk::Bgp(talk) => {
                 let sport = self.ephemeral_port();
                 self.connect(TransportProtocol::Tcp, (src, sport), (dst, BGP_PORT));
                 let key = (ns, (IpAddr::V4(src), sport), (exchange.dst, BGP_PORT));
                 match talk.opens {
-                    true => self.open(key, mtu, talk.says.clone(), talk.answers.len()),
+                    true => self.open_as_client(key, mtu, talk.says.clone(), talk.answers.len()),
                     false => self.resume(key, mtu, talk),
                 }
             }
@@ -279,7 +284,12 @@ impl<'a> Simulator<'a> {
         let dst = self.exchange.dst;
         let host = self.topo.namespaces().find(|ns| matches!(*ns.place, Place::Host(_)) && ns.is_local(dst));
         if let Some(id) = host.and_then(|host| self.topo.find(&host.place.clone())) {
-            self.topo.ns_mut(id).sockets.listen(Listener { protocol, port, program: "server".into() });
+            self.topo.ns_mut(id).sockets.listen(Listener {
+                protocol,
+                port,
+                program: "server".into(),
+                answer: Answer::Asked,
+            });
         }
     }
 
@@ -386,7 +396,8 @@ impl<'a> Simulator<'a> {
                 self.outcome.rejected = Some((error.into(), (*from).clone()));
             }
             (Transport::Tcp(tcp), socket) => {
-                self.receive_segment((ns, (ip.dst, tcp.dport), (ip.src, tcp.sport)), tcp, socket, &from);
+                let flow = self.recorder.journey_of(skb.journey).flow;
+                self.receive_segment((ns, (ip.dst, tcp.dport), (ip.src, tcp.sport)), tcp, socket, &from, flow);
             }
             _ => {}
         }

@@ -29,6 +29,8 @@ pub(super) enum Event {
     Expire { key: ConnectionKey },
     /// The client of a connection may have waited long enough.
     GiveUp { key: ConnectionKey },
+    /// A proxy goes on with a message that it has heard.
+    Forward { key: ConnectionKey },
     /// A program sends a packet.
     SendDatagram { ns: NsId, packet: Packet, flow: &'static str, name: &'static str, program: Arc<str> },
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Exchange, Talk, run_losing, run_to_end};
 use crate::base::{Place, Writer};
-use crate::net::{At, DevRef, InterfaceKind, Listener, NetNs, NsId, Route, Topology, TransportProtocol};
+use crate::net::{Answer, At, DevRef, InterfaceKind, Listener, NetNs, NsId, Route, Topology, TransportProtocol};
 use crate::trace::{Decision, Trace};
 use crate::wire::{Packet, Tcp, Transport};
 
@@ -22,7 +22,12 @@ fn topology(mtu: usize) -> Topology {
         topo.add_namespace(NetNs::new(place, 1));
     }
     topo.ns_mut(ROUTER).sysctls.ip_forward = true;
-    topo.ns_mut(SERVER).sockets.listen(Listener { protocol: TransportProtocol::Tcp, port: 80, program: "web".into() });
+    topo.ns_mut(SERVER).sockets.listen(Listener {
+        protocol: TransportProtocol::Tcp,
+        port: 80,
+        program: "web".into(),
+        answer: Answer::Asked,
+    });
     let ends = [
         (CLIENT, "eth0", 9000, At { ns: ROUTER, index: 2 }, "10.9.1.2/24"),
         (ROUTER, "eth0", 9000, At { ns: CLIENT, index: 2 }, "10.9.1.1/24"),
@@ -48,7 +53,7 @@ fn exchange(talk: Talk) -> Exchange {
 
 fn tcp(request: usize) -> Exchange {
     let talk = |len| vec![b'x'; len];
-    exchange(Talk::Tcp { port: 80, is_http: false, request: talk(request), reply: talk(100), reply_len: 100 })
+    exchange(Talk::Tcp { port: 80, flow: "tcp", request: talk(request), reply: talk(100), reply_len: 100 })
 }
 
 /// Runs `exchange` where the wires behind the router lose the segments that `loses` picks by what they are and how many

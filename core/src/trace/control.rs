@@ -27,6 +27,8 @@ pub enum Component {
     CiliumAgent,
     /// CoreDNS.
     CoreDns,
+    /// An ingress controller.
+    Ingress,
 }
 
 impl Component {
@@ -44,6 +46,7 @@ impl Component {
             Self::KubeProxy => "kube-proxy",
             Self::CiliumAgent => "cilium-agent",
             Self::CoreDns => "coredns",
+            Self::Ingress => "ingress-nginx",
         }
     }
 }
@@ -133,6 +136,8 @@ pub enum Work {
     },
     /// The service's Endpoints object was written.
     WriteEndpoints,
+    /// What belonged to the service was taken away with it.
+    Collect,
     /// The node's tables were made true.
     Sync {
         /// Rows that went or came.

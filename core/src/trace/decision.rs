@@ -1,7 +1,7 @@
 //! The places in a kernel where something is decided, and what can be decided there.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::{Component, DropReason, Reconcile, RejectReason};
@@ -54,12 +54,18 @@ pub enum HookFunction {
     Confirm,
     /// A base chain of nftables.
     Nft,
+    /// IPVS: what clients send to a virtual server.
+    IpvsIn,
+    /// IPVS: what real servers answer.
+    IpvsOut,
+    /// IPVS: errors on their way through.
+    IpvsIcmp,
 }
 
 impl HookFunction {
     /// The part of a step's id.
     fn slug(self, hook: Hook) -> &'static str {
-        const SLUGS: [[&str; 5]; 7] = [
+        const SLUGS: [[&str; 5]; 10] = [
             ["raw-prerouting", "raw-input", "raw-forward", "raw-output", "raw-postrouting"],
             [
                 "conntrack-prerouting",
@@ -73,6 +79,15 @@ impl HookFunction {
             ["filter-prerouting", "filter-input", "filter-forward", "filter-output", "filter-postrouting"],
             ["confirm-prerouting", "confirm-input", "confirm-forward", "confirm-output", "confirm-postrouting"],
             ["nft-prerouting", "nft-input", "nft-forward", "nft-output", "nft-postrouting"],
+            ["ipvs-in-prerouting", "ipvs-in-input", "ipvs-in-forward", "ipvs-in-output", "ipvs-in-postrouting"],
+            ["ipvs-out-prerouting", "ipvs-out-input", "ipvs-out-forward", "ipvs-out-output", "ipvs-out-postrouting"],
+            [
+                "ipvs-icmp-prerouting",
+                "ipvs-icmp-input",
+                "ipvs-icmp-forward",
+                "ipvs-icmp-output",
+                "ipvs-icmp-postrouting",
+            ],
         ];
         SLUGS[self as usize][hook as usize]
     }
@@ -273,6 +288,67 @@ impl fmt::Display for Envelope {
     }
 }
 
+/// What says how an address is translated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum By {
+    /// A rule, or a virtual server, chose it for the whole connection.
+    Rule(Chosen),
+    /// The connection's entry.
+    Entry {
+        /// The first packet as it came.
+        original: Ends,
+        /// Answers as they come.
+        reply: Ends,
+    },
+    /// A map of an eBPF program.
+    Map,
+}
+
+/// A choice that a rule has made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Chosen {
+    /// The rule's chain.
+    pub chain: Arc<str>,
+    /// Its number in it, from 1.
+    pub number: usize,
+    /// Of a service: which endpoint, from 1, and of how many.
+    pub endpoint: Option<(usize, usize)>,
+    /// What was drawn to choose it, in order. Nothing, of several endpoints: the client was known.
+    pub draws: Vec<Draw>,
+}
+
+/// A number drawn by a rule, or what stands for the dice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Draw {
+    /// `-m statistic --mode random`: drawn, and what it must be below, both in 2^31ths.
+    Random(u32, u32),
+    /// `numgen random mod`, or whose turn it is: the number, and how many there are.
+    Number(u32, u32),
+    /// The scheduler of a virtual server: `rr`.
+    Scheduler(&'static str),
+}
+
+/// Source and destination of a packet, with their ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ends {
+    /// Source.
+    pub src: (IpAddr, u16),
+    /// Destination.
+    pub dst: (IpAddr, u16),
+}
+
+impl fmt::Display for Ends {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} > {}", show_end(self.src), show_end(self.dst))
+    }
+}
+
+/// `IP:PORT`, or the address alone where nothing has a port.
+#[must_use]
+pub fn show_end((ip, port): (IpAddr, u16)) -> String {
+    if port == 0 { ip.to_string() } else { SocketAddr::new(ip, port).to_string() }
+}
+
 /// What was decided. Holds what the sentence about it needs, and nothing else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
@@ -321,10 +397,23 @@ pub enum Decision {
         from: (IpAddr, u16),
         /// What it is.
         to: (IpAddr, u16),
-        /// Chain and number of the rule that decided; `None` for a packet that follows its connection's entry.
-        rule: Option<(Arc<str>, usize)>,
-        /// What the rules on the way say of themselves, last.
-        says: Option<Arc<str>>,
+        /// What says so.
+        by: By,
+    },
+    /// IPVS picked a real server for a new connection to a virtual one.
+    Schedule {
+        /// The virtual server.
+        service: (IpAddr, u16),
+        /// The real server.
+        to: (IpAddr, u16),
+        /// How it was picked: `rr`, `wrr`, `lc` or `sh`.
+        scheduler: &'static str,
+        /// How many it was picked from.
+        n_servers: usize,
+        /// Whether the client was sent there before, and stays.
+        is_kept: bool,
+        /// Whom the virtual server serves.
+        says: Arc<str>,
     },
     /// The connection's first packet has got through: its entry is in the table.
     Confirm,

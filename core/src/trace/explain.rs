@@ -1,14 +1,16 @@
 //! The only prose: what a step did, why one cares, and the command that shows it on a real machine.
 
+mod asks;
 mod bgp;
 mod bpf;
 mod control;
 mod ends;
+mod ipvs;
 mod netfilter;
 mod way;
 
 use super::{Decision, Hop, NextHop, Stage, Step, Trace};
-use crate::base::Place;
+use crate::base::{Place, Writer};
 use crate::wire::{Packet, Transport};
 use ends::{delivers, drops, kernel_sends, learns, refuses, sends, sends_again};
 use way::{bridges, decapsulates, encapsulates, fits, transmits, via};
@@ -48,11 +50,22 @@ fn words(trace: &Trace, hop: &Hop, step: &Step, at: &str, dev: &str) -> Words {
     if let Some(words) = about_bgp {
         return words;
     }
+    if let Decision::Send { by, .. } = &step.decision
+        && let Some(words) = asks::asks(trace, hop, step, by)
+    {
+        return words;
+    }
+    let is_balanced = decided_by(step) == Some(Writer::Balancer);
     match &step.decision {
+        Decision::Route { dst, next_hop: NextHop::Via { gateway, .. }, .. } if is_balanced => {
+            way::balances(&dst.to_string(), &gateway.to_string())
+        }
+        Decision::Drop(reason) if is_balanced => way::balances_nothing(*reason),
         Decision::Send { by, payload_len } => sends(trace, hop, by, *payload_len),
         Decision::KernelSend { .. } => kernel_sends(trace, hop, at),
         Decision::Retransmit { payload_len } => sends_again(trace, hop, *payload_len),
         Decision::Route { dst, next_hop, chosen_src } => match next_hop {
+            NextHop::Local if ipvs::holds(step) => ipvs::routes(&dst.to_string(), at, chosen_src.is_some()),
             NextHop::Local if step.stage == Stage::Route && chosen_src.is_some() => (
                 format!("{dst} is this place's own address."),
                 format!("Table local is read first, and it has {dst}: the packet leaves by lo, and comes straight back in."),
@@ -78,7 +91,13 @@ fn words(trace: &Trace, hop: &Hop, step: &Step, at: &str, dev: &str) -> Words {
         decision @ Decision::Translate { .. } if matches!(step.stage, Stage::Bpf(_)) => {
             bpf::translates(step, decision, at)
         }
+        decision @ (Decision::Schedule { .. } | Decision::Translate { .. } | Decision::DecrementTtl { .. })
+            if ipvs::is_about(step) =>
+        {
+            ipvs::does(step, decision, at)
+        }
         decision @ Decision::Translate { .. } => netfilter::translates(step, decision, at),
+        Decision::Schedule { .. } => Words::default(),
         Decision::Confirm => netfilter::confirms(at),
         Decision::DecrementTtl { from } => (
             format!("{at} forwards: TTL {from} becomes {}.", from.saturating_sub(1)),
@@ -204,12 +223,18 @@ fn words(trace: &Trace, hop: &Hop, step: &Step, at: &str, dev: &str) -> Words {
             },
         ),
         Decision::Complain(reason, error) => {
-            let (headline, what, why) = drops(*reason, step, at, dev);
+            let (headline, what, why) = drops(*reason, step, at, dev, true);
             (headline, what, format!("{why} The sender is told: {}.", error.name()))
         }
-        Decision::Drop(reason) => drops(*reason, step, at, dev),
+        Decision::Drop(reason) => drops(*reason, step, at, dev, false),
         Decision::Reconcile(done) => control::reconciles(step, done, at),
     }
+}
+
+/// Who wrote the row that decided a step.
+fn decided_by(step: &Step) -> Option<Writer> {
+    let table = step.consulted.last()?;
+    table.matched().map(|idx| table.row(idx).writer)
 }
 
 /// The expression by which tcpdump finds an envelope.

@@ -16,11 +16,14 @@ mod validate;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::base::{Instant, Place};
+use crate::base::{Instant, Place, ServiceNote};
 use crate::wire::{CapturedFrame, LinkType, Packet};
 
 pub use control::{Change, Component, Reconcile, WokenBy, Work};
-pub use decision::{BpfHook, BridgeTarget, Decision, Envelope, Hook, HookFunction, NextHop, Stage, Tracked};
+pub use decision::{
+    BpfHook, BridgeTarget, By, Chosen, Decision, Draw, Ends, Envelope, Hook, HookFunction, NextHop, Stage, Tracked,
+    show_end,
+};
 pub use explain::{Explanation, explain};
 pub use reason::{Disposition, DropReason, RejectReason};
 pub use recorder::Recorder;
@@ -107,6 +110,8 @@ pub struct Step {
     pub mtu: Option<MtuCheck>,
     /// Whether the packet is a tunnel's envelope here.
     pub outer: bool,
+    /// The service that the row which decided was written for.
+    pub service: Option<Arc<ServiceNote>>,
 }
 
 impl Step {

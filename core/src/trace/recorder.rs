@@ -1,13 +1,14 @@
 //! Collecting steps and frames while a run is computed.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{
     Choice, Consulted, Decision, Device, Disposition, Frame, Hop, Journey, JourneyId, MtuCheck, Slug, Stage, Step,
     Trace, Written,
 };
-use crate::base::{Instant, Place};
+use crate::base::{Instant, Place, ServiceNote};
 use crate::wire::{Link, LinkType, Packet};
 
 /// A step as a kernel stage reports it: the recorder adds time and id.
@@ -33,6 +34,7 @@ impl Step {
             wrote: Vec::new(),
             mtu: None,
             outer: false,
+            service: None,
         }
     }
 
@@ -75,6 +77,13 @@ impl Step {
     #[must_use]
     pub fn wrote(mut self, row: Option<Written>) -> Self {
         self.wrote.extend(row);
+        self
+    }
+
+    /// The row that decided was written for this service.
+    #[must_use]
+    pub fn about(mut self, service: Option<Arc<ServiceNote>>) -> Self {
+        self.service = service;
         self
     }
 
@@ -133,6 +142,12 @@ impl Recorder {
         self.hops.iter_mut().rev().find(|hop| *hop.at == *at)?.steps.last_mut()
     }
 
+    /// The last step at `at` by which something reached a socket.
+    pub fn last_delivery(&mut self, at: &Place) -> Option<&mut Step> {
+        let steps = self.hops.iter_mut().rev().filter(|hop| *hop.at == *at).flat_map(|hop| hop.steps.iter_mut().rev());
+        steps.into_iter().find(|step| step.stage == Stage::Deliver)
+    }
+
     /// Number of steps so far.
     #[must_use]
     pub fn n_steps(&self) -> usize {
@@ -168,6 +183,13 @@ impl Recorder {
     /// Notes how a connection was translated. The first translation of a run is the target's.
     pub fn choose(&mut self, choice: Choice) {
         self.choice.get_or_insert(choice);
+    }
+
+    /// Notes that the source of the connection to `endpoint` has become a node's.
+    pub fn masquerade(&mut self, endpoint: (IpAddr, u16)) {
+        if let Some(choice) = self.choice.as_mut().filter(|choice| choice.chosen == endpoint) {
+            choice.masqueraded = true;
+        }
     }
 
     /// Adds a frame to the capture of device `dev` at `at`.

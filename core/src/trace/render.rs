@@ -2,10 +2,9 @@
 //! rearranged.
 
 use std::fmt::Write as _;
-use std::net::IpAddr;
 
-use super::{BpfHook, Consulted, Decision, Hop, Stage, Step, Trace, Why, explain};
-use crate::wire::{End, LayerChange, diff, one_line};
+use super::{BpfHook, By, Chosen, Consulted, Decision, HookFunction, Hop, Stage, Step, Trace, Why, explain, show_end};
+use crate::wire::{End, LayerChange, Packet, diff, dissect, one_line};
 
 /// How much is said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,21 +60,29 @@ fn minimal(trace: &Trace, out: &mut String) -> std::fmt::Result {
             Decision::BpfRedirect { to, .. } => writeln!(out, "  {at} ebpf redirect to {to}")?,
             Decision::Encapsulate { envelope, remote } => writeln!(out, "  {at} encap {envelope} to {remote}")?,
             Decision::Decapsulate { envelope, remote } => writeln!(out, "  {at} decap {envelope} from {remote}")?,
-            Decision::Translate { end, from, to, rule, .. } => {
-                let show = |(ip, port): (IpAddr, u16)| if port == 0 { ip.to_string() } else { format!("{ip}:{port}") };
-                let (from, to) = (show(*from), show(*to));
+            Decision::Schedule { service, to, scheduler, .. } => {
+                writeln!(out, "  {at} ipvs {scheduler} {} to {}", show_end(*service), show_end(*to))?;
+            }
+            Decision::Translate { end, from, to, by } => {
+                let (from, to) = (show_end(*from), show_end(*to));
                 let hook = if let Stage::Bpf(hook) = step.stage { Some(hook) } else { None };
-                match (end, rule) {
+                let is_ipvs = matches!(step.stage, Stage::Netfilter(_, HookFunction::IpvsIn | HookFunction::IpvsIcmp));
+                match (end, by) {
+                    _ if is_ipvs => writeln!(out, "  {at} ipvs destination {from} to {to}")?,
                     _ if hook == Some(BpfHook::SockConnect) => writeln!(out, "connect: {at} {from} becomes {to}")?,
                     _ if hook == Some(BpfHook::SockRecvmsg) => {
                         writeln!(out, "recvmsg: {at} {from} is {to} again")?;
                     }
                     (End::Destination, _) if hook.is_some() => writeln!(out, "  {at} ebpf destination {from} to {to}")?,
                     (End::Source, _) if hook.is_some() => writeln!(out, "  {at} ebpf source {from} to {to}")?,
-                    (End::Destination, Some((chain, _))) => writeln!(out, "  {at} dnat {from} to {to} by {chain}")?,
-                    (End::Source, Some((chain, _))) => writeln!(out, "  {at} snat {from} to {to} by {chain}")?,
-                    (End::Destination, None) => writeln!(out, "  {at} destination {from} is {to} again")?,
-                    (End::Source, None) => writeln!(out, "  {at} source {from} is {to} again")?,
+                    (End::Destination, By::Rule(Chosen { chain, .. })) => {
+                        writeln!(out, "  {at} dnat {from} to {to} by {chain}")?;
+                    }
+                    (End::Source, By::Rule(Chosen { chain, .. })) => {
+                        writeln!(out, "  {at} snat {from} to {to} by {chain}")?;
+                    }
+                    (End::Destination, _) => writeln!(out, "  {at} destination {from} is {to} again")?,
+                    (End::Source, _) => writeln!(out, "  {at} source {from} is {to} again")?,
                 }
             }
             Decision::Deliver { to } => writeln!(out, "  {at} deliver {to}")?,
@@ -143,6 +150,9 @@ fn full_step(trace: &Trace, hop: &Hop, step: &Step, out: &mut String) -> std::fm
     }
     if let Some(packet) = step.packet() {
         writeln!(out, "    {}", one_line(packet))?;
+        if step.before.is_none() {
+            full_message(packet, out)?;
+        }
     }
     if let (Some(before), Some(after)) = (&step.before, &step.after) {
         for change in diff(before, after) {
@@ -152,6 +162,16 @@ fn full_step(trace: &Trace, hop: &Hop, step: &Step, out: &mut String) -> std::fm
     if let Some(check) = &step.mtu {
         let verdict = if check.fits() { "fits" } else { "does not fit" };
         writeln!(out, "    mtu: {} of {} on {}: {verdict}", check.len, check.mtu, check.device)?;
+    }
+    Ok(())
+}
+
+/// What a program says in words, where it is said.
+fn full_message(packet: &Packet, out: &mut String) -> std::fmt::Result {
+    let layers = dissect(packet);
+    let http = layers.iter().filter(|layer| layer.name == "HTTP");
+    for field in http.flat_map(|layer| &layer.fields) {
+        writeln!(out, "    | {}", field.value)?;
     }
     Ok(())
 }

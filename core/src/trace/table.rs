@@ -16,6 +16,11 @@ pub trait Consulted: Send + Sync {
     /// Number of rows.
     fn n_rows(&self) -> usize;
 
+    /// How much was asked: rules that were tried one after the other, and lookups that found their row at once.
+    fn n_asked(&self) -> (usize, usize) {
+        (0, 1)
+    }
+
     /// The row that decided.
     fn matched(&self) -> Option<usize>;
 

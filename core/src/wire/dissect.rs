@@ -351,8 +351,15 @@ impl<'a> Reader<'a> {
         let is_http = [&b"GET "[..], b"HTTP/1."].iter().any(|prefix| bytes.starts_with(prefix));
         let mut f = Fields { bytes: self.bytes, start, fields: Vec::new() };
         if is_http {
-            let line = bytes.split(|byte| *byte == b'\r').next().unwrap_or_default();
-            f.add("line", 0..line.len(), String::from_utf8_lossy(line));
+            let (mut at, mut name) = (0, "line");
+            for line in bytes.split(|byte| *byte == b'\n') {
+                let text = line.trim_ascii_end();
+                if text.is_empty() {
+                    break;
+                }
+                f.add(name, at..at + text.len(), String::from_utf8_lossy(text));
+                (at, name) = (at + line.len() + 1, "header");
+            }
         }
         self.push(Role::Payload, if is_http { "HTTP" } else { "DATA" }, end - start, f);
     }

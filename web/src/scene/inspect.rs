@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use kubehop_core::api::{Decision, End, Layer, LayerChange, Link, Role, Stage, StepView, dissect};
+use kubehop_core::api::{By, Chosen, Decision, End, Layer, LayerChange, Link, Role, Stage, StepView, dissect};
 
 use super::note::packet_title;
 use super::tables::Kind;
@@ -230,16 +230,18 @@ fn cause(view: &StepView, decision: &Decision, role: Role, field: &str) -> Cause
         Some((row.clone(), Some((kind, row))))
     };
     let alone = |text: String| (text, None);
-    if let (Decision::Translate { end, rule, .. }, Role::Ip | Role::Transport) = (decision, role)
+    if let (Decision::Translate { end, by, .. }, Role::Ip | Role::Transport) = (decision, role)
         && field != "checksum"
     {
-        return match rule {
-            Some((chain, number)) => {
+        return match by {
+            By::Rule(Chosen { chain, number, .. }) => {
                 let kind = view.tables.first().map_or(Kind::Rules, |table| Kind::of(&table.command));
                 let name = if *end == End::Source { "SNAT" } else { "DNAT" };
                 (format!("{name}, rule {number}"), Some((kind, format!("{} {chain} rule {number}", kind.name()))))
             }
-            None => ("conntrack".to_owned(), Some((Kind::Conntrack, "its connection's entry".to_owned()))),
+            By::Entry { .. } | By::Map => {
+                ("conntrack".to_owned(), Some((Kind::Conntrack, "its connection's entry".to_owned())))
+            }
         };
     }
     alone(match (role, field) {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use kubehop_core::api::{
-    Decision, End, HookFunction, LayerChange, NextHop, Role, Stage, Step, StepView, Trace, Tracked, Why,
+    By, Decision, End, HookFunction, LayerChange, NextHop, Role, Stage, Step, StepView, Trace, Tracked, Why,
 };
 
 use super::geometry::Side;
@@ -41,8 +41,8 @@ impl Change {
             Decision::RulesPassed { mark: Some(mark), .. } => return Self::new("mark", format!("{mark:#x}")),
             Decision::RulesPassed { table, .. } => return Self::new(format!("{table}:"), "passed"),
             Decision::Confirm => return Self::new("conntrack", "+ 1 row"),
-            Decision::Translate { end, from, to, rule, .. } => {
-                return Some(Self::translated(*end, *from, *to, rule.is_some()));
+            Decision::Translate { end, from, to, by } => {
+                return Some(Self::translated(*end, *from, *to, matches!(by, By::Rule(_))));
             }
             Decision::Complain(_, error) => return Self::new("✕", error.name()),
             Decision::Drop(reason) => return Self::new("✕", reason.name()),

@@ -16,7 +16,7 @@ use crate::net::{
     BpfTuple, CtDirection, CtRow, FlowKey, LbKey, LbRow, LbValue, NsId, Skb, SnatRow, Topology, TransportProtocol,
     identity,
 };
-use crate::trace::{Choice, Decision, DropReason, JourneyId, Stage, Step};
+use crate::trace::{By, Choice, Decision, DropReason, JourneyId, Stage, Step};
 use crate::wire::{self, ETHERTYPE_IPV4, End, IcmpError, IpSpec};
 
 /// Ports that translated sources may have: above all node ports.
@@ -272,7 +272,7 @@ fn backend_id(row: &LbRow) -> Option<u32> {
 }
 
 pub(super) fn translated(end: End, from: (IpAddr, u16), to: (IpAddr, u16)) -> Decision {
-    Decision::Translate { end, from, to, rule: None, says: None }
+    Decision::Translate { end, from, to, by: By::Map }
 }
 
 /// Every backend is as likely as every other. Two slots of one address count together.

@@ -14,7 +14,7 @@ use crate::net::{
     Bpf, BpfLookup, InterfaceKind, LbKey, LbRow, LbType, NsId, ReverseSkKey, ReverseSkRow, Topology, TransportProtocol,
     identity,
 };
-use crate::trace::{BpfHook, Decision, JourneyId, RejectReason, Stage, Step};
+use crate::trace::{BpfHook, By, Decision, JourneyId, RejectReason, Stage, Step};
 use crate::wire::End;
 
 /// Number of the client's socket: in a run it is the only one that a program has touched.
@@ -60,7 +60,7 @@ pub(crate) fn connect(
     let slot = bpf.lb.lookup(LbKey { slot: u16::try_from(slot).unwrap_or(1), ..service.key });
     let Some(backend) = slot.row().and_then(LbRow::backend) else { return untouched };
     ctx.recorder.choose(choice(bpf.lb.backends(service.key).collect(), backend, false));
-    let decision = Decision::Translate { end: End::Destination, from: dst, to: backend, rule: None, says: None };
+    let decision = Decision::Translate { end: End::Destination, from: dst, to: backend, by: By::Map };
     let mut step = step(decision).consulted(slot);
     // sock4_update_revnat
     let key = ReverseSkKey { cookie: COOKIE, backend };
@@ -83,7 +83,7 @@ pub(crate) fn recvmsg(
     let Some(bpf) = node_of(topo, ns).and_then(|node| topo.ns(node).bpf.as_ref()) else { return };
     let lookup = bpf.reverse_sk.lookup(ReverseSkKey { cookie: COOKIE, backend: from });
     let Some(service) = lookup.row().map(|row| row.service) else { return };
-    let decision = Decision::Translate { end: End::Source, from, to: service, rule: None, says: None };
+    let decision = Decision::Translate { end: End::Source, from, to: service, by: By::Map };
     let step = Step::without_packet(Stage::Bpf(BpfHook::SockRecvmsg), decision).consulted(lookup);
     let journey = journey(ctx);
     ctx.recorder.step(ctx.now, &topo.ns(ns).place, journey, step);

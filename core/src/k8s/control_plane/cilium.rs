@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::store::{Kind, ObjectRef};
 use super::{ControlPlane, Turn, kube_proxy};
 use crate::k8s::cni::{self, CiliumNet, ClusterNet};
+use crate::k8s::kube_proxy::service_ports;
 use crate::trace::{Component, Work};
 
 impl ControlPlane {
@@ -19,13 +20,20 @@ impl ControlPlane {
     /// The agents of all nodes hear of what the API has.
     pub(super) fn run_agents(&mut self, turn: &mut Turn<'_>) {
         let Some(cluster) = self.cluster_now() else { return };
+        let is_replaced = cluster.cilium.as_ref().is_some_and(|cilium| cilium.kube_proxy_replacement);
+        // Beside kube-proxy the agents tell nobody of services.
+        let ports = is_replaced.then(|| Arc::new(service_ports(self.store.objects())));
         self.sync_nodes(Component::CiliumAgent, turn, |agents, topo| {
             agents.cluster = cluster.clone();
+            if let Some(ports) = &ports {
+                agents.ports = ports.clone();
+            }
             if topo.defer_instead(agents.ns, agents.unfinished()) {
                 return None;
             }
             let before = topo.ns(agents.ns).bpf.clone();
             cni::sync_node(topo.ns_mut(agents.ns), &agents.net, &cluster, &agents.nic);
+            agents.answer_health_checks(topo);
             let written = kube_proxy::changed_maps(before.as_deref(), topo.ns(agents.ns).bpf.as_deref());
             let work = Work::Sync { n_rows: written.len(), n_forgotten: 0, n_others: 0 };
             Some((written, work))

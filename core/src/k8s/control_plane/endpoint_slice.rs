@@ -24,6 +24,8 @@ impl ControlPlane {
         };
         let work = if new == old {
             Work::Nothing
+        } else if new.is_empty() {
+            Work::Collect
         } else {
             let count = |is_it: &dyn Fn(&Endpoint) -> bool| {
                 new.iter().flat_map(|slice| &slice.endpoints).filter(|endpoint| is_it(endpoint)).count()
@@ -41,7 +43,7 @@ impl ControlPlane {
 
     /// Nobody here reads Endpoints, so they are not kept: what is in them follows from the pods.
     pub(super) fn write_endpoints(&mut self, service: &ObjectRef, turn: &mut Turn<'_>) {
-        let text = match self.store.service(service) {
+        let (work, text) = match self.store.service(service) {
             Some(found) if has_slices(found) => {
                 let slices = controllers::slices(found, self.store.objects());
                 let ready = |slice: &EndpointSlice| -> Vec<String> {
@@ -51,15 +53,15 @@ impl ControlPlane {
                 };
                 let all: Vec<String> = slices.iter().flat_map(ready).collect();
                 let list = if all.is_empty() { "<none>".to_owned() } else { all.join(",") };
-                format!("endpoints/{}/{}: {list}", service.namespace, service.name)
+                (Work::WriteEndpoints, format!("endpoints/{}/{}: {list}", service.namespace, service.name))
             }
             Some(_) => return,
-            None => format!("Deleted endpoints/{}/{}", service.namespace, service.name),
+            None => (Work::Collect, format!("Deleted endpoints/{}/{}", service.namespace, service.name)),
         };
         let row = Written { command: "kubectl get endpoints -A -w".to_owned(), text, writer: Writer::ControlPlane };
         let about = format!("endpoints/{}/{}", service.namespace, service.name);
         let at = self.place.clone();
-        self.record(turn, &at, Component::Endpoints, &about, Work::WriteEndpoints, vec![row]);
+        self.record(turn, &at, Component::Endpoints, &about, work, vec![row]);
     }
 }
 

@@ -63,6 +63,9 @@ impl ControlPlane {
         let ports = Arc::new(kube_proxy::updated_ports(&ports, self.store.objects(), &heard));
         let now = turn.now;
         self.sync_nodes(Component::KubeProxy, turn, |agents, topo| {
+            if agents.is_stopped {
+                return Some((Vec::new(), Work::Nothing));
+            }
             agents.ports = ports.clone();
             if topo.defer_instead(agents.ns, agents.unfinished()) {
                 return None;

@@ -93,6 +93,7 @@ impl ControlPlane {
     fn start(&mut self, object: &ObjectRef, pod: &Pod, node_ns: NsId, turn: &mut Turn<'_>) -> Work {
         if let Some(ns) = self.namespace_of(pod, node_ns, turn) {
             kubelet::start_containers(turn.topo, ns, pod);
+            self.serve(pod, node_ns, turn);
         }
         let own = turn.topo.ns(node_ns).addresses().find(|ip| !ip.is_loopback()).filter(|_| pod.host_network);
         let ip = self.ipam.sandboxes.remove(object).or(own);

@@ -13,6 +13,7 @@ mod action;
 mod cilium;
 pub mod delays;
 mod endpoint_slice;
+mod ingress;
 mod ipam;
 mod kube_proxy;
 mod kubelet;
@@ -62,6 +63,8 @@ pub enum Wake {
     CiliumAgent,
     /// CoreDNS.
     CoreDns,
+    /// The ingress controllers.
+    Ingress,
 }
 
 /// What the kubelet does with a pod.
@@ -190,6 +193,7 @@ impl ControlPlane {
             Wake::KubeProxy => self.sync_proxies(&mut turn),
             Wake::CiliumAgent => self.run_agents(&mut turn),
             Wake::CoreDns => self.tell_dns(&mut turn),
+            Wake::Ingress => self.configure_ingress(&mut turn),
         }
         let journey = turn.journey;
         for event in self.store.take_events() {

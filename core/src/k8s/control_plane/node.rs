@@ -5,10 +5,10 @@ use std::sync::{Arc, OnceLock};
 
 use crate::base::Place;
 use crate::k8s::cni::{self, ClusterNet, NodeNet};
-use crate::k8s::kube_proxy::{Proxier, ServicePorts};
-use crate::k8s::kubelet;
+use crate::k8s::kube_proxy::{HealthServer, Proxier, ServicePorts};
 use crate::k8s::objects::Pod;
-use crate::net::{DevRef, NsId, Topology, Unfinished};
+use crate::k8s::{ingress, kubelet};
+use crate::net::{DevRef, NsId, Proxy, Topology, Unfinished};
 
 /// What the kubelet, the CNI plugin and kube-proxy of one node know.
 #[derive(Clone, Debug)]
@@ -29,6 +29,10 @@ pub struct NodeAgents {
     pub proxier: Option<Proxier>,
     /// What kube-proxy has heard.
     pub ports: Arc<ServicePorts>,
+    /// Whether kube-proxy has stopped, and hears of nothing any more.
+    pub is_stopped: bool,
+    /// What the ingress controllers serve by, if there are any.
+    pub ingress: Option<Arc<Proxy>>,
     /// Seed of what kernels draw.
     pub seed: u64,
     /// kube-proxy as it is once it has written everything.
@@ -45,11 +49,21 @@ impl NodeAgents {
         Unfinished::new(move |topo| agents.program(topo))
     }
 
+    /// Cilium's agent answers them in kube-proxy's place; kube-proxy does it itself.
+    pub(super) fn answer_health_checks(&self, topo: &mut Topology) {
+        if self.cluster.cilium.as_ref().is_some_and(|cilium| cilium.kube_proxy_replacement) {
+            HealthServer::Cilium.sync(&mut topo.ns_mut(self.ns).sockets, self.net.place.short(), &self.ports);
+        }
+    }
+
     /// Writes everything.
     fn program(&self, topo: &mut Topology) {
         cni::program_node(topo, self.ns, &self.net, &self.cluster, &self.nic);
         for pod in self.pods.iter() {
             kubelet::run_pod(topo, self.ns, &self.net, &self.cluster, pod, self.seed);
+        }
+        if let Some(proxy) = &self.ingress {
+            ingress::configure(topo, self.ns, &self.pods, proxy);
         }
         for (place, settings) in self.sysctls.iter() {
             if let Some(pod) = topo.find(place) {
@@ -61,6 +75,7 @@ impl NodeAgents {
             // A copy of these machines that is finished too has written the same.
             let _ = self.synced.set(proxier);
         }
+        self.answer_health_checks(topo);
         cni::program_rules(topo.ns_mut(self.ns), &self.net, &self.cluster);
     }
 }

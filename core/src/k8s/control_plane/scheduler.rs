@@ -3,6 +3,8 @@
 //! Of its filters those for cordoned nodes, taints and node selectors; of its scores that pods of one kind are spread
 //! (PodTopologySpread's default), then that nodes are filled evenly.
 
+use std::collections::BTreeMap;
+
 use super::store::ObjectRef;
 use super::{ControlPlane, Turn};
 use crate::k8s::controllers;
@@ -26,13 +28,14 @@ impl ControlPlane {
 
 fn node_for(pod: &Pod, objects: &Objects) -> Option<String> {
     let is_kin = |other: &Pod| other.meta.namespace == pod.meta.namespace && other.meta.labels == pod.meta.labels;
+    // Pods of the same kind, and all pods, by node.
+    let mut counts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    for other in objects.pods.iter().filter(|other| !other.finished && !other.terminating) {
+        let (n_kin, n_all) = counts.entry(&other.node_name).or_default();
+        *n_kin += usize::from(is_kin(other));
+        *n_all += 1;
+    }
     let feasible = objects.nodes.iter().filter(|node| !node.unschedulable && controllers::takes(node, pod));
-    let best = feasible.min_by_key(|node| {
-        let here = || {
-            let is_here = |other: &&Pod| other.node_name == node.meta.name && !other.finished && !other.terminating;
-            objects.pods.iter().filter(is_here)
-        };
-        (here().filter(|other| is_kin(other)).count(), here().count())
-    })?;
+    let best = feasible.min_by_key(|node| counts.get(node.meta.name.as_str()).copied().unwrap_or_default())?;
     Some(best.meta.name.clone())
 }

@@ -74,6 +74,7 @@ impl ControlPlane {
             (has_proxy, Wake::KubeProxy),
             (has_replacement, Wake::CiliumAgent),
             (self.dns_pods().next().is_some(), Wake::CoreDns),
+            (self.ingress_pods().next().is_some(), Wake::Ingress),
         ];
         woken.into_iter().filter(|(is_there, _)| *is_there).map(|(_, wake)| (Duration::ZERO, wake))
     }

@@ -3,8 +3,11 @@
 //! Models pkg/controller/replicaset and pkg/controller/daemon. A Deployment's one ReplicaSet is taken for the Deployment
 //! itself. Not modelled: rollouts, which a change of the template would begin; status.
 
+use std::cmp::Reverse;
+
 use super::store::{Kind, ObjectRef};
 use super::{ControlPlane, Turn, names};
+use crate::base::order_of;
 use crate::k8s::controllers;
 use crate::k8s::objects::{ObjectMeta, Pod, Workload};
 use crate::trace::{Change, Component, Work};
@@ -94,10 +97,11 @@ pub(super) fn owns(workload: &Workload, meta: &ObjectMeta) -> bool {
 /// The `n` pods that go first. Models getPodsToDelete and ActivePodsWithRanks.
 fn doomed(active: &[&Pod], n: usize) -> Vec<ObjectRef> {
     let n_neighbours = |pod: &Pod| active.iter().filter(|other| other.node_name == pod.node_name).count();
-    let rank = |(idx, pod): (usize, &&Pod)| {
-        (!pod.node_name.is_empty(), pod.pod_ip.is_some(), pod.ready, usize::MAX - n_neighbours(pod), usize::MAX - idx)
+    let rank = |idx: usize| {
+        let pod = active[idx];
+        let is_bound = !pod.node_name.is_empty();
+        (is_bound, pod.pod_ip.is_some(), pod.ready, Reverse(n_neighbours(pod)), Reverse(idx))
     };
-    let mut ranked: Vec<_> = active.iter().enumerate().map(|it| (rank(it), it.1)).collect();
-    ranked.sort_by_key(|(rank, _)| *rank);
-    ranked.iter().take(n).map(|(_, pod)| ObjectRef::of(Kind::Pod, &pod.meta)).collect()
+    let ranked = order_of(active.len(), &|a, b| rank(a).cmp(&rank(b)));
+    ranked.iter().take(n).map(|idx| ObjectRef::of(Kind::Pod, &active[*idx].meta)).collect()
 }

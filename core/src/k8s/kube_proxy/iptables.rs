@@ -8,7 +8,7 @@
 //! ceases to be (upstream: by the full sync that comes once an hour). Not modelled: rules that only feed metrics
 //! (`-m nfacct`), IPv6.
 
-mod base;
+pub(super) mod base;
 mod port;
 
 use std::collections::BTreeSet;

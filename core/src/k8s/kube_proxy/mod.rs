@@ -5,7 +5,9 @@
 
 mod conntrack;
 mod endpoints;
+mod health;
 pub mod iptables;
+mod ipvs;
 mod names;
 pub mod nftables;
 mod ports;
@@ -16,10 +18,14 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
+use crate::netfilter::Scheduler;
+
 use super::objects::Protocol;
+use crate::base::{Refusal, ServiceNote};
 
 pub use endpoints::{Serving, categorize};
-pub use ports::{service_ports, updated_ports};
+pub use health::{HealthServer, local_endpoints};
+pub use ports::{endpoints, service_ports, updated_ports};
 pub use proxier::{Proxier, ProxyMode, ServicePorts, Sync};
 
 /// What kube-proxy is configured with on one node.
@@ -39,6 +45,8 @@ pub struct ProxyConfig {
     pub localhost_node_ports: bool,
     /// `nodePortAddresses`; empty for every address of the node, or with nftables for its primary one.
     pub node_port_addresses: Vec<IpNet>,
+    /// `ipvs.scheduler`.
+    pub ipvs_scheduler: Scheduler,
     /// Where clusterIPs come from; nftables drops what goes to one that no service has.
     pub service_cidrs: Vec<IpNet>,
 }
@@ -120,10 +128,32 @@ impl ServicePort {
         (&self.name, self.protocol)
     }
 
+    /// `NAMESPACE/SERVICE`.
+    #[must_use]
+    pub fn service(&self) -> &str {
+        self.name.split_once(':').map_or(&self.name, |(service, _)| service)
+    }
+
     /// Whether it has an address besides its clusterIP.
     #[must_use]
     pub fn is_externally_accessible(&self) -> bool {
         self.node_port.is_some() || !self.external_ips.is_empty() || !self.load_balancer_ips.is_empty()
+    }
+
+    /// What a row that is written for it says of it.
+    #[must_use]
+    pub fn note(&self, refusal: Option<Refusal>) -> Arc<ServiceNote> {
+        Arc::new(ServiceNote { name: self.name.clone(), refusal })
+    }
+
+    /// Why a node refuses packets for it, if it must.
+    #[must_use]
+    pub fn refusal(&self, serving: &Serving<'_>) -> Refusal {
+        match self.endpoints.iter().filter(|it| it.ready).count() {
+            n if serving.has_any => Refusal::NoneLocal(n),
+            _ if self.endpoints.is_empty() => Refusal::NoEndpoints,
+            _ => Refusal::NotReady(self.endpoints.len()),
+        }
     }
 
     /// Whether endpoints of all nodes are used. With `externalTrafficPolicy: Local` too: the node's own clients and pods

@@ -26,12 +26,8 @@ pub fn service_ports(objects: &Objects) -> ServicePorts {
         let slices = slices.get(&key).map_or(&[][..], Vec::as_slice);
         ports.extend(service.ports.iter().map(|port| Arc::new(service_port(service, cluster_ip, port, slices))));
     }
-    sort(&mut ports);
+    sort_by(&mut ports, |a, b| a.key().cmp(&b.key()));
     ports
-}
-
-fn sort(ports: &mut ServicePorts) {
-    sort_by(ports, |a, b| a.key().cmp(&b.key()));
 }
 
 /// `ports`, which was made of earlier objects, after the services with these namespaces and names or their slices have
@@ -67,9 +63,21 @@ pub fn updated_ports(ports: &ServicePorts, objects: &Objects, changed: &BTreeSet
             }
         }
     }
-    updated.extend(new);
-    sort(&mut updated);
+    for port in new {
+        let at = updated.partition_point(|before| before.key() <= port.key());
+        updated.insert(at, port);
+    }
     updated
+}
+
+/// The endpoints of one port of a service, whatever kind the service is of.
+#[must_use]
+pub fn endpoints(objects: &Objects, service: &Service, port: &PortSpec) -> Vec<Endpoint> {
+    let is_its = |slice: &&EndpointSlice| {
+        (&slice.meta.namespace, &slice.service_name) == (&service.meta.namespace, &service.meta.name)
+    };
+    let slices: Vec<&EndpointSlice> = objects.endpoint_slices.iter().filter(is_its).collect();
+    endpoints_of(port, &slices)
 }
 
 /// Models newBaseServiceInfo.

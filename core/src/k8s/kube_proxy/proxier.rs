@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{ProxyConfig, ServicePort, conntrack, iptables, nftables};
+use super::{HealthServer, ProxyConfig, ServicePort, conntrack, iptables, ipvs, nftables};
 use crate::net::NetNs;
 use crate::netfilter::Connection;
 
@@ -69,6 +69,7 @@ pub struct Proxier {
 #[derive(Clone, Debug)]
 enum Backend {
     Iptables(iptables::Written),
+    Ipvs(ipvs::State),
     Nftables(nftables::Written),
 }
 
@@ -78,18 +79,21 @@ impl Proxier {
     pub fn new(mode: ProxyMode, config: ProxyConfig) -> Option<Self> {
         let backend = match mode {
             ProxyMode::Iptables => Backend::Iptables(iptables::Written::default()),
+            ProxyMode::Ipvs => Backend::Ipvs(ipvs::State::default()),
             ProxyMode::Nftables => Backend::Nftables(nftables::Written::default()),
-            ProxyMode::Ipvs | ProxyMode::None => return None,
+            ProxyMode::None => return None,
         };
         Some(Self { config, backend })
     }
 
     /// Makes the tables of its node say what `ports` say, and says what it has done.
     pub fn sync(&mut self, ns: &mut NetNs, ports: &ServicePorts) -> Sync {
+        HealthServer::KubeProxy.sync(&mut ns.sockets, &self.config.node_name, ports);
         let own: Vec<IpAddr> = ns.addresses().collect();
         let mut done = match &mut self.backend {
             Backend::Iptables(written) => iptables::sync(written, ns, &self.config, &own, ports),
-            Backend::Nftables(written) => nftables::sync(written, &mut ns.netfilter.nft, &self.config, &own, ports),
+            Backend::Ipvs(state) => ipvs::sync(state, ns, &self.config, ports),
+            Backend::Nftables(written) => nftables::sync(written, ns, &self.config, &own, ports),
         };
         done.conntrack = conntrack::clean(&mut ns.netfilter.conntrack, ports);
         done

@@ -217,7 +217,7 @@ fn is(pod: &Pod, other: &Pod) -> bool {
     (&pod.meta.namespace, &pod.meta.name) == (&other.meta.namespace, &other.meta.name)
 }
 
-fn reference(pod: &Pod) -> String {
+pub(super) fn reference(pod: &Pod) -> String {
     Place::pod(&pod.meta.namespace, &pod.meta.name).to_string()
 }
 
@@ -228,7 +228,11 @@ fn sysctl(broken: &mut Broken, node: &Node, path: &str, value: &str) {
 }
 
 /// Does `work` on a node when its tables are written and its pods run.
-fn on_node(broken: &mut Broken, name: &str, work: impl Fn(&mut Topology, NsId) + Clone + Send + Sync + 'static) {
+pub(super) fn on_node(
+    broken: &mut Broken,
+    name: &str,
+    work: impl Fn(&mut Topology, NsId) + Clone + Send + Sync + 'static,
+) {
     let place = Place::Node(name.to_owned());
     broken.acts.push(Box::new(move |topo| {
         let Some(node) = topo.find(&place) else { return };

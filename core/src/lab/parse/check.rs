@@ -4,6 +4,7 @@
 
 mod endpoints;
 mod fabric;
+mod ingress;
 mod nodes;
 mod pods;
 mod services;
@@ -14,6 +15,7 @@ use crate::lab::nearest::nearest;
 
 pub(super) use endpoints::{endpoints, families};
 pub(super) use fabric::{fabric, rack_addresses, racks};
+pub(super) use ingress::ingresses;
 pub(super) use nodes::{addresses, networks};
 pub(super) use pods::pods;
 pub(super) use services::services;

@@ -56,8 +56,9 @@ pub(super) fn complete(mut draft: Draft<'_>, mut spec: LabSpec, spec_fields: &Fi
     report(controllers::cluster_ips(&mut objects.services, spec.service_cidr), problems);
     report(controllers::node_ports(&mut objects.services), problems);
     controllers::endpoint_slices(&mut objects);
+    check::ingresses(&objects, problems);
     check::places(&mut spec, &objects, spec_fields);
-    Lab { objects, spec }
+    Lab { objects, spec, ..Lab::default() }
 }
 
 fn objects_of<T>(list: Vec<Stated<'_, T>>) -> Vec<T> {

@@ -5,6 +5,7 @@ mod ingress;
 mod meta;
 mod node;
 mod pod;
+mod probe;
 mod service;
 mod workload;
 

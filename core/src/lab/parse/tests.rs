@@ -3,6 +3,7 @@
 mod bad_cluster;
 mod bad_fabric;
 mod bad_file;
+mod bad_ingress;
 mod bad_lab;
 mod bad_services;
 mod filled_in;

@@ -301,6 +301,17 @@ impl Conntrack {
             .collect()
     }
 
+    /// Puts a connection into the table as one that has lasted: both sides have spoken. Models `conntrack -I`.
+    pub fn insert(&mut self, connection: Connection, now: Instant) {
+        let id = ConnId(self.rows.len());
+        self.by_tuple.insert(connection.original, (id, Direction::Original));
+        self.by_tuple.insert(connection.reply, (id, Direction::Reply));
+        let expires = now + Duration::from_secs(UDP_STREAM_SECS);
+        let lasting =
+            Connection { seen_reply: true, assured: true, confirmed: true, since: now, expires, ..connection };
+        Arc::make_mut(&mut self.rows).push(lasting);
+    }
+
     /// The first packet got through: its connection is in the table from now on. `None` if it was there already, `Err`
     /// if another one has taken its tuple meanwhile. Models __nf_conntrack_confirm.
     pub(in crate::netfilter) fn confirm(&mut self, id: ConnId, now: Instant) -> Result<Option<Written>, Clash> {

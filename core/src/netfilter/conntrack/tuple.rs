@@ -4,6 +4,7 @@
 
 use std::net::IpAddr;
 
+use crate::trace::Ends;
 use crate::wire::{Icmp, Packet, Transport};
 
 /// Which way a packet of a connection goes.
@@ -56,6 +57,13 @@ impl Tuple {
             Transport::Other(_) => (0, 0),
         };
         Some(Self { protocol: ip.protocol, src: (ip.src, sport), dst: (ip.dst, dport) })
+    }
+
+    /// Both ends, as they are shown: ICMP has an identifier for a port, and at one end only.
+    #[must_use]
+    pub fn ends(self) -> Ends {
+        let dst = if self.protocol == ICMP { (self.dst.0, 0) } else { self.dst };
+        Ends { src: self.src, dst }
     }
 
     /// The tuple of this packet's answer.

@@ -20,6 +20,8 @@ pub(in crate::netfilter) struct Chance<'a> {
     pub memory: &'a mut Memory,
     /// Which row of the walk is being tried.
     pub row: usize,
+    /// How often a set or map with a name was asked.
+    pub n_lookups: usize,
     /// What came of it, each with its row, for whoever explains the rule later: one for each time that a rule asked.
     pub rolls: Vec<(usize, Roll)>,
 }
@@ -54,6 +56,12 @@ impl Rolls<'_, '_> {
                 chance.rolls.push((chance.row, roll));
                 Some(roll)
             }
+        }
+    }
+
+    fn count(&mut self, set: &SetRef) {
+        if let (Self::Live(chance), SetRef::Named(_)) = (self, set) {
+            chance.n_lookups += 1;
         }
     }
 
@@ -138,6 +146,7 @@ pub(super) fn eval<'r>(
                         (Some(vec![number.into()]), Some(number))
                     }
                 };
+                rolls.count(map);
                 let set = named(table, map);
                 let found = values.as_ref().zip(set).and_then(|(values, set)| set.find(values, view.now));
                 match (found.and_then(|(key, element)| Some((key, element, element.verdict.as_ref()?))), set) {
@@ -200,6 +209,7 @@ fn holds(table: &Table, one: &Match, values: &[u128], view: &HookView, rolls: &m
         With::Span(span) => span.contains(value),
         With::Flags(bits) => value & u128::from(*bits) != 0,
         With::Set(set) => {
+            rolls.count(set);
             let found = named(table, set).and_then(|it| it.find(values, view.now)).is_some();
             let may_be_added = |name: &str| table.set(name).is_some_and(|set| set.dynamic);
             match set {

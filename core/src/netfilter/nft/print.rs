@@ -31,6 +31,13 @@ impl Ruleset {
     pub fn rows(&self, now: Instant) -> Vec<(String, Option<Writer>)> {
         self.with_memory().iter().flat_map(|(table, memory)| list_table(table, memory, now)).collect()
     }
+
+    /// What `nft list table` prints of one; `None` if it is not there.
+    #[must_use]
+    pub fn rows_of(&self, family: &str, name: &str, now: Instant) -> Option<Vec<(String, Option<Writer>)>> {
+        let is_it = |(table, _): &&(Arc<Table>, Memory)| table.family.name() == family && *table.name == *name;
+        self.with_memory().iter().find(is_it).map(|(table, memory)| list_table(table, memory, now))
+    }
 }
 
 fn unsigned(text: &str) -> Vec<Line> {

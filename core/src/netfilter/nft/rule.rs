@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Field, Set, Span};
-use crate::base::Writer;
+use crate::base::{ServiceNote, Writer};
 use crate::netfilter::{NatRange, RejectWith};
 
 /// One rule of a chain (`struct nft_rule`).
@@ -17,17 +17,23 @@ pub struct Rule {
     pub statements: Vec<Statement>,
     /// What it says about itself.
     pub comment: Option<Arc<str>>,
-    /// What it is there for, where its writer knows but does not write it.
-    pub purpose: Option<Arc<str>>,
     /// Who wrote it.
     pub writer: Writer,
+    /// For which service.
+    pub service: Option<Arc<ServiceNote>>,
 }
 
 impl Rule {
     /// A rule that does nothing yet.
     #[must_use]
     pub fn new(writer: Writer) -> Self {
-        Self { statements: Vec::new(), comment: None, purpose: None, writer }
+        Self { statements: Vec::new(), comment: None, writer, service: None }
+    }
+
+    /// Written for this service.
+    #[must_use]
+    pub fn about(self, service: &Arc<ServiceNote>) -> Self {
+        Self { service: Some(service.clone()), ..self }
     }
 
     /// If this holds.
@@ -53,12 +59,6 @@ impl Rule {
     #[must_use]
     pub fn comment(self, text: &str) -> Self {
         Self { comment: Some(text.into()), ..self }
-    }
-
-    /// And it is there for this.
-    #[must_use]
-    pub fn purpose(self, purpose: &Arc<str>) -> Self {
-        Self { purpose: Some(purpose.clone()), ..self }
     }
 }
 

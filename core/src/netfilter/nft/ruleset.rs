@@ -178,7 +178,7 @@ impl Table {
     #[must_use]
     pub fn chains(&self) -> Vec<&Arc<Chain>> {
         let mut chains: Vec<&Arc<Chain>> = self.chains.values().collect();
-        chains.sort_by_key(|chain| chain.order);
+        sort_by(&mut chains, |a, b| a.order.cmp(&b.order));
         chains
     }
 
@@ -192,7 +192,7 @@ impl Table {
     #[must_use]
     pub fn sets(&self) -> Vec<(&Arc<str>, &Set)> {
         let mut sets: Vec<_> = self.sets.iter().collect();
-        sets.sort_by_key(|(_, (order, _))| *order);
+        sort_by(&mut sets, |(_, (a, _)), (_, (b, _))| a.cmp(b));
         sets.into_iter().map(|(name, (_, set))| (name, &**set)).collect()
     }
 

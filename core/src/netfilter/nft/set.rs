@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::value::{DataType, Span};
 use super::{SetRef, Verdict};
-use crate::base::Instant;
+use crate::base::{Instant, ServiceNote};
 
 /// What a set keeps of one element besides its key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct Element {
     pub timeout: Option<(Duration, Instant)>,
     /// What is said about it.
     pub comment: Option<Arc<str>>,
+    /// The service that it was written for.
+    pub service: Option<Arc<ServiceNote>>,
 }
 
 impl Element {

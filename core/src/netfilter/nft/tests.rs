@@ -40,7 +40,7 @@ const CLIENT: [u8; 4] = [10, 244, 0, 2];
 const SERVER: [u8; 4] = [10, 96, 0, 10];
 
 fn run_at(netfilter: &mut Netfilter, hook: Hook, packet: &mut Packet, now: Duration, seed: u64) -> HookResult {
-    let passing = Passing { packet, mark: &mut 0, ct: &mut CtState::None };
+    let passing = Passing { packet, mark: &mut 0, ct: &mut CtState::None, ipvs: &mut false };
     netfilter.run(passing, &view(hook, Instant::START + now), &mut Dice::new(seed, "node/node-a"))
 }
 
@@ -186,7 +186,7 @@ fn marks_are_masked_and_flipped_as_nft_writes_it() {
         assert_eq!(set.print(Family::Ip), text);
         let mut netfilter = with_chain([set]);
         let (mut packet, mut mark) = (syn(CLIENT, SERVER, 80), 0xf0);
-        let passing = Passing { packet: &mut packet, mark: &mut mark, ct: &mut CtState::None };
+        let passing = Passing { packet: &mut packet, mark: &mut mark, ct: &mut CtState::None, ipvs: &mut false };
         netfilter.run(passing, &view(Hook::Forward, Instant::START), &mut Dice::new(1, ""));
         assert_eq!(mark, expected, "{text}");
     }
@@ -239,7 +239,7 @@ fn a_new_connection_asks_nat_chains_until_one_has_chosen_and_then_none() {
 
     let (mut packet, mut ct, mut dice) = (syn(CLIENT, SERVER, 80), CtState::None, Dice::new(1, ""));
     let mut pass = |packet: &mut Packet, ct: &mut CtState, hook| {
-        let passing = Passing { packet, mark: &mut 0, ct };
+        let passing = Passing { packet, mark: &mut 0, ct, ipvs: &mut false };
         netfilter.run(passing, &view(hook, Instant::START), &mut dice)
     };
     let slugs = |result: &HookResult| result.steps.iter().map(|step| step.stage.slug()).collect::<Vec<_>>();

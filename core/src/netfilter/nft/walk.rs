@@ -8,25 +8,11 @@ use std::sync::Arc;
 use super::eval::{Carried, Chance, End, Outcome, Roll, Rolls, describe_match, eval};
 use super::validate::MAX_JUMPS;
 use super::{Chain, Key, Rule, Statement, Table, Verdict};
-use crate::base::Writer;
+use crate::base::{ServiceNote, Writer};
+use crate::netfilter::visits::{Visit, Visits};
 use crate::netfilter::xtables::Changes;
 use crate::netfilter::{Flow, HookView, NatRange, Policy, TableVerdict};
-use crate::trace::{Consulted, Row, Stretch, Why};
-
-/// Rules of one chain that were tried one after the other.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Visit {
-    chain: Arc<Chain>,
-    /// The first rule tried and the one after the last.
-    first: usize,
-    end: usize,
-    /// Whether the last of them matched; all others missed.
-    matched: bool,
-    /// The packet as it came to each of them: one that changes it without matching is the last.
-    flow: Flow,
-    /// Which row of the walk the first of them is.
-    first_row: usize,
-}
+use crate::trace::{Consulted, Draw, Row, Stretch, Why};
 
 /// A walk, as it was: what the trace shows.
 #[derive(Clone, Debug)]
@@ -35,11 +21,12 @@ pub struct Walk {
     base: Arc<Chain>,
     view: HookView,
     flow: Flow,
-    visits: Vec<Visit>,
+    visits: Visits<Arc<Chain>>,
     /// What was drawn and looked up, each with its row.
     rolls: Vec<(usize, Roll)>,
-    /// The policy that decided, if no rule did.
-    policy: Option<Policy>,
+    n_lookups: usize,
+    /// The service that the last of the rules and elements that matched was written for.
+    service: Option<Arc<ServiceNote>>,
 }
 
 /// Sends a packet through the base chain `base`.
@@ -50,8 +37,8 @@ pub(in crate::netfilter) fn walk(
     flow: Flow,
     chance: &mut Chance<'_>,
 ) -> (TableVerdict, Changes, Walk) {
-    let mut visits = Vec::new();
-    let mut policy = None;
+    let mut visits = Visits::default();
+    let mut service = None;
     let mut carried = Carried { flow, changes: Changes::default() };
     let mut returns: Vec<(&Arc<Chain>, usize)> = Vec::new();
     let (mut chain, mut at) = (base, 0);
@@ -70,6 +57,11 @@ pub(in crate::netfilter) fn walk(
             let outcome = eval(table, rule, &mut carried, view, &mut Rolls::Live(chance));
             chance.row += 1;
             if let Outcome::Matched(found) = outcome {
+                let element = match &found {
+                    End::Verdict(_, Some(found)) => found.element.service.clone(),
+                    End::Verdict(_, None) | End::Stop(_) => None,
+                };
+                service = rule.service.clone().or(element).or(service);
                 (visit.end, visit.matched, end) = (idx + 1, true, found);
                 break;
             }
@@ -79,9 +71,7 @@ pub(in crate::netfilter) fn walk(
             }
         }
         at = visit.end;
-        if visit.end > visit.first {
-            visits.push(visit);
-        }
+        visits.push(visit);
         match end {
             End::Stop(verdict) => break verdict,
             End::Verdict(Verdict::Accept, _) => break TableVerdict::Accept,
@@ -100,14 +90,23 @@ pub(in crate::netfilter) fn walk(
             End::Verdict(Verdict::Return, _) => match returns.pop() {
                 Some(back) => (chain, at) = back,
                 None => {
-                    policy = base.base().map(|base| base.policy);
-                    break if policy == Some(Policy::Drop) { TableVerdict::Drop } else { TableVerdict::Accept };
+                    visits.policy = base.base().map(|base| base.policy);
+                    break if visits.policy == Some(Policy::Drop) { TableVerdict::Drop } else { TableVerdict::Accept };
                 }
             },
         }
     };
     let rolls = std::mem::take(&mut chance.rolls);
-    let record = Walk { table: table.clone(), base: base.clone(), view: view.clone(), flow, visits, rolls, policy };
+    let record = Walk {
+        table: table.clone(),
+        base: base.clone(),
+        view: view.clone(),
+        flow,
+        visits,
+        rolls,
+        n_lookups: chance.n_lookups,
+        service,
+    };
     (verdict, carried.changes, record)
 }
 
@@ -121,20 +120,36 @@ impl Walk {
     /// The chain of the rule that ended the walk, and the rule's number in it, from 1.
     #[must_use]
     pub fn deciding_place(&self) -> Option<(Arc<str>, usize)> {
-        let visit = self.visits.last().filter(|visit| visit.matched && self.policy.is_none())?;
-        Some((visit.chain.name.clone(), visit.end))
+        let (chain, rule) = self.visits.deciding()?;
+        Some((chain.name.clone(), rule + 1))
     }
 
     /// The rules that matched, in order.
     pub fn matched_rules(&self) -> impl Iterator<Item = &Rule> {
-        let matched = self.visits.iter().filter(|visit| visit.matched);
-        matched.map(|visit| &visit.chain.rules()[visit.end - 1])
+        self.visits.matched().map(|(chain, rule)| &chain.rules()[rule])
+    }
+
+    /// The service that the last of the rules and elements that matched was written for.
+    #[must_use]
+    pub fn service(&self) -> Option<&Arc<ServiceNote>> {
+        self.service.as_ref()
+    }
+
+    /// What was drawn on the way by rules that choose.
+    #[must_use]
+    pub fn draws(&self) -> Vec<Draw> {
+        let draw = |(row, roll): &(usize, Roll)| {
+            let Roll::Number(drawn) = roll else { return None };
+            let (visit, rule) = self.visits.locate(*row)?;
+            Some(Draw::Number(*drawn, draws(&visit.chain.rules()[rule])))
+        };
+        self.rolls.iter().filter_map(draw).collect()
     }
 
     /// Number of rules that were tried.
     #[must_use]
     pub fn n_tried(&self) -> usize {
-        self.visits.iter().map(|visit| visit.end - visit.first).sum()
+        self.visits.n_tried()
     }
 
     /// What the walk of this packet could have come to had `numgen` drawn otherwise: every destination that a rule
@@ -199,14 +214,6 @@ impl Walk {
         found
     }
 
-    /// Which visit holds row `idx`, and which of the chain's rules it is.
-    fn locate(&self, idx: usize) -> Option<(&Visit, usize)> {
-        let after = self.visits.partition_point(|visit| visit.first_row <= idx);
-        let visit = self.visits.get(after.checked_sub(1)?)?;
-        let rule = visit.first + (idx - visit.first_row);
-        (rule < visit.end).then_some((visit, rule))
-    }
-
     fn why(&self, row: usize, flow: Flow, rule: &Rule) -> Why {
         let mut carried = Carried { flow, changes: Changes::default() };
         let rolls = &self.rolls[self.rolls.partition_point(|(of, _)| *of < row)..];
@@ -231,33 +238,28 @@ impl Consulted for Walk {
         format!("nft list table {}", self.table.title())
     }
 
+    fn n_asked(&self) -> (usize, usize) {
+        (self.n_tried(), self.n_lookups)
+    }
+
     fn n_rows(&self) -> usize {
-        self.n_tried() + usize::from(self.policy.is_some())
+        self.visits.n_rows()
     }
 
     fn matched(&self) -> Option<usize> {
-        match self.policy {
-            Some(_) => Some(self.n_tried()),
-            None => self.n_tried().checked_sub(1).filter(|_| self.visits.last().is_some_and(|visit| visit.matched)),
-        }
+        self.visits.deciding_row()
     }
 
     fn all_matched(&self) -> Vec<usize> {
-        let visits = self.visits.iter().filter(|visit| visit.matched);
-        let rules = visits.map(|visit| visit.first_row + visit.end - visit.first - 1);
-        rules.chain(self.policy.map(|_| self.n_tried())).collect()
+        self.visits.matched_rows()
     }
 
     fn stretches(&self) -> Vec<Stretch> {
-        let stretch =
-            |chain: &Chain, first_row, first| Stretch { chain: chain.name.clone(), first_row, first_number: first + 1 };
-        let of_rules = self.visits.iter().map(|visit| stretch(&visit.chain, visit.first_row, visit.first));
-        let n_rules = self.base.rules().len();
-        of_rules.chain(self.policy.map(|_| stretch(&self.base, self.n_tried(), n_rules))).collect()
+        self.visits.stretches(Some((&self.base, self.base.rules().len())), |chain| chain.name.clone())
     }
 
     fn row(&self, idx: usize) -> Row {
-        let Some((visit, rule_idx)) = self.locate(idx) else {
+        let Some((visit, rule_idx)) = self.visits.locate(idx) else {
             let chain = &self.base;
             let head = chain.base().map(|base| base.to_string()).unwrap_or_default();
             return Row {

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::print::share;
 use super::rule::{CtStates, Match, Not, PortRange, PortSide, RecentOp, Rule};
+use crate::base::share;
 use crate::netfilter::{AddressType, Flow, HookView, IpSets, RecentLists};
 
 /// What rules draw and count, and the lists that they keep.
@@ -181,13 +181,17 @@ fn miss_of<'r>(one: &'r Match, flow: &Flow, view: &HookView, rolls: &mut Rolls<'
             roll = Some(listed);
             holds
         }
-        Match::Physdev { physin, physout, is_bridged } => {
+        Match::Ipvs { vproto, vaddr, vport } => {
+            flow.ipvs.is_some_and(|it| (it.protocol, it.address) == (*vproto, (*vaddr, *vport)))
+        }
+        Match::Physdev { physin, physout, is_in, is_bridged } => {
             let is = |wanted: &Option<Not<Arc<str>>>, dev: Option<&Arc<str>>| {
                 wanted.as_ref().is_none_or(|wanted| is_device(&wanted.value, dev) != wanted.not)
             };
             let bridged = view.physin.is_some() && view.physout.is_some();
             is(physin, view.physin.as_ref())
                 && is(physout, view.physout.as_ref())
+                && is_in.as_ref().is_none_or(|wanted| view.physin.is_some() != wanted.not)
                 && is_bridged.as_ref().is_none_or(|wanted| bridged != wanted.not)
         }
     };
@@ -224,6 +228,17 @@ pub(super) fn holds(one: &Match, flow: &Flow, view: &HookView) -> String {
     }
 }
 
+/// In words: what was drawn by which a match holds.
+pub(super) fn chosen_by(one: &Match, roll: &Roll) -> Option<String> {
+    match (one, roll) {
+        (Match::Random { probability }, Roll::Random(number)) => {
+            Some(format!("drew {}, below {}", share(*number, 4), share(*probability, 4)))
+        }
+        (Match::Nth { every, .. }, Roll::Nth(counted)) => Some(format!("packet {counted} of {every}")),
+        _ => None,
+    }
+}
+
 fn describe_match(one: &Match, roll: Option<&Roll>, flow: &Flow, view: &HookView) -> String {
     match (one, roll) {
         (Match::Random { probability }, Some(Roll::Random(number))) => {
@@ -248,6 +263,10 @@ fn describe_match(one: &Match, roll: Option<&Roll>, flow: &Flow, view: &HookView
             }
         }
         (Match::Physdev { .. }, _) => "not from such a port of a bridge".to_owned(),
+        (Match::Ipvs { .. }, _) => match flow.ipvs {
+            Some(service) => format!("is for the virtual server {service}"),
+            None => "is not from IPVS".to_owned(),
+        },
         (Match::TcpFlags { .. } | Match::Ports { .. } | Match::Multiport { .. }, _) => match flow.ports {
             Some((sport, dport)) => format!("ports are {sport} and {dport}"),
             None => "has no ports".to_owned(),

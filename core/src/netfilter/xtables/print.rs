@@ -9,7 +9,7 @@ use ipnet::IpNet;
 
 use super::rule::{CtStates, Match, NatRange, Not, PortRange, PortSide, RecentOp, RejectWith, Rule, Target};
 use super::{Chain, Table};
-use crate::base::{Writer, sort_by};
+use crate::base::{Writer, share, sort_by};
 use crate::wire::IcmpError;
 
 /// What stands in front of a negated word.
@@ -139,13 +139,17 @@ fn print_match(one: &Match, of_protocol: Option<u8>) -> String {
             let sides = sides.iter().map(|side| if *side == PortSide::Source { "src" } else { "dst" });
             format!("-m set {}--match-set {} {}", bang(set), set.value, sides.collect::<Vec<_>>().join(","))
         }
-        Match::Physdev { physin, physout, is_bridged } => {
+        Match::Ipvs { vproto, vaddr, vport } => format!("-m ipvs --vproto {vproto} --vaddr {vaddr} --vport {vport}"),
+        Match::Physdev { physin, physout, is_in, is_bridged } => {
             let mut text = "-m physdev".to_owned();
             if let Some(dev) = physin {
                 let _ = write!(text, " {}--physdev-in {}", bang(dev), dev.value);
             }
             if let Some(dev) = physout {
                 let _ = write!(text, " {}--physdev-out {}", bang(dev), dev.value);
+            }
+            if let Some(flag) = is_in {
+                let _ = write!(text, " {}--physdev-is-in", bang(flag));
             }
             if let Some(flag) = is_bridged {
                 let _ = write!(text, " {}--physdev-is-bridged", bang(flag));
@@ -180,17 +184,6 @@ fn masked(value: u32, mask: u32) -> String {
 }
 
 /// Models libxtables/xtables.c xtables_save_string: quotes unless every character is plain.
-/// A number of 2^31ths with this many decimals, rounded as printf rounds. Formatting any `f64` costs the page ten
-/// kilobytes of program.
-pub(super) fn share(number: u32, decimals: u32) -> String {
-    let one = 10_u64.pow(decimals);
-    let exact = u128::from(number) * u128::from(one);
-    let (shown, rest) = ((exact >> 31) as u64, exact & 0x7fff_ffff);
-    let is_over = rest > 1 << 30 || (rest == 1 << 30 && shown % 2 == 1);
-    let shown = shown + u64::from(is_over);
-    format!("{}.{:0width$}", shown / one, shown % one, width = decimals as usize)
-}
-
 fn quoted(text: &str) -> String {
     if !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') {
         return text.to_owned();
@@ -291,7 +284,7 @@ impl Table {
 
 #[cfg(test)]
 mod tests {
-    use super::share;
+    use crate::base::share;
 
     #[test]
     fn a_share_is_printed_as_the_float_that_it_is() {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use crate::base::Writer;
+use crate::base::{ServiceNote, Writer};
 use crate::netfilter::AddressType;
 use crate::wire::IcmpError;
 
@@ -53,13 +53,31 @@ pub struct Rule {
     pub target: Target,
     /// Who wrote it.
     pub writer: Writer,
+    /// For which service.
+    pub service: Option<Arc<ServiceNote>>,
 }
 
 impl Rule {
     /// A rule that every packet matches.
     #[must_use]
     pub fn new(writer: Writer, target: Target) -> Self {
-        Self { src: None, dst: None, iif: None, oif: None, protocol: None, matches: Vec::new(), target, writer }
+        Self {
+            src: None,
+            dst: None,
+            iif: None,
+            oif: None,
+            protocol: None,
+            matches: Vec::new(),
+            target,
+            writer,
+            service: None,
+        }
+    }
+
+    /// Written for this service.
+    #[must_use]
+    pub fn about(self, service: &Arc<ServiceNote>) -> Self {
+        Self { service: Some(service.clone()), ..self }
     }
 
     /// From this network.
@@ -295,8 +313,19 @@ pub enum Match {
         physin: Option<Not<Arc<str>>>,
         /// `--physdev-out`.
         physout: Option<Not<Arc<str>>>,
+        /// `--physdev-is-in`.
+        is_in: Option<Not<()>>,
         /// `--physdev-is-bridged`.
         is_bridged: Option<Not<()>>,
+    },
+    /// `-m ipvs`: IPVS sends the packet to a real server of this virtual server.
+    Ipvs {
+        /// `--vproto`, by number.
+        vproto: u8,
+        /// `--vaddr`.
+        vaddr: IpAddr,
+        /// `--vport`.
+        vport: u16,
     },
 }
 

@@ -103,14 +103,23 @@ impl Chain {
 pub struct Table {
     name: TableName,
     chains: Vec<Arc<Chain>>,
-    by_name: Arc<BTreeMap<Arc<str>, usize>>,
+    /// Their places, in parts by [`part`]: a table that somebody keeps a copy of is written without copying all of them.
+    by_name: Vec<Arc<BTreeMap<Arc<str>, usize>>>,
     n_counters: u32,
+}
+
+const N_PARTS: usize = 64;
+
+/// Which part knows this name. The names of services' chains end like dice.
+fn part(name: &str) -> usize {
+    name.bytes().rev().take(2).fold(0, |sum, byte| 31 * sum + usize::from(byte)) % N_PARTS
 }
 
 /// The same table with the same chains, in whatever order they were made.
 impl PartialEq for Table {
     fn eq(&self, other: &Self) -> bool {
-        self.name == other.name && self.sorted().eq(other.sorted())
+        let same = |chain: &Arc<Chain>| other.chain(&chain.name) == Some(chain);
+        self.name == other.name && self.chains.len() == other.chains.len() && self.chains.iter().all(same)
     }
 }
 
@@ -153,7 +162,7 @@ impl Table {
     /// An empty table: base chains that accept everything.
     #[must_use]
     pub fn new(name: TableName) -> Self {
-        let mut table = Self { name, chains: Vec::new(), by_name: Arc::default(), n_counters: 0 };
+        let mut table = Self { name, chains: Vec::new(), by_name: vec![Arc::default(); N_PARTS], n_counters: 0 };
         for hook in name.hooks() {
             table.set_policy(*hook, Policy::Accept);
         }
@@ -172,11 +181,6 @@ impl Table {
         &self.chains
     }
 
-    /// Its chains by name.
-    fn sorted(&self) -> impl Iterator<Item = &Arc<Chain>> {
-        self.by_name.values().map(|idx| &self.chains[*idx])
-    }
-
     /// The chain of this name.
     #[must_use]
     pub fn chain(&self, name: &str) -> Option<&Chain> {
@@ -184,7 +188,7 @@ impl Table {
     }
 
     pub(super) fn chain_idx(&self, name: &str) -> Option<usize> {
-        self.by_name.get(name).copied()
+        self.by_name[part(name)].get(name).copied()
     }
 
     /// Whether a hook's base chain has rules, or a policy that is not to accept.
@@ -207,8 +211,13 @@ impl Table {
     fn make(&mut self, name: Arc<str>) -> usize {
         let idx = self.chains.len();
         self.chains.push(Arc::new(Chain { name: name.clone(), policy: None, rules: Vec::new() }));
-        Arc::make_mut(&mut self.by_name).insert(name, idx);
+        self.places(&name).insert(name.clone(), idx);
         idx
+    }
+
+    /// The part that knows this name.
+    fn places(&mut self, name: &str) -> &mut BTreeMap<Arc<str>, usize> {
+        Arc::make_mut(&mut self.by_name[part(name)])
     }
 
     fn chain_mut(&mut self, name: &str) -> &mut Chain {
@@ -255,11 +264,11 @@ impl Table {
 
     /// Removes a chain with its rules, if it is there: `-F` and `-X`.
     pub fn remove(&mut self, chain: &str) {
-        let by_name = Arc::make_mut(&mut self.by_name);
-        let Some(idx) = by_name.remove(chain) else { return };
+        let Some(idx) = self.chain_idx(chain) else { return };
+        self.places(chain).remove(chain);
         self.chains.swap_remove(idx);
-        if let Some(moved) = self.chains.get(idx) {
-            by_name.insert(moved.name.clone(), idx);
+        if let Some(moved) = self.chains.get(idx).map(|chain| chain.name.clone()) {
+            self.places(&moved).insert(moved.clone(), idx);
         }
     }
 

@@ -32,7 +32,7 @@ fn syn() -> Packet {
 }
 
 fn run(netfilter: &mut Netfilter, hook: Hook, packet: &mut Packet, ct: &mut CtState, seed: u64) -> HookResult {
-    let passing = Passing { packet, mark: &mut 0, ct };
+    let passing = Passing { packet, mark: &mut 0, ct, ipvs: &mut false };
     netfilter.run(passing, &view(hook), &mut Dice::new(seed, "node/node-a"))
 }
 
@@ -108,7 +108,7 @@ fn a_mark_that_one_rule_sets_is_what_the_next_rule_sees() {
     table.append("FORWARD", rule(Target::Drop).and(Match::Mark { value: 0x4000, mask: 0x4000, not: true }));
     table.append("FORWARD", rule(Target::xor_mark(0x4001)));
     let (mut packet, mut mark, mut ct) = (syn(), 0, CtState::None);
-    let passing = Passing { packet: &mut packet, mark: &mut mark, ct: &mut ct };
+    let passing = Passing { packet: &mut packet, mark: &mut mark, ct: &mut ct, ipvs: &mut false };
     let result = netfilter.run(passing, &view(Hook::Forward), &mut Dice::new(1, ""));
     assert_eq!((result.verdict, mark), (HookVerdict::Accept, 1));
     let walk = &result.steps[0].consulted[0];
@@ -198,7 +198,7 @@ fn a_list_remembers_a_source_for_as_long_as_it_was_told_to() {
     table.append("FORWARD", rule(Target::Drop).and(recent(RecentOp::Set, None)));
     let mut verdict = |secs| {
         let view = HookView { now: Instant::START + std::time::Duration::from_secs(secs), ..view(Hook::Forward) };
-        let passing = Passing { packet: &mut syn(), mark: &mut 0, ct: &mut CtState::None };
+        let passing = Passing { packet: &mut syn(), mark: &mut 0, ct: &mut CtState::None, ipvs: &mut false };
         netfilter.run(passing, &view, &mut Dice::new(1, "")).verdict
     };
     assert_eq!([0, 5, 12].map(&mut verdict), [HookVerdict::Drop, HookVerdict::Accept, HookVerdict::Drop]);

@@ -5,12 +5,13 @@
 
 use std::sync::Arc;
 
-use super::matching::{Chance, Roll, Rolls, holds, miss, protocol_name, state_name};
+use super::matching::{Chance, Roll, Rolls, chosen_by, holds, miss, protocol_name, state_name};
 use super::rule::{Match, NatRange, RejectWith, Rule, Target};
 use super::{Policy, Table, TableName};
 use crate::base::Writer;
+use crate::netfilter::visits::{Visit, Visits};
 use crate::netfilter::{Flow, HookView};
-use crate::trace::{Consulted, Row, Stretch, Why};
+use crate::trace::{Consulted, Draw, Row, Stretch, Why};
 
 /// What a table decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,32 +43,15 @@ pub(in crate::netfilter) struct Changes {
     pub notrack: bool,
 }
 
-/// Rules of one chain that were tried one after the other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Visit {
-    chain: usize,
-    /// The first rule tried and the one after the last.
-    first: usize,
-    end: usize,
-    /// Whether the last of them matched; all others missed.
-    matched: bool,
-    /// The packet's mark while they were tried.
-    mark: u32,
-    /// Which row of the walk the first of them is.
-    first_row: usize,
-}
-
 /// A walk, as it was: what the trace shows.
 #[derive(Clone, Debug)]
 pub struct Walk {
     table: Arc<Table>,
     view: HookView,
     flow: Flow,
-    visits: Vec<Visit>,
+    visits: Visits<usize>,
     /// What was drawn and looked up, each with its row.
     rolls: Vec<(usize, Roll)>,
-    /// The policy that decided, if no rule did.
-    policy: Option<Policy>,
 }
 
 /// Deepest nesting of chains; a table that was validated has no circle, so this only guards memory.
@@ -81,7 +65,7 @@ pub(in crate::netfilter) fn walk(
     chance: &mut Chance<'_>,
 ) -> (TableVerdict, Changes, Walk) {
     let mut record =
-        Walk { table: table.clone(), view: view.clone(), flow, visits: Vec::new(), rolls: Vec::new(), policy: None };
+        Walk { table: table.clone(), view: view.clone(), flow, visits: Visits::default(), rolls: Vec::new() };
     let mut changes = Changes::default();
     let mut returns: Vec<(usize, usize)> = Vec::new();
     let Some(mut chain) = table.chain_idx(view.hook.name()) else {
@@ -97,10 +81,7 @@ pub(in crate::netfilter) fn walk(
             is_match
         });
         let end = found.map_or(rules.len(), |found| at + found + 1);
-        if end > at {
-            let matched = found.is_some();
-            record.visits.push(Visit { chain, first: at, end, matched, mark: flow.mark, first_row });
-        }
+        record.visits.push(Visit { chain, first: at, end, matched: found.is_some(), flow, first_row });
         let target = match found {
             Some(found) => &rules[at + found].target,
             None => &Target::Return,
@@ -129,8 +110,8 @@ pub(in crate::netfilter) fn walk(
                 // The end of the base chain, or a return from it.
                 None => {
                     let base = table.chain(view.hook.name());
-                    record.policy = base.and_then(super::Chain::policy);
-                    break match record.policy {
+                    record.visits.policy = base.and_then(super::Chain::policy);
+                    break match record.visits.policy {
                         Some(Policy::Drop) => TableVerdict::Drop,
                         _ => TableVerdict::Accept,
                     };
@@ -171,27 +152,44 @@ impl Walk {
     /// The rule that ended the walk, if one did.
     #[must_use]
     pub fn deciding_rule(&self) -> Option<&Rule> {
-        let visit = self.visits.last().filter(|visit| visit.matched && self.policy.is_none())?;
-        Some(&self.table.chains()[visit.chain].rules()[visit.end - 1])
+        self.visits.deciding().map(|place| self.rule(place))
     }
 
     /// The chain of the rule that ended the walk, and the rule's number in it, from 1.
     #[must_use]
     pub fn deciding_place(&self) -> Option<(Arc<str>, usize)> {
-        let visit = self.visits.last().filter(|visit| visit.matched && self.policy.is_none())?;
-        Some((self.table.chains()[visit.chain].name().clone(), visit.end))
+        let (chain, rule) = self.visits.deciding()?;
+        Some((self.table.chains()[*chain].name().clone(), rule + 1))
     }
 
     /// The rules that matched, in order.
     pub fn matched_rules(&self) -> impl Iterator<Item = &Rule> {
-        let matched = self.visits.iter().filter(|visit| visit.matched);
-        matched.map(|visit| &*self.table.chains()[visit.chain].rules()[visit.end - 1])
+        self.visits.matched().map(|place| self.rule(place))
+    }
+
+    fn rule(&self, (chain, rule): (&usize, usize)) -> &Rule {
+        &self.table.chains()[*chain].rules()[rule]
+    }
+
+    /// What was drawn on the way by rules that choose.
+    #[must_use]
+    pub fn draws(&self) -> Vec<Draw> {
+        let draw = |(row, roll): &(usize, Roll)| {
+            let (visit, rule) = self.visits.locate(*row)?;
+            let matches = &self.rule((&visit.chain, rule)).matches;
+            matches.iter().find_map(|one| match (one, roll) {
+                (Match::Random { probability }, Roll::Random(drawn)) => Some(Draw::Random(*drawn, *probability)),
+                (Match::Nth { every, .. }, Roll::Nth(counted)) => Some(Draw::Number(*counted, *every)),
+                _ => None,
+            })
+        };
+        self.rolls.iter().filter_map(draw).collect()
     }
 
     /// Number of rules that were tried.
     #[must_use]
     pub fn n_tried(&self) -> usize {
-        self.visits.iter().map(|visit| visit.end - visit.first).sum()
+        self.visits.n_tried()
     }
 
     /// Whether the packet was looked at by no rule.
@@ -264,20 +262,14 @@ impl Walk {
         found
     }
 
-    /// Which visit holds row `idx`, and which of the table's rules it is.
-    fn locate(&self, idx: usize) -> Option<(&Visit, usize)> {
-        let after = self.visits.partition_point(|visit| visit.first_row <= idx);
-        let visit = self.visits.get(after.checked_sub(1)?)?;
-        let rule = visit.first + (idx - visit.first_row);
-        (rule < visit.end).then_some((visit, rule))
-    }
-
-    fn why(&self, row: usize, mark: u32, rule: &Rule) -> Why {
-        let flow = Flow { mark, ..self.flow };
+    fn why(&self, row: usize, flow: Flow, rule: &Rule) -> Why {
         let rolls = &self.rolls[self.rolls.partition_point(|(of, _)| *of < row)..];
         match miss(rule, &flow, &self.view, &mut Rolls::Replay(rolls.iter())) {
             Some(miss) => Why::Missed(miss.describe(&flow, &self.view)),
-            None => Why::Matched(describe_match(rule, &flow, &self.view)),
+            None => {
+                let drawn = rolls.first().filter(|(of, _)| *of == row);
+                Why::Matched(describe_match(rule, drawn.map(|(_, roll)| roll), &flow, &self.view))
+            }
         }
     }
 }
@@ -304,10 +296,13 @@ fn probability(one: &Match) -> f64 {
 }
 
 /// What the packet has that the rule asks for: what tells most about it first.
-fn describe_match(rule: &Rule, flow: &Flow, view: &HookView) -> String {
+fn describe_match(rule: &Rule, drawn: Option<&Roll>, flow: &Flow, view: &HookView) -> String {
     let has = |is: fn(&Match) -> bool| rule.matches.iter().any(is);
     match () {
-        () if has(|one| matches!(one, Match::Random { .. } | Match::Nth { .. })) => "the dice chose it".to_owned(),
+        () if has(|one| matches!(one, Match::Random { .. } | Match::Nth { .. })) => {
+            let words = rule.matches.iter().find_map(|one| chosen_by(one, drawn?));
+            words.unwrap_or_else(|| "the dice chose it".to_owned())
+        }
         () if has(|one| matches!(one, Match::CtState(_))) => format!("state is {}", state_name(flow.ct.states)),
         () if rule.dst.is_some() => format!("destination is {}", flow.dst),
         () if rule.src.is_some() => format!("source is {}", flow.src),
@@ -326,41 +321,31 @@ impl Consulted for Walk {
         format!("iptables-save -t {}", self.table.name().as_str())
     }
 
+    fn n_asked(&self) -> (usize, usize) {
+        (self.n_tried(), 0)
+    }
+
     fn n_rows(&self) -> usize {
-        self.n_tried() + usize::from(self.policy.is_some())
+        self.visits.n_rows()
     }
 
     fn matched(&self) -> Option<usize> {
-        match self.policy {
-            Some(_) => Some(self.n_tried()),
-            None => self.n_tried().checked_sub(1).filter(|_| self.visits.last().is_some_and(|visit| visit.matched)),
-        }
+        self.visits.deciding_row()
     }
 
     fn all_matched(&self) -> Vec<usize> {
-        let visits = self.visits.iter().filter(|visit| visit.matched);
-        let rules = visits.map(|visit| visit.first_row + visit.end - visit.first - 1);
-        rules.chain(self.policy.map(|_| self.n_tried())).collect()
+        self.visits.matched_rows()
     }
 
     fn stretches(&self) -> Vec<Stretch> {
-        let of_rules = self.visits.iter().map(|visit| Stretch {
-            chain: self.table.chains()[visit.chain].name().clone(),
-            first_row: visit.first_row,
-            first_number: visit.first + 1,
-        });
-        let base = self.table.chain(self.view.hook.name()).filter(|_| self.policy.is_some());
-        let of_policy = base.map(|chain| Stretch {
-            chain: chain.name().clone(),
-            first_row: self.n_tried(),
-            first_number: chain.rules().len() + 1,
-        });
-        of_rules.chain(of_policy).collect()
+        let base = self.table.chain_idx(self.view.hook.name());
+        let base = base.as_ref().map(|chain| (chain, self.table.chains()[*chain].rules().len()));
+        self.visits.stretches(base, |chain| self.table.chains()[*chain].name().clone())
     }
 
     fn row(&self, idx: usize) -> Row {
-        let Some((visit, rule_idx)) = self.locate(idx) else {
-            let (hook, policy) = (self.view.hook.name(), self.policy.map_or("ACCEPT", Policy::name));
+        let Some((visit, rule_idx)) = self.visits.locate(idx) else {
+            let (hook, policy) = (self.view.hook.name(), self.visits.policy.map_or("ACCEPT", Policy::name));
             return Row {
                 text: format!("-P {hook} {policy}"),
                 writer: Writer::Kernel,
@@ -369,7 +354,7 @@ impl Consulted for Walk {
         };
         let chain = &self.table.chains()[visit.chain];
         let rule = &chain.rules()[rule_idx];
-        Row { text: format!("-A {} {rule}", chain.name()), writer: rule.writer, why: self.why(idx, visit.mark, rule) }
+        Row { text: format!("-A {} {rule}", chain.name()), writer: rule.writer, why: self.why(idx, visit.flow, rule) }
     }
 }
 

@@ -32,6 +32,7 @@ fn name(component: Component, at: &str) -> String {
         Component::KubeProxy => format!("kube-proxy on {at}"),
         Component::CiliumAgent => format!("Cilium's agent on {at}"),
         Component::CoreDns => "CoreDNS".to_owned(),
+        Component::Ingress => "The ingress controller".to_owned(),
     }
 }
 
@@ -124,6 +125,10 @@ fn did(component: Component, done: &Reconcile, at: &str) -> (String, &'static st
             format!("{who} writes {about}."),
             "The older object, with the same addresses in one list. kube-proxy does not read it.",
         ),
+        Work::Collect => (
+            format!("{about} has gone, and what belonged to it goes too."),
+            "Slices and Endpoints name their service as their owner: the garbage collector takes them away.",
+        ),
         Work::Sync { n_rows, n_forgotten, n_others } => {
             let others = match n_others {
                 0 => String::new(),
@@ -162,6 +167,7 @@ pub(super) fn command(component: Component, done: &Reconcile) -> String {
         (Component::KubeProxy, ..) => "kubectl logs -n kube-system -l k8s-app=kube-proxy".to_owned(),
         (Component::CiliumAgent, ..) => "kubectl logs -n kube-system -l k8s-app=cilium".to_owned(),
         (Component::CoreDns, ..) => "kubectl logs -n kube-system -l k8s-app=kube-dns".to_owned(),
+        (Component::Ingress, ..) => "kubectl logs -n ingress-nginx -l app.kubernetes.io/name=ingress-nginx".to_owned(),
         (Component::EndpointSlice, _, Some(name)) => {
             format!(
                 "kubectl get endpointslices -n {} -l kubernetes.io/service-name={name} -w",

@@ -1,6 +1,6 @@
 //! Words for where packets begin and end: applications, the kernel's own packets, sockets, refusals, drops.
 
-use super::Words;
+use super::{Words, ipvs};
 use crate::trace::{DropReason, Hop, RejectReason, Stage, Step, Trace};
 use crate::wire::{Packet, Transport};
 
@@ -153,9 +153,10 @@ pub(super) fn refuses(reason: RejectReason, step: &Step) -> Words {
     }
 }
 
-pub(super) fn drops(reason: DropReason, step: &Step, at: &str, dev: &str) -> Words {
+pub(super) fn drops(reason: DropReason, step: &Step, at: &str, dev: &str, told: bool) -> Words {
     let name = reason.name();
     let (headline, what) = match reason {
+        _ if ipvs::is_about(step) => ipvs::drops(step, at),
         DropReason::IpInnoroutes | DropReason::IpOutnoroutes => (
             format!("{at} has no route for it."),
             "No row of the routing tables covers the destination.".to_owned(),
@@ -221,10 +222,17 @@ pub(super) fn drops(reason: DropReason, step: &Step, at: &str, dev: &str) -> Wor
             "A filter of the fabric drops it.".to_owned(),
             "Whoever runs this network lets such packets not through, and nobody is told.".to_owned(),
         ),
-        DropReason::NetfilterDrop => (
-            format!("A rule of {at} drops it."),
-            "The verdict of the rule that matched is DROP: the packet ends, and nobody is told.".to_owned(),
-        ),
+        DropReason::NetfilterDrop => match step.service.as_ref().and_then(|it| Some((it, it.refusal?))) {
+            Some((service, refusal)) => super::netfilter::refuses_service(service, refusal, told, at),
+            None if told => (
+                format!("A rule of {at} refuses it."),
+                "The verdict of the rule that matched is REJECT: the packet ends, and its sender is told.".to_owned(),
+            ),
+            None => (
+                format!("A rule of {at} drops it."),
+                "The verdict of the rule that matched is DROP: the packet ends, and nobody is told.".to_owned(),
+            ),
+        },
         DropReason::IpRpfilter => (
             format!("{at} would not answer by {dev}: reverse path filter."),
             "The way back to the source address does not lead out of the device that the packet came in by.".to_owned(),

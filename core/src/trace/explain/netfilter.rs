@@ -1,9 +1,8 @@
 //! Words for netfilter: connections, rules, translations.
 
-use std::net::IpAddr;
-
 use super::Words;
-use crate::trace::{Decision, Hook, HookFunction, Stage, Step, Tracked};
+use crate::base::{Refusal, ServiceNote, Writer, share};
+use crate::trace::{By, Chosen, Decision, Draw, Hook, HookFunction, Stage, Step, Tracked, show_end};
 use crate::wire::End;
 
 pub(super) fn tracks(tracked: Tracked, step: &Step, at: &str) -> Words {
@@ -50,7 +49,7 @@ pub(super) fn passes(step: &Step, table: &str, n_tried: usize, mark: Option<u32>
     }
     let why = match (table, hook) {
         ("nat", "POSTROUTING") => "Only what was marked for it, or leaves the cluster, is masqueraded here.",
-        ("nat", _) => "No service has this address and port, so the destination stays what it is.",
+        ("nat", _) => "No rule gives this address and port another destination.",
         ("filter", _) => "Most rules that reject are for services without endpoints; most that accept are the CNI's.",
         _ => "Marks are notes that one table leaves for another; they never leave the machine.",
     };
@@ -58,13 +57,9 @@ pub(super) fn passes(step: &Step, table: &str, n_tried: usize, mark: Option<u32>
 }
 
 pub(super) fn translates(step: &Step, decision: &Decision, at: &str) -> Words {
-    let Decision::Translate { end, from, to, rule, says } = decision else { return Words::default() };
-    let show = |(ip, port): (IpAddr, u16)| if port == 0 { ip.to_string() } else { format!("{ip}:{port}") };
-    let (from, to) = (show(*from), show(*to));
-    let (what_end, verb) = match end {
-        End::Source => ("source", "SNAT"),
-        End::Destination => ("destination", "DNAT"),
-    };
+    let Decision::Translate { end, from, to, by } = decision else { return Words::default() };
+    let (from, to) = (show_end(*from), show_end(*to));
+    let what_end = if *end == End::Source { "source" } else { "destination" };
     if from == to {
         return (
             "What the error quotes is translated back.".into(),
@@ -72,27 +67,124 @@ pub(super) fn translates(step: &Step, decision: &Decision, at: &str) -> Words {
             "The sender's kernel finds the socket by the quote, so the quote must show the addresses that the sender used.".into(),
         );
     }
-    let Some((chain, number)) = rule else {
-        return (
-            format!("The {what_end} becomes {to} again."),
-            format!("Nobody asks a rule: {at}'s entry for this connection says that {from} is {to} on this side."),
-            "This is the step that makes the other side see the address it talks to. Without it the answer would be thrown away.".into(),
-        );
+    let chosen = match by {
+        By::Rule(chosen) => chosen,
+        By::Entry { original, reply } => {
+            let is_first_way = [original.src, original.dst].map(show_end).contains(&from);
+            let why = if is_first_way {
+                "Every packet of a connection goes where the first one went, even if the rules have changed meanwhile."
+            } else {
+                "The client knows only the address that it asked. An answer from another one would find no socket there."
+            };
+            return (
+                format!("The {what_end} becomes {to} again, by the connection's entry."),
+                format!(
+                    "No rule is asked: {at}'s entry says that what began as {original} is answered as {reply}. So {from} is {to} on this side."
+                ),
+                why.into(),
+            );
+        }
+        By::Map => return Words::default(),
     };
-    let says = says.as_ref().map(|says| format!(" It is there for “{says}”.")).unwrap_or_default();
-    let why = match (end, hook_of(step)) {
-        (End::Destination, Some(Hook::Output)) => {
-            "The packet was made on this machine, so the route is looked up again for the new destination."
+    match (end, &step.service) {
+        (End::Destination, Some(service)) => picks(step, chosen, &service.name, &from, &to),
+        _ => {
+            let verb = if *end == End::Source { "SNAT" } else { "DNAT" };
+            (
+                format!("{verb}: the {what_end} {from} becomes {to}."),
+                rule(step, chosen),
+                if *end == End::Source {
+                    "The answer must come back through this node, for only its entry can undo the translation.".into()
+                } else {
+                    String::new()
+                },
+            )
         }
-        (End::Destination, _) => {
-            "A service's address is on no device anywhere: it exists only as rules like this one, on every node."
+    }
+}
+
+/// A service's address becomes an endpoint's.
+fn picks(step: &Step, chosen: &Chosen, service: &str, from: &str, to: &str) -> Words {
+    let (endpoint, how) = match chosen.endpoint {
+        Some((number, of)) if of > 1 => (format!("endpoint {number} of {of}"), dice(&chosen.draws)),
+        _ => ("its only endpoint".to_owned(), String::new()),
+    };
+    let why = match hook_of(step) {
+        Some(Hook::Output) => {
+            "The packet was made on this machine, so the route is looked up again for the new destination. Its answers must be translated back here."
         }
-        (End::Source, _) => "The answer must come back through this node, for only its entry can undo the translation.",
+        _ => {
+            "A service's address is on no device anywhere: it is a row that kube-proxy writes on every node. The client knows no other, so answers must come back through this node, whose entry turns them into the service's again."
+        }
     };
     (
-        format!("{verb}: the {what_end} {from} becomes {to}."),
-        format!("Rule {number} of {chain} decided, for the whole connection.{says}"),
+        format!("DNAT: {from} is service {service}, and becomes {to}, {endpoint}."),
+        format!("{}{how}", rule(step, chosen)),
         why.into(),
+    )
+}
+
+/// The rule that chose, with its writer and its text.
+fn rule(step: &Step, chosen: &Chosen) -> String {
+    let Chosen { chain, number, .. } = chosen;
+    let row = step.consulted.last().and_then(|table| Some(table.row(table.matched()?)));
+    let (writer, text) = row.map(|row| (row.writer, row.text)).unzip();
+    let text = text.map(|text| format!(": “{text}”")).unwrap_or_default();
+    let whose = match writer {
+        Some(writer @ (Writer::Cni | Writer::KubeProxy | Writer::Kubelet)) => format!("{writer}'s "),
+        _ => String::new(),
+    };
+    let what = match chosen.draws.last() {
+        Some(Draw::Scheduler(_)) => format!("{whose}virtual server {chain}"),
+        _ => format!("{whose}rule {number} of {chain}"),
+    };
+    format!("{what} decided, for the whole connection{text}.")
+}
+
+/// How one of several endpoints was chosen.
+fn dice(draws: &[Draw]) -> String {
+    let words = draws.iter().map(|draw| match draw {
+        Draw::Random(drawn, below) if drawn < below => {
+            format!("drew {}, below the probability {}", share(*drawn, 4), share(*below, 4))
+        }
+        Draw::Random(drawn, below) => {
+            format!("drew {}, not below the probability {}", share(*drawn, 4), share(*below, 4))
+        }
+        Draw::Number(drawn, of) => format!("drew {drawn} of 0 to {}", of.saturating_sub(1)),
+        Draw::Scheduler(name) => format!("scheduler {name}"),
+    });
+    match words.collect::<Vec<_>>().join("; ") {
+        words if words.is_empty() => " No dice: this client has been here before, and the service keeps clients with their endpoint (sessionAffinity).".to_owned(),
+        words => format!(" The choice: {words}."),
+    }
+}
+
+/// A rule refuses a packet for a service, and says why; `told` if its sender hears of it.
+pub(super) fn refuses_service(service: &ServiceNote, refusal: Refusal, told: bool, at: &str) -> (String, String) {
+    let name = &service.name;
+    let count = |n: usize, rest: &str| format!("{n} {}{rest}", if n == 1 { "endpoint" } else { "endpoints" });
+    let (headline, what) = match refusal {
+        Refusal::NoEndpoints => (
+            format!("Service {name} has no endpoints"),
+            "No EndpointSlice of the service names an endpoint for this port: no pod has the labels that its selector asks for, or none has the port that targetPort names.".to_owned(),
+        ),
+        Refusal::NotReady(n) => (
+            format!("Service {name} has no endpoint that is ready"),
+            format!("Its EndpointSlices name {}, and ready is false: the readiness probe fails, or the pod is not up yet.", count(n, "")),
+        ),
+        Refusal::NoneLocal(n) => (
+            format!("Service {name} has no endpoint on {at}"),
+            format!("Its traffic policy is Local, so {at} may send packets to pods of its own only. {} ready elsewhere.", count(n, if n == 1 { " is" } else { " are" })),
+        ),
+        Refusal::Source => (
+            format!("Service {name} is not for this client"),
+            "The source is not among the service's loadBalancerSourceRanges.".to_owned(),
+        ),
+    };
+    let verdict = if told { "refused" } else { "dropped" };
+    (
+        format!("{headline}: {verdict}."),
+        format!("{what} kube-proxy has written a row that refuses in place of one that translates."),
     )
 }
 
@@ -111,6 +203,7 @@ pub(super) fn command(hook: Hook, function: HookFunction) -> String {
     let table = match function {
         HookFunction::Conntrack | HookFunction::Confirm => return "conntrack -L".to_owned(),
         HookFunction::Nft => return "nft list ruleset".to_owned(),
+        HookFunction::IpvsIn | HookFunction::IpvsOut | HookFunction::IpvsIcmp => return "ipvsadm -lnc".to_owned(),
         HookFunction::Raw => "raw",
         HookFunction::Mangle => "mangle",
         HookFunction::Nat => "nat",

@@ -2,7 +2,7 @@
 
 use super::Words;
 use crate::base::Place;
-use crate::trace::{BridgeTarget, Envelope, Hop, Step};
+use crate::trace::{BridgeTarget, DropReason, Envelope, Hop, Step};
 use crate::wire::{GENEVE_HEADER_LEN, Packet, Transport, VXLAN_HEADER_LEN};
 
 pub(super) fn via(hop: &Hop, dst: &str, gateway: &str, dev: &str) -> Words {
@@ -28,6 +28,22 @@ pub(super) fn via(hop: &Hop, dst: &str, gateway: &str, dev: &str) -> Words {
         _ => "Routing decides the next station only; the one after is that station's decision.",
     };
     (headline, what, why.into())
+}
+
+pub(super) fn balances(dst: &str, gateway: &str) -> Words {
+    (
+        format!("The balancer hands {dst} to {gateway}."),
+        format!("{dst} is a service's address that no machine has. The load balancer has left a route for it: to one of the nodes that it finds healthy. The packet's destination stays {dst}; the node translates it."),
+        "With externalTrafficPolicy: Local only nodes with an endpoint of their own answer the health check; with Cluster every node will do, and may have to pass the packet on.".into(),
+    )
+}
+
+pub(super) fn balances_nothing(reason: DropReason) -> Words {
+    (
+        "No node is healthy: the balancer drops it.".into(),
+        "The service has externalTrafficPolicy: Local, and no node answers its health check node port with 200. The route that the balancer has left is a blackhole.".into(),
+        format!("Nobody is told, and the client tries until it gives up. The kernel's name for it is {}.", reason.name()),
+    )
 }
 
 pub(super) fn fits(step: &Step, dev: &str) -> Words {

@@ -31,7 +31,7 @@ pub(super) fn node_ports_jumps(config: &ProxyConfig, own: &[IpAddr]) -> Vec<Rule
 }
 
 /// KUBE-POSTROUTING.
-pub(super) fn postrouting() -> [Rule; 3] {
+pub(in crate::k8s::kube_proxy) fn postrouting() -> [Rule; 3] {
     let unmarked = Match::Mark { value: MASQUERADE_MARK, mask: MASQUERADE_MARK, not: true };
     let any = NatRange { random_fully: true, ..NatRange::default() };
     [
@@ -56,7 +56,7 @@ pub(super) fn forward(is_liberal: bool) -> Vec<Rule> {
 }
 
 /// KUBE-FIREWALL. With `route_localnet` on, neighbours could reach what listens on the loopback address alone: CVE-2020-8558.
-pub(super) fn block_localnet() -> Rule {
+pub(in crate::k8s::kube_proxy) fn block_localnet() -> Rule {
     let known = CtStates::RELATED.or(CtStates::ESTABLISHED).or(CtStates::DNAT);
     rule(Target::Drop)
         .src(Not::isnt(loopback()))

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use super::{MARK_MASQ, Shared, rule};
+use crate::base::{Refusal, ServiceNote};
 use crate::k8s::kube_proxy::{
     Endpoint, ProxyConfig, ServicePort, Serving, categorize, names, protocol_name, protocol_number,
 };
@@ -55,6 +56,9 @@ struct Port<'a> {
     firewall: Option<Arc<str>>,
     has_internal: bool,
     has_external: bool,
+    /// What rules that serve say of the service, and what rules that refuse do.
+    serves: Arc<ServiceNote>,
+    refuses: Arc<ServiceNote>,
 }
 
 impl<'a> Port<'a> {
@@ -74,6 +78,8 @@ impl<'a> Port<'a> {
             firewall: limits.then(|| chain("KUBE-FW-")),
             has_internal: has(service.internal_local),
             has_external: has(service.external_local),
+            serves: service.note(None),
+            refuses: service.note(Some(service.refusal(serving))),
         }
     }
 
@@ -84,7 +90,9 @@ impl<'a> Port<'a> {
 
     /// `rule` for packets to a port of an address.
     fn to(&self, rule: Rule, ip: Option<IpAddr>, port: u16, comment: &str) -> Rule {
-        let mut rule = rule.protocol(protocol_number(self.service.protocol)).comment(comment);
+        let rule = rule.protocol(protocol_number(self.service.protocol)).comment(comment);
+        let refuses = matches!(rule.target, Target::Drop | Target::Reject(_));
+        let mut rule = rule.about(if refuses { &self.refuses } else { &self.serves });
         rule.dst = ip.map(|ip| Not::is(IpNet::from(ip)));
         rule.and(Match::dport(port))
     }
@@ -126,7 +134,8 @@ impl<'a> Port<'a> {
             }
             if let Some(firewall) = &self.firewall {
                 let what = format!("traffic not accepted by {firewall}");
-                push(Shared::ProxyFirewall, self.to_service(Target::Drop, *ip, &what));
+                let drop = self.to_service(Target::Drop, *ip, &what);
+                push(Shared::ProxyFirewall, drop.about(&service.note(Some(Refusal::Source))));
             }
             if !self.has_external {
                 push(Shared::ExternalServices, self.to_service(refuse.clone(), *ip, refusal));
@@ -138,6 +147,7 @@ impl<'a> Port<'a> {
             }
             if !self.has_external {
                 let refuse = rule(refuse)
+                    .about(&self.refuses)
                     .protocol(protocol_number(service.protocol))
                     .comment(&format!("{} {refusal}", service.name))
                     .and(Match::dst_type(AddressType::Local))
@@ -258,7 +268,8 @@ impl<'a> Port<'a> {
         let say = |rule: Rule| if is_large { rule } else { rule.comment(&service.name) };
         let to_itself = rule(Target::Jump(MARK_MASQ.into())).src(Not::is(IpNet::from(endpoint.address.ip())));
         let range = NatRange::to(endpoint.address.ip(), Some(endpoint.address.port()));
-        let mut dnat = say(rule(Target::Dnat(range)).protocol(protocol_number(service.protocol)));
+        let dnat = rule(Target::Dnat(range)).about(&self.serves);
+        let mut dnat = say(dnat.protocol(protocol_number(service.protocol)));
         if service.affinity_secs.is_some() {
             let (list, op) = (chain.clone(), Not::is(RecentOp::Set));
             dnat = dnat.and(Match::Recent { list, op, seconds: None, reap: false });

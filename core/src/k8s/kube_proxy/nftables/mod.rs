@@ -14,6 +14,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{ProxyConfig, ServicePort, ServicePorts, Sync};
+use crate::net::NetNs;
 use crate::netfilter::nft::{Element, Family, Ruleset, Span, Table};
 use port::Port;
 
@@ -55,13 +56,8 @@ impl Holder {
 type Slot = (Holder, Vec<Span>);
 
 /// Makes the table say what `ports` say, on a node whose addresses are `own`. What it has done to connections is left out.
-pub fn sync(
-    written: &mut Written,
-    nft: &mut Ruleset,
-    config: &ProxyConfig,
-    own: &[IpAddr],
-    ports: &ServicePorts,
-) -> Sync {
+pub fn sync(written: &mut Written, ns: &mut NetNs, config: &ProxyConfig, own: &[IpAddr], ports: &ServicePorts) -> Sync {
+    let nft = &mut ns.netfilter.nft;
     // Somebody may have thrown the table away.
     match written.ports.replace(ports.clone()).filter(|_| nft.table(Family::Ip, TABLE).is_some()) {
         Some(last) => change(nft, config, own, &last, ports),

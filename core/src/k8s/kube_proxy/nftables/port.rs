@@ -10,6 +10,7 @@ use ipnet::IpNet;
 
 use super::base::{MARK_MASQ, REJECT, rule};
 use super::{Holder, Slot};
+use crate::base::{Refusal, ServiceNote};
 use crate::k8s::kube_proxy::{
     Endpoint, ProxyConfig, ServicePort, Serving, categorize, names, protocol_name, protocol_number,
 };
@@ -23,8 +24,9 @@ pub(super) struct Port<'a> {
     service: &'a ServicePort,
     config: &'a ProxyConfig,
     serving: Serving<'a>,
-    /// `NAMESPACE/SERVICE:PORT`, as elements and rules say it.
-    name: Arc<str>,
+    /// What rules and elements know of it: of those that serve it, and of those that refuse.
+    serves: Arc<ServiceNote>,
+    refuses: Arc<ServiceNote>,
     /// Endpoints of all nodes.
     cluster: Arc<str>,
     /// Endpoints of this node.
@@ -36,6 +38,9 @@ pub(super) struct Port<'a> {
     has_internal: bool,
     has_external: bool,
 }
+
+/// Chains or sets by name.
+type Named<T> = Vec<(Arc<str>, T)>;
 
 /// An endpoint with the names of its chain and of the set that remembers its clients.
 struct Backend<'a> {
@@ -52,7 +57,8 @@ impl<'a> Port<'a> {
         let is_limited = !service.load_balancer_ips.is_empty() && !service.source_ranges.is_empty();
         let has = |is_local: bool| if is_local { !serving.local.is_empty() } else { serving.has_any };
         Self {
-            name: service.name.as_str().into(),
+            serves: service.note(None),
+            refuses: service.note(Some(service.refusal(&serving))),
             cluster: chain("service-"),
             local: chain("local-"),
             external: chain("external-"),
@@ -75,11 +81,19 @@ impl<'a> Port<'a> {
         let service = self.service;
         let protocol = Span::one(protocol_number(service.protocol));
         let at = |ip: IpAddr| vec![Span::ip(ip), protocol, Span::one(service.port)];
-        let leads_to = |chain: &Arc<str>| Element { verdict: Some(goto(chain)), ..Element::default() };
+        let leads_to = |chain: &Arc<str>| Element {
+            verdict: Some(goto(chain)),
+            service: Some(self.serves.clone()),
+            ..Element::default()
+        };
         // A service without endpoints refuses, one whose endpoints are all elsewhere under policy Local says nothing.
         let verdict = if self.serving.has_any { Verdict::Drop } else { Verdict::goto(REJECT) };
-        let refusal =
-            || Element { verdict: Some(verdict.clone()), comment: Some(self.name.clone()), ..Element::default() };
+        let refusal = || Element {
+            verdict: Some(verdict.clone()),
+            comment: Some(service.name.as_str().into()),
+            service: Some(self.refuses.clone()),
+            ..Element::default()
+        };
         let mut elements = vec![((Holder::ClusterIps, vec![Span::ip(service.cluster_ip)]), Element::default())];
         elements.push(if self.has_internal {
             let target = self.policy(service.internal_local);
@@ -112,7 +126,7 @@ impl<'a> Port<'a> {
     }
 
     /// Its chains, and the sets that remember which client went to which endpoint.
-    pub(super) fn chains(&self) -> (Vec<(Arc<str>, Vec<Rule>)>, Vec<(Arc<str>, Set)>) {
+    pub(super) fn chains(&self) -> (Named<Vec<Rule>>, Named<Set>) {
         let (service, serving) = (self.service, &self.serving);
         let mut chains = Vec::with_capacity(serving.reachable.len() + 2);
         if serving.has_any && service.is_externally_accessible() {
@@ -179,7 +193,7 @@ impl<'a> Port<'a> {
         }
         let sources = nets.into_iter().fold(Set::new(&[DataType::Ipv4Addr]), |set, net| set.with([Span::net(net)]));
         let others = Field::IpSaddr.within(sources.anonymous()).negated();
-        rule().when(others).verdict(Verdict::Drop).purpose(&self.name)
+        rule().when(others).verdict(Verdict::Drop).about(&service.note(Some(Refusal::Source)))
     }
 
     /// Who comes to the clusterIP from outside is masqueraded; a client that is known goes where it was; for all others one
@@ -200,7 +214,7 @@ impl<'a> Port<'a> {
         if service.affinity_secs.is_some() {
             rules.extend(backends.iter().map(|backend| {
                 let is_known = Field::IpSaddr.within(SetRef::Named(backend.affinity.clone()));
-                rule().when(is_known).verdict(goto(&backend.chain)).purpose(&self.name)
+                rule().when(is_known).verdict(goto(&backend.chain)).about(&self.serves)
             }));
         }
         let choice = backends.iter().zip(0_u32..).fold(Set::vmap(&[DataType::Integer]), |map, (backend, number)| {
@@ -208,7 +222,7 @@ impl<'a> Port<'a> {
         });
         let n = u32::try_from(backends.len()).unwrap_or(u32::MAX);
         let key = Key::Numgen(Numgen::new(NumgenMode::Random, n));
-        rules.push(rule().then(Statement::Vmap { key, map: choice.anonymous() }).purpose(&self.name));
+        rules.push(rule().then(Statement::Vmap { key, map: choice.anonymous() }).about(&self.serves));
         rules
     }
 
@@ -223,7 +237,7 @@ impl<'a> Port<'a> {
         }
         let is_protocol = Field::L4proto.is(Span::one(protocol_number(service.protocol)));
         let dnat = Statement::Dnat(NatRange::to(ip, Some(port)));
-        rules.push(rule().when(is_protocol).then(dnat).purpose(&self.name));
+        rules.push(rule().when(is_protocol).then(dnat).about(&self.serves));
         rules
     }
 }

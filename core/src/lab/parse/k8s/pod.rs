@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use crate::k8s::objects::{Container, ContainerPort, ObjectMeta, Pod, Toleration};
 use crate::lab::parse::fields::Fields;
 
+use super::probe::probes;
 use super::{ipv4, meta, protocol, text_or_empty};
 
 pub(in crate::lab::parse) fn pod(fields: &Fields<'_>) -> Option<Pod> {
@@ -58,6 +59,7 @@ fn container(fields: &Fields<'_>) -> Option<Container> {
         name: name.to_owned(),
         image: text_or_empty(fields, "image"),
         ports: fields.mappings("ports").filter_map(|port| container_port(&port)).collect(),
+        probes: probes(fields),
     })
 }
 

@@ -158,7 +158,11 @@ fn an_ingress_is_flattened() {
     let text =
         format!("{}apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {{name: shop}}\n{rules}", super::NODE);
     let ingress = &parse_one(text).lab.objects.ingresses[0];
-    let rules: Vec<(&str, &str, &str)> =
-        ingress.rules.iter().map(|rule| (rule.host.as_str(), rule.path.as_str(), rule.service.as_str())).collect();
-    assert_eq!(rules, [("shop.example", "/cart", "cart"), ("", "/", "all")]);
+    let rules: Vec<(&str, &str, &str)> = ingress
+        .rules
+        .iter()
+        .map(|rule| (rule.host.as_str(), rule.path.as_str(), rule.backend.service.as_str()))
+        .collect();
+    assert_eq!(rules, [("shop.example", "/cart", "cart")]);
+    assert_eq!(ingress.default_backend.as_ref().map(|backend| backend.service.as_str()), Some("all"));
 }

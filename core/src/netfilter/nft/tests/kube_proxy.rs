@@ -11,7 +11,7 @@ use crate::netfilter::nft::{
 use crate::netfilter::{
     AddressType, CtState, CtStates, HookResult, HookVerdict, NatRange, Netfilter, Passing, RejectWith,
 };
-use crate::trace::{Decision, Hook};
+use crate::trace::{By, Chosen, Decision, Hook};
 use crate::wire::{End, IcmpError, Packet};
 
 const MASQUERADE: u32 = 0x4000;
@@ -149,7 +149,7 @@ fn pass(netfilter: &mut Netfilter, hooks: &[Hook], packet: &mut Packet, secs: u6
     let (mut mark, mut ct, mut dice) = (0, CtState::None, Dice::new(seed, "node/node-a"));
     let mut results = Vec::new();
     for hook in hooks {
-        let passing = Passing { packet, mark: &mut mark, ct: &mut ct };
+        let passing = Passing { packet, mark: &mut mark, ct: &mut ct, ipvs: &mut false };
         let view = view(*hook, Instant::START + Duration::from_secs(secs));
         results.push(netfilter.run(passing, &view, &mut dice));
         if results.last().is_some_and(|result| result.verdict != HookVerdict::Accept) {
@@ -214,7 +214,7 @@ fn a_pod_that_is_sent_to_itself_is_masqueraded() {
     let step = &results[2].steps[0];
     assert!(matches!(
         &step.decision,
-        Decision::Translate { end: End::Source, rule: Some((chain, 3)), .. } if **chain == *"masquerading"
+        Decision::Translate { end: End::Source, by: By::Rule(Chosen { chain, number: 3, .. }), .. } if **chain == *"masquerading"
     ));
     assert!(results[0].choice.as_ref().is_some_and(|choice| choice.masqueraded));
 }
