@@ -93,6 +93,7 @@ pub(super) fn Machine(props: &Props) -> Html {
     shapes.extend((0..2).map(|slot| slot_of(machine, side, slot, marks)));
     shapes.push(bridge(machine, side, marks));
     shapes.extend((0..2).filter_map(|slot| cable(machine, side, slot, marks)));
+    shapes.extend(service_device(machine, side, marks));
     shapes.extend(HOOKS.iter().zip(marks.hooks).map(|(hook, mark)| hook_box(side, *hook, mark)));
     shapes.push(route(side, marks));
     shapes.push(conntrack(side, marks));
@@ -272,6 +273,17 @@ fn bridge(machine: &Cast, side: Side, marks: &Marks) -> Html {
     let (x, address) = if machine.has_host { (at.x + 10.0, "") } else { (side.x() + 104.0, address) };
     let words = label_with(x, 157.0, "nm", &fit(&bridge.name, 56.0, BOLD), ("m dim", &fit(address, 104.0, MONO)));
     group("st br", state(marks.bridge), &device_title(bridge), vec![rect("bx", at, 6.0), words])
+}
+
+/// kube-ipvs0: no packet leaves by it. It has the services' addresses, so that packets to them reach the hooks of IPVS.
+fn service_device(machine: &Cast, side: Side, marks: &Marks) -> Option<Html> {
+    let device = machine.service_device()?;
+    let at = geometry::service_device(side, machine.has_host);
+    let addresses = device.addresses.iter().take(8).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let title = format!("{}; down, it only has the services' addresses: {addresses}", device_title(device));
+    let words = label(at.middle().x, at.y + 12.5, "mid", &device.name);
+    let state = if marks.proxy_wrote { "done" } else { "ahead" };
+    Some(group("st agent", state, &title, vec![rect("bx", at, 5.0), words]))
 }
 
 fn hook_box(side: Side, hook: Hook, mark: Mark) -> Html {

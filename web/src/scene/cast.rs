@@ -65,6 +65,12 @@ impl Machine {
         self.device(|kind| matches!(kind, DeviceKind::Bridge))
     }
 
+    /// The device that has the addresses of services, where kube-proxy keeps one: that of its IPVS mode.
+    #[must_use]
+    pub fn service_device(&self) -> Option<&DeviceView> {
+        self.node.devices.iter().find(|device| device.name == "kube-ipvs0")
+    }
+
     /// Its tunnel device.
     #[must_use]
     pub fn overlay(&self) -> Option<&DeviceView> {

@@ -1,6 +1,6 @@
 //! A service's translation: every endpoint that the dice could have chosen, and the one that they did.
 
-use kubehop_core::api::{Decision, End, Scene, Trace};
+use kubehop_core::api::{By, Decision, End, Scene, Trace};
 
 /// What a connection to a service could have been sent to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +33,11 @@ const MOST: usize = 4;
 #[must_use]
 pub fn dice(scene: &Scene, trace: &Trace, decision: &Decision) -> Option<Dice> {
     let choice = trace.choice.as_ref()?;
-    let Decision::Translate { end: End::Destination, to, rule: Some(_), .. } = decision else { return None };
+    let (Decision::Translate { end: End::Destination, to, by: By::Rule(_), .. } | Decision::Schedule { to, .. }) =
+        decision
+    else {
+        return None;
+    };
     let is_chosen = |endpoint: &(std::net::IpAddr, u16)| *endpoint == choice.chosen;
     if *to != choice.chosen || choice.destinations.is_empty() {
         return None;

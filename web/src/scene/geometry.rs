@@ -183,6 +183,13 @@ pub fn agent(side: Side, n_letters: usize) -> Rect {
     Rect::new(right - 88.0, 7.0, 88.0, 19.0)
 }
 
+/// The device that has the services' addresses in IPVS mode: beside the first cable, or between the tracks of the host's
+/// own programs.
+#[must_use]
+pub fn service_device(side: Side, has_host: bool) -> Rect {
+    Rect::new(side.x() + if has_host { 28.0 } else { 4.0 }, 111.0, 74.0, 17.0)
+}
+
 /// A pod's border, or the box of the host's own programs in its stead.
 #[must_use]
 pub fn pod(side: Side, slot: usize) -> Rect {

@@ -41,6 +41,7 @@ fn name(component: Component) -> &'static str {
         Component::KubeProxy => "kube-proxy",
         Component::CiliumAgent => "Cilium's agent",
         Component::CoreDns => "CoreDNS",
+        Component::Ingress => "the ingress controller",
     }
 }
 
