@@ -2,8 +2,8 @@
 
 use kubehop_core::base::Instant;
 use kubehop_core::wire::{
-    BgpMessage, BgpUpdate, CapturedFrame, GeneveHeader, IpSpec, LinkType, Packet, TcpFlags, TcpOptions, TcpSpec, ipip,
-    tcp, udp, write_pcapng,
+    BgpMessage, BgpUpdate, CapturedFrame, DnsMessage, DnsName, DnsRecord, Edns, GeneveHeader, IpSpec, LinkType, Packet,
+    Question, RData, RecordType, Soa, TcpFlags, TcpOptions, TcpSpec, ipip, tcp, udp, write_pcapng,
 };
 use kubehop_tests::scenario;
 use kubehop_tests::tshark::{faulty_frames, matching_frames};
@@ -124,5 +124,60 @@ fn bgp_messages_say_to_a_stranger_what_they_say_to_us() {
         "bgp.update.path_attribute.as_path_segment.as4 == 4200000001",
     ] {
         assert_eq!(matching_frames(&capture, expected).len(), 1, "{expected}");
+    }
+}
+
+#[test]
+fn dns_messages_say_to_a_stranger_what_they_say_to_us() {
+    let name = |text: &str| text.parse::<DnsName>().expect("a name");
+    let owner = name("web.Shop.svc.cluster.local.");
+    let srv = RData::Srv { priority: 0, weight: 50, port: 80, target: name("a.web.shop.svc.cluster.local.") };
+    let soa = RData::Soa(Soa {
+        mname: name("ns.dns.cluster.local."),
+        rname: name("hostmaster.cluster.local."),
+        serial: 3,
+        refresh: 7200,
+        retry: 1800,
+        expire: 86400,
+        minimum: 30,
+    });
+    for compress in [false, true] {
+        let mut message = DnsMessage::query(7, Question::new(owner.clone(), RecordType::SRV)).reply();
+        message.flags.authoritative = true;
+        message.compress = compress;
+        for data in [
+            srv.clone(),
+            RData::A([10, 96, 0, 1].into()),
+            RData::Aaaa("fd00::1".parse().expect("an address")),
+            RData::Cname(name("web.example.")),
+            RData::Ptr(name("x.cluster.local.")),
+            RData::Mx { preference: 10, exchange: name("mail.cluster.local.") },
+            RData::Txt(vec![b"1.1.0".to_vec()]),
+            RData::Hinfo { cpu: b"x".to_vec(), os: b"y".to_vec() },
+        ] {
+            message.answers.push(DnsRecord::new(owner.clone(), 30, data));
+        }
+        message.authorities.push(DnsRecord::new(name("cluster.local."), 30, soa.clone()));
+        message.authorities.push(DnsRecord::new(name("cluster.local."), 30, RData::Ns(name("ns.dns.cluster.local."))));
+        message.additionals.push(DnsRecord::address(name("a.web.shop.svc.cluster.local."), 30, [10, 0, 0, 9].into()));
+        message.set_edns(Edns { udp_size: 1232, version: 0, dnssec_ok: true });
+        let bytes = datagram(53, &message.to_bytes().expect("a message"));
+        let frame =
+            CapturedFrame { interface: "eth0", link_type: LinkType::Raw, time: Instant::default(), bytes: &bytes };
+        let capture = write_pcapng([frame].into_iter());
+        assert_eq!(faulty_frames(&capture), Vec::<String>::new());
+        for expected in [
+            "dns.id == 7 and dns.flags.authoritative == 1 and dns.flags.recdesired == 1 and dns.flags.rcode == 0",
+            "dns.qry.name == \"web.Shop.svc.cluster.local\" and dns.qry.type == 33",
+            "dns.count.answers == 8 and dns.count.auth_rr == 2 and dns.count.add_rr == 2",
+            "dns.srv.target == \"a.web.shop.svc.cluster.local\" and dns.srv.port == 80 and dns.srv.weight == 50",
+            "dns.a == 10.96.0.1 and dns.aaaa == fd00::1 and dns.cname == \"web.example\"",
+            "dns.ptr.domain_name == \"x.cluster.local\" and dns.mx.mail_exchange == \"mail.cluster.local\"",
+            "dns.txt == \"1.1.0\" and dns.ns == \"ns.dns.cluster.local\"",
+            "dns.soa.mname == \"ns.dns.cluster.local\" and dns.soa.minimum_ttl == 30",
+            "dns.rr.udp_payload_size == 1232 and dns.a == 10.0.0.9",
+        ] {
+            assert_eq!(matching_frames(&capture, expected).len(), 1, "{compress}: {expected}");
+        }
     }
 }

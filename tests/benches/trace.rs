@@ -6,7 +6,10 @@ use std::sync::Arc;
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
 use kubehop_core::api::{Lab, Run, Source, parse, step_view, trace};
-use kubehop_core::base::{Place, Writer};
+use kubehop_core::app::coredns::{
+    DnsCluster, DnsQuery, DnsService, DnsServicePort, HostFiles, KUBEADM_COREFILE, Server,
+};
+use kubehop_core::base::{Instant, Place, Writer};
 use kubehop_core::k8s::kube_proxy::{Proxier, ProxyConfig, ProxyMode, service_ports, updated_ports};
 use kubehop_core::k8s::objects::Objects;
 use kubehop_core::lab;
@@ -14,7 +17,7 @@ use kubehop_core::net::{NetNs, Topology};
 use kubehop_core::netfilter::{Match, Rule, TableName, Target};
 use kubehop_core::sim::{self, Exchange, Talk};
 use kubehop_core::trace::Trace;
-use kubehop_core::wire::{Packet, Transport};
+use kubehop_core::wire::{DnsMessage, Packet, Question, RecordType, Transport};
 use kubehop_tests::large;
 
 const TWO_NODES: &[u8] = include_bytes!("../../examples/two-nodes.yaml");
@@ -264,4 +267,31 @@ fn many_services(n: u32) -> Objects {
         })
         .collect();
     parse(&[Source { name: "services.yaml", text: text.as_bytes() }], &[]).lab.objects
+}
+
+/// A query in bytes to an answer in bytes, with ten thousand services in the zone.
+#[divan::bench(args = ["A", "SRV", "PTR"])]
+fn lookup_among_10k_services(bencher: Bencher, qtype: &str) {
+    let mut cluster = DnsCluster::new(1);
+    for n in 0..10_000_u32 {
+        cluster.add_service(DnsService {
+            namespace: format!("ns-{}", n % 100),
+            name: format!("web-{n}"),
+            cluster_ips: vec![IpAddr::from((0x0a60_0000 + n).to_be_bytes())],
+            ports: vec![DnsServicePort { name: "http".into(), protocol: "TCP".into(), port: Some(80) }],
+            ..DnsService::default()
+        });
+    }
+    let files = HostFiles { nameservers: vec![[192, 0, 2, 53].into()], ..HostFiles::default() };
+    let (mut server, _) = Server::start(KUBEADM_COREFILE, &files, Vec::new(), 1, "coredns").expect("a server");
+    let name = if qtype == "PTR" { "15.39.96.10.in-addr.arpa." } else { "web-9999.ns-99.svc.cluster.local." };
+    let question = Question::new(name.parse().expect("a name"), qtype.parse::<RecordType>().expect("a type"));
+    let bytes = DnsMessage::query(1, question).to_bytes().expect("a query");
+    bencher.bench_local(|| {
+        let message = DnsMessage::from_slice(black_box(&bytes)).expect("a query");
+        let query = DnsQuery { message, client: [10, 244, 0, 2].into(), port: 53, tcp: false, at: Instant::START };
+        let answer = server.serve(&query, &cluster, &[]).expect("nothing to ask").expect("an answer");
+        assert_eq!(answer.answers.len(), 1);
+        answer.to_bytes()
+    });
 }
