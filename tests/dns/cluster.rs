@@ -124,7 +124,7 @@ pub(crate) fn ask(
     client: IpAddr,
     question: Question,
     upstream: &[String],
-) -> Result<DnsMessage, Ask> {
+) -> Result<DnsMessage, Box<Ask>> {
     let started = Server::start(corefile, &HostFiles::default(), local.to_vec(), 1, "coredns");
     let (mut server, notices) = started.unwrap_or_else(|error| panic!("{error}\n{corefile}"));
     assert!(notices.is_empty(), "{notices:?}");

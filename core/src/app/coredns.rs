@@ -123,7 +123,7 @@ impl Server {
         query: &DnsQuery,
         cluster: &DnsCluster,
         upstream: &[Upstream],
-    ) -> Result<Result<DnsMessage, DnsWriteError>, Ask> {
+    ) -> Result<Result<DnsMessage, DnsWriteError>, Box<Ask>> {
         if upstream.is_empty() && self.is_probe(&query.message) {
             self.n_probes += 1;
         }

@@ -59,7 +59,7 @@ const ORDER: [Stage; 8] = [
 
 impl Pass<'_> {
     /// `Server.ServeDNS`: the checks, the block with the longest zone, its chain, and OPT in the answer.
-    pub(super) fn serve(&mut self, request: &DnsMessage, depth: usize) -> Result<DnsMessage, Ask> {
+    pub(super) fn serve(&mut self, request: &DnsMessage, depth: usize) -> Result<DnsMessage, Box<Ask>> {
         let refuse = |rcode| Ok(with_edns(DnsMessage { rcode, ..request.reply() }, request));
         let Some(question) = request.questions.first() else { return refuse(Rcode::SERVFAIL) };
         if question.class != CLASS_IN {
@@ -83,7 +83,7 @@ impl Pass<'_> {
     }
 
     /// The plugins of block `at` from `stage` on.
-    fn next(&mut self, at: usize, stage: usize, request: &DnsMessage, depth: usize) -> Result<Reply, Ask> {
+    fn next(&mut self, at: usize, stage: usize, request: &DnsMessage, depth: usize) -> Result<Reply, Box<Ask>> {
         // No next plugin found.
         let Some(own) = ORDER.get(stage) else { return Ok(Reply::Failed(Rcode::SERVFAIL)) };
         let Some(question) = request.questions.first() else { return Ok(Reply::Failed(Rcode::SERVFAIL)) };
@@ -184,7 +184,7 @@ impl Pass<'_> {
         after: usize,
         request: &DnsMessage,
         depth: usize,
-    ) -> Result<Reply, Ask> {
+    ) -> Result<Reply, Box<Ask>> {
         let Some(found) = plugin.serve(self.cluster, &self.server.local_ips, &request.questions[0]) else {
             return self.next(at, after, request, depth);
         };
@@ -230,7 +230,7 @@ impl Pass<'_> {
         request: &DnsMessage,
         path: &[DnsName],
         depth: usize,
-    ) -> Result<Reply, Ask> {
+    ) -> Result<Reply, Box<Ask>> {
         let question = &request.questions[0];
         let labels: Vec<&[u8]> = question.name.labels().collect();
         let base = &labels[..labels.len() - path[0].labels().count()];
@@ -255,7 +255,7 @@ impl Pass<'_> {
         Ok(first.unwrap_or(Reply::Failed(Rcode::SERVFAIL)))
     }
 
-    fn forward(&mut self, forward: &Forward, request: &DnsMessage) -> Result<Reply, Ask> {
+    fn forward(&mut self, forward: &Forward, request: &DnsMessage) -> Result<Reply, Box<Ask>> {
         let mut upstreams = forward.upstreams.clone();
         self.sort(forward.policy, &mut upstreams);
         let mut query = request.clone();
@@ -265,7 +265,7 @@ impl Pass<'_> {
         match answered {
             None => {
                 let tcp = forward.force_tcp || self.query.tcp && !forward.prefer_udp;
-                Err(Ask { upstreams, query, tcp })
+                Err(Box::new(Ask { upstreams, query, tcp }))
             }
             Some(Upstream::Answer(answer)) => {
                 let same = |question: &Question| {

@@ -64,7 +64,7 @@ fn cluster(n_endpoints: u8) -> DnsCluster {
 }
 
 /// The answer, where every upstream says `upstream`.
-fn serve(server: &mut Server, query: &DnsQuery, upstream: Option<&str>) -> Result<DnsMessage, Ask> {
+fn serve(server: &mut Server, query: &DnsQuery, upstream: Option<&str>) -> Result<DnsMessage, Box<Ask>> {
     let mut answers = Vec::new();
     loop {
         match server.serve(query, &cluster(40), &answers) {
