@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::{DNS_MAX_SIZE, DNS_MIN_SIZE, DnsMessage, DnsName, DnsRecord, Question, RData};
+use super::{DNS_MIN_SIZE, DnsMessage, DnsName, DnsRecord, Question, RData};
 use crate::base::BTreeMap;
 
 /// Pointers have fourteen bits.
@@ -97,7 +97,6 @@ impl DnsMessage {
 }
 
 fn count(number: usize) -> Result<u16, DnsWriteError> {
-    debug_assert!(u16::MAX as usize == DNS_MAX_SIZE, "both limits are 65535");
     u16::try_from(number).map_err(|_| DnsWriteError::TooLarge(number))
 }
 
