@@ -26,7 +26,7 @@ use crate::k8s::objects::Objects;
 pub use actions::ActionError;
 pub use balancer::via_note;
 pub use build::build;
-pub use counts::{MAX_SERVICES, RuleCount, rule_counts};
+pub use counts::{MAX_SERVICES, RuleCount, rule_count, rule_counts};
 pub use faults::{Fault, fault_notes, faults};
 pub use nearest::nearest;
 pub use parse::{Parsed, Source, parse};
