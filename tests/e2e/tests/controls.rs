@@ -11,7 +11,8 @@ const PRESS: &str = "(async () => {
     const shown = [...document.querySelectorAll('.kh button')].filter(it => !it.disabled && it.getClientRects().length);
     const name = it => it.getAttribute('aria-label') || (it.closest('.stage, .tab, .ins') ? it.className : it.textContent);
     const fresh = shown.filter(it => !seen.has(name(it)));
-    const button = fresh.find(it => it.closest('.sheet')) ?? fresh[0];
+    const above = fresh.filter(it => it.closest('.sheet'));
+    const button = above.find(it => !/^(Close|Done)/.test(name(it))) ?? above[0] ?? fresh[0];
     if (!button) return null;
     const pressed = name(button);
     seen.add(pressed);
