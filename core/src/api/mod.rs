@@ -5,7 +5,7 @@ mod json;
 mod scene;
 mod step;
 
-pub use crate::base::{Place, Writer};
+pub use crate::base::{Place, Writer, sort_by};
 pub use crate::k8s::kube_proxy::ProxyMode;
 pub use crate::lab::{
     ActionError, CniMode, Ended, Fault, Lab, Parsed, Problem, RuleCount, Run, RunError, Severity, ShowError, Source,

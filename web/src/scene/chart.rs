@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::fmt::Write as _;
 
+use kubehop_core::api::sort_by;
 use plotters::prelude::{ChartBuilder, IntoDrawingArea, IntoLogRange, LineSeries, RGBColor};
 use plotters_backend::{BackendColor, BackendCoord, BackendStyle, DrawingBackend, DrawingErrorKind};
 
@@ -84,7 +85,7 @@ fn thousands(number: u32) -> String {
 /// Moves names that would lie on each other, the lower one down.
 fn apart(names: &mut [(Point, String)]) {
     let mut order: Vec<usize> = (0..names.len()).collect();
-    order.sort_by(|a, b| names[*a].0.y.total_cmp(&names[*b].0.y));
+    sort_by(&mut order, |a, b| names[*a].0.y.total_cmp(&names[*b].0.y));
     let mut least = f64::NEG_INFINITY;
     for idx in order {
         let y = &mut names[idx].0.y;
