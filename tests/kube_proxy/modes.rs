@@ -244,6 +244,16 @@ fn modes_differ_where_it_is_known() {
             ],
         ),
         (
+            "a balancer's address without endpoints, from a node",
+            "node/node-b",
+            "tcp://192.0.2.3:80",
+            &[
+                ("iptables", "dropped at node/node-b: IP_LOCAL_SOURCE"),
+                ("nftables", "rejected at node/node-b"),
+                ("ipvs", "rejected at node/node-b"),
+            ],
+        ),
+        (
             "a node port on the address of a bridge, from a pod of another node",
             "pod/web",
             "tcp://10.244.0.1:30080",

@@ -99,6 +99,12 @@ impl Frame {
         Some(vec![field])
     }
 
+    /// Another destination port of the header at `transport`: one that nobody draws, for drawn ones are counted.
+    fn privileged_port(&mut self, transport: usize, field: String) -> Option<Vec<String>> {
+        self.bytes[transport + 2] = 0;
+        self.change(transport + 3, field, |port| port ^ 1)
+    }
+
     fn ip_byte(&mut self, field: &str, at: usize, lie: fn(u8) -> u8) -> Option<Vec<String>> {
         let (ip, prefix) = self.ip()?;
         self.change(ip + at, format!("{prefix}ip.{field}"), lie)
@@ -177,11 +183,11 @@ fn wrong_mac(frame: &mut Frame) -> Option<Vec<String>> {
 
 fn wrong_port(frame: &mut Frame) -> Option<Vec<String>> {
     if let Some((udp, prefix)) = frame.transport(17) {
-        return frame.change(udp + 3, format!("{prefix}udp.dport"), |port| port ^ 1);
+        return frame.privileged_port(udp, format!("{prefix}udp.dport"));
     }
     // What carries data is counted, and what says nothing is left out, so that only a FIN stays the same otherwise.
     let (tcp, prefix) = frame.transport(6).filter(|(tcp, _)| frame.bytes[tcp + 13] & FIN != 0)?;
-    frame.change(tcp + 3, format!("{prefix}tcp.dport"), |port| port ^ 1)
+    frame.privileged_port(tcp, format!("{prefix}tcp.dport"))
 }
 
 fn longer(frame: &mut Frame) -> Option<Vec<String>> {
@@ -334,7 +340,14 @@ impl Stage<'_> {
         // Without its SYN a connection has no numbers to compare, and without its end another segment is the last.
         let is_counted =
             frame.transport(6).is_some_and(|(tcp, _)| frame.bytes[tcp + 13] & SYN != 0 || frame.has_data(tcp));
-        if !is_counted && !self.is_sent_again(at, &frame) {
+        // Without a drawn port the others have other numbers.
+        let is_drawn = |name: &str| name.starts_with("eph");
+        let mut ports = candidates
+            .iter()
+            .flat_map(|(_, compared)| compared.0.iter().map(|(_, value)| value))
+            .filter(|name| is_drawn(name));
+        let are_renamed = frame.compared.0.iter().any(|(_, value)| is_drawn(value)) && ports.any(|name| name != "eph");
+        if !is_counted && !are_renamed && !self.is_sent_again(at, &frame) {
             let mut fewer = self.frames.to_vec();
             fewer.remove(at);
             self.must_be_caught("a missing frame", &fewer, &["frame".to_owned()]);
@@ -377,7 +390,7 @@ fn a_lie_about_a_connection_is_caught() {
 #[test]
 fn every_lie_about_every_device_of_every_case_is_caught() {
     let mut told = BTreeSet::new();
-    for (n_case, (name, case)) in cases::all().enumerate() {
+    for (name, case) in cases::all() {
         let (trace, topo) = labs::simulate(case);
         let naming = simulator::naming(&topo, &Talk::of(&case.run()));
         let linux = recorded::read(name);
@@ -386,7 +399,8 @@ fn every_lie_about_every_device_of_every_case_is_caught() {
             let linux =
                 Observed { devices: BTreeMap::from([(device.clone(), recorded.clone())]), ..Observed::default() };
             let stage = Stage { device, linux, frames, naming: &naming };
-            told.extend(stage.tell_all(n_case + 7 * n_device));
+            // Which frames are lied about follows from the case's name, so that no other case changes them.
+            told.extend(stage.tell_all(name.bytes().map(usize::from).sum::<usize>() + 7 * n_device));
         }
     }
     let missing: Vec<&str> = LIES.iter().map(|lie| lie.what).filter(|what| !told.contains(what)).collect();

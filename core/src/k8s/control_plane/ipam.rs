@@ -13,7 +13,7 @@ use crate::k8s::objects::{Node, Objects, Pod};
 use super::store::ObjectRef;
 
 /// The reservations of all nodes.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Ipam {
     /// `last_reserved_ip.0`, by node.
     last: BTreeMap<String, IpAddr>,
@@ -22,18 +22,28 @@ pub(super) struct Ipam {
 }
 
 impl Ipam {
+    /// Those that are there when the run begins have got their addresses one after the other.
+    pub(super) fn new(objects: &Objects) -> Self {
+        let ranges: BTreeMap<&str, _> =
+            objects.nodes.iter().filter_map(|node| Some((node.meta.name.as_str(), node.pod_cidr?))).collect();
+        let mut last: BTreeMap<String, IpAddr> = BTreeMap::new();
+        for pod in objects.pods.iter().filter(|pod| !pod.host_network && !pod.finished) {
+            let Some(ip) = pod.pod_ip else { continue };
+            if ranges.get(pod.node_name.as_str()).is_some_and(|range| range.contains(&ip)) {
+                let highest = last.entry(pod.node_name.clone()).or_insert(ip);
+                *highest = ip.max(*highest);
+            }
+        }
+        Self { last, sandboxes: BTreeMap::new() }
+    }
+
     /// Reserves an address of `node` for `pod`; `None` if there is none left.
     pub(super) fn reserve(&mut self, node: &Node, objects: &Objects, pod: &ObjectRef) -> Option<IpAddr> {
         let pod_cidr = node.pod_cidr?;
         let is_here = |other: &&Pod| other.node_name == node.meta.name && !other.host_network && !other.finished;
         let known = objects.pods.iter().filter(is_here).filter_map(|other| other.pod_ip);
         let taken: BTreeSet<IpAddr> = known.chain(self.sandboxes.values().copied()).collect();
-        // Those that are there when the run begins have got their addresses one after the other.
-        let last = self
-            .last
-            .get(&node.meta.name)
-            .copied()
-            .or_else(|| taken.iter().copied().filter(|ip| pod_cidr.contains(ip)).max());
+        let last = self.last.get(&node.meta.name).copied();
         let after = pod_addresses(pod_cidr).filter(|ip| last.is_none_or(|last| *ip > last));
         let ip = after.chain(pod_addresses(pod_cidr)).find(|ip| !taken.contains(ip))?;
         self.last.insert(node.meta.name.clone(), ip);
@@ -60,13 +70,14 @@ mod tests {
         node.meta.name = "a".to_owned();
         let mut objects = Objects::default();
         objects.pods = vec![pod("first", Some("10.244.0.2")), pod("second", Some("10.244.0.3"))];
-        let mut ipam = Ipam::default();
-        objects.pods.remove(0);
+        let mut ipam = Ipam::new(&objects);
+        // The youngest goes, and its address is not the next because of that.
+        objects.pods.remove(1);
         let mut reserve = |name: &str| {
             let of = ObjectRef::of(Kind::Pod, &pod(name, None).meta);
             ipam.reserve(&node, &objects, &of).map(|ip| ip.to_string()).unwrap_or_default()
         };
         let reserved: Vec<String> = ["third", "fourth", "fifth", "sixth", "seventh"].map(&mut reserve).into();
-        assert_eq!(reserved, ["10.244.0.4", "10.244.0.5", "10.244.0.6", "10.244.0.2", ""]);
+        assert_eq!(reserved, ["10.244.0.4", "10.244.0.5", "10.244.0.6", "10.244.0.3", ""]);
     }
 }

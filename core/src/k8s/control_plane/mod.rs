@@ -135,13 +135,13 @@ impl ControlPlane {
         let name = objects.nodes.iter().find(is_control_plane).or(objects.nodes.first()).map(|node| &node.meta.name);
         let place = Place::Node(name.cloned().unwrap_or_default());
         Self {
+            ipam: Ipam::new(&objects),
             store: ApiServer::new(objects),
             absent,
             actions,
             nodes,
             frequency: Frequency::new(mode),
             unsynced: Vec::new(),
-            ipam: Ipam::default(),
             dice: Dice::new(seed, "kube-apiserver"),
             place: Arc::new(place),
             pending: BTreeMap::new(),
