@@ -68,8 +68,8 @@ mod tests {
     fn an_address_that_was_given_back_comes_again_only_after_all_others() {
         let mut node = Node { pod_cidr: "10.244.0.0/29".parse().ok(), ..Node::default() };
         node.meta.name = "a".to_owned();
-        let mut objects = Objects::default();
-        objects.pods = vec![pod("first", Some("10.244.0.2")), pod("second", Some("10.244.0.3"))];
+        let pods = vec![pod("first", Some("10.244.0.2")), pod("second", Some("10.244.0.3"))];
+        let mut objects = Objects { pods, ..Objects::default() };
         let mut ipam = Ipam::new(&objects);
         // The youngest goes, and its address is not the next because of that.
         objects.pods.remove(1);
