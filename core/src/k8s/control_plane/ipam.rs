@@ -69,7 +69,7 @@ mod tests {
         let mut node = Node { pod_cidr: "10.244.0.0/29".parse().ok(), ..Node::default() };
         node.meta.name = "a".to_owned();
         let pods = vec![pod("first", Some("10.244.0.2")), pod("second", Some("10.244.0.3"))];
-        let mut objects = Objects { pods, ..Objects::default() };
+        let mut objects = Objects { nodes: vec![node.clone()], pods, ..Objects::default() };
         let mut ipam = Ipam::new(&objects);
         // The youngest goes, and its address is not the next because of that.
         objects.pods.remove(1);
