@@ -3,6 +3,7 @@
 
 mod message;
 mod nginx;
+pub mod resolver;
 mod tcp;
 
 pub use message::{datagram, echo_payload, filler, http_get, http_reply, http_request};
