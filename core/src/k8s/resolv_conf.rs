@@ -108,7 +108,7 @@ impl ResolvConf {
         Ok(read)
     }
 
-    /// The file, in the order of the container runtimes.
+    /// The file, in the order of the documentation's examples.
     #[must_use]
     pub fn print(&self) -> String {
         let line = |keyword: &str, words: &[String]| match words {
@@ -116,7 +116,7 @@ impl ResolvConf {
             words => format!("{keyword} {}\n", words.join(" ")),
         };
         let nameservers: String = self.nameservers.iter().map(|server| format!("nameserver {server}\n")).collect();
-        format!("{}{nameservers}{}", line("search", &self.searches), line("options", &self.options))
+        format!("{nameservers}{}{}", line("search", &self.searches), line("options", &self.options))
     }
 }
 
@@ -165,7 +165,9 @@ pub fn pod_resolv_conf(pod: &Pod, kubelet: &KubeletDns<'_>) -> (ResolvConf, Vec<
             }
         }
     };
-    append(&mut made, &pod.dns_config);
+    if pod.dns_config != DnsConfig::default() {
+        append(&mut made, &pod.dns_config);
+    }
     limit_nameservers(&mut made.nameservers, &mut events);
     limit_searches(&mut made.searches, &mut events);
     (made, events)
@@ -186,7 +188,7 @@ fn append(made: &mut ResolvConf, config: &DnsConfig) {
 }
 
 /// The pod's value of an option wins. Models mergeDNSOptions, whose order is none: here it is that of first mention.
-pub fn merge_options(options: &mut Vec<String>, of_pod: &[DnsOption]) {
+fn merge_options(options: &mut Vec<String>, of_pod: &[DnsOption]) {
     for option in of_pod {
         let text = match option.value.as_str() {
             "" => option.name.clone(),
@@ -211,7 +213,7 @@ fn once_each(words: impl Iterator<Item = String>) -> Vec<String> {
 }
 
 /// Models formDNSNameserversFitsLimits.
-pub fn limit_nameservers(nameservers: &mut Vec<String>, events: &mut Vec<DnsEvent>) {
+fn limit_nameservers(nameservers: &mut Vec<String>, events: &mut Vec<DnsEvent>) {
     if nameservers.len() > MAX_NAMESERVERS {
         nameservers.truncate(MAX_NAMESERVERS);
         events.push(DnsEvent::Nameservers(nameservers.clone()));
@@ -219,7 +221,7 @@ pub fn limit_nameservers(nameservers: &mut Vec<String>, events: &mut Vec<DnsEven
 }
 
 /// Models formDNSSearchFitsLimits.
-pub fn limit_searches(searches: &mut Vec<String>, events: &mut Vec<DnsEvent>) {
+fn limit_searches(searches: &mut Vec<String>, events: &mut Vec<DnsEvent>) {
     let n_before = searches.len();
     searches.truncate(MAX_SEARCHES);
     searches.retain(|entry| entry.len() <= MAX_ENTRY_CHARS);

@@ -7,8 +7,8 @@ use std::net::IpAddr;
 
 use super::glibc_search::{Failure, HostError, Walk};
 use super::{
-    Action, AddressType, Event, GlibcConf, Lookup, LookupError, NOERROR, NOTIMP, NXDOMAIN, Progress, Query, REFUSED, Reply,
-    SERVFAIL, Socket, Transport, name, seconds,
+    Action, AddressType, Event, GlibcConf, Lookup, LookupError, NOERROR, NOTIMP, NXDOMAIN, Progress, Query, REFUSED,
+    Reply, SERVFAIL, Socket, Transport, name, seconds,
 };
 use crate::base::Instant;
 
@@ -280,7 +280,8 @@ impl Glibc {
 
     /// The exchange is over; what came of it.
     fn accept(&mut self, now: Instant, actions: &mut Vec<Action>) -> Progress {
-        let replies: Vec<Reply> = [self.exchange.first.take(), self.exchange.second.take()].into_iter().flatten().collect();
+        let replies: Vec<Reply> =
+            [self.exchange.first.take(), self.exchange.second.take()].into_iter().flatten().collect();
         let Some(last) = replies.last() else { return self.next_server(now, actions) };
         self.close(actions);
         if replies.iter().any(|reply| reply.rcode == NOERROR && reply.n_answers > 0) {

@@ -6,8 +6,8 @@
 use std::net::IpAddr;
 
 use super::{
-    Action, AddressType, Event, Lookup, LookupError, MuslConf, NOERROR, NXDOMAIN, Progress, Query, Reply, SERVFAIL, Socket,
-    Transport, name,
+    Action, AddressType, Event, Lookup, LookupError, MuslConf, NOERROR, NXDOMAIN, Progress, Query, Reply, SERVFAIL,
+    Socket, Transport, name,
 };
 use crate::base::Instant;
 use std::time::Duration;
@@ -156,9 +156,9 @@ impl Musl {
                 NOERROR | NXDOMAIN if reply.truncated => {
                     let stream = self.open();
                     let query = self.query(which, server);
-                    actions.extend(query.map(|query| {
-                        Action::Send(Query { socket: stream, transport: Transport::Tcp, ..query })
-                    }));
+                    actions.extend(
+                        query.map(|query| Action::Send(Query { socket: stream, transport: Transport::Tcp, ..query })),
+                    );
                     self.exchange.slots[which] = Slot::Stream(stream);
                 }
                 NOERROR | NXDOMAIN => self.exchange.slots[which] = Slot::Answered(reply.clone()),

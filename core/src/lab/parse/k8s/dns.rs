@@ -31,8 +31,18 @@ pub(super) fn config(fields: &Fields<'_>) -> DnsConfig {
     };
     let address = |node| ip(node).map(|ip| ip.to_string());
     DnsConfig {
-        nameservers: at_most(fields, "nameservers", MAX_NAMESERVERS, fields.read_all("nameservers", "an IP address", address)),
-        searches: at_most(fields, "searches", MAX_SEARCHES, fields.read_all("searches", "a domain", |node| domain(text(node)?))),
+        nameservers: at_most(
+            fields,
+            "nameservers",
+            MAX_NAMESERVERS,
+            fields.read_all("nameservers", "an IP address", address),
+        ),
+        searches: at_most(
+            fields,
+            "searches",
+            MAX_SEARCHES,
+            fields.read_all("searches", "a domain", |node| domain(text(node)?)),
+        ),
         options: fields.mappings("options").filter_map(option).collect(),
     }
 }
@@ -56,7 +66,9 @@ pub(super) fn check(pod: &Fields<'_>, spec: &Fields<'_>) {
 
 fn at_most(fields: &Fields<'_>, key: &str, max: usize, mut found: Vec<String>) -> Vec<String> {
     if found.len() > max {
-        fields.problems().error(fields.at(key), format!("{key}: found {} entries, expected at most {max}", found.len()));
+        fields
+            .problems()
+            .error(fields.at(key), format!("{key}: found {} entries, expected at most {max}", found.len()));
         found.truncate(max);
     }
     found
