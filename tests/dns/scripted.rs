@@ -33,10 +33,7 @@ pub(crate) fn run(mut resolver: Resolver, mut server: impl FnMut(&Query) -> Does
         for action in resolver.take_actions() {
             let Action::Send(query) = action else { continue };
             let does = server(&query);
-            let outcome = match &does {
-                Does::Drops => "DROPPED",
-                Does::Answers(reply) => outcome(reply),
-            };
+            let outcome = outcome(&does);
             if let Does::Answers(reply) = does {
                 let Query { socket, server, number, .. } = query;
                 arriving.push(Event::Answer { socket, server, number, reply });
@@ -57,7 +54,9 @@ pub(crate) fn run(mut resolver: Resolver, mut server: impl FnMut(&Query) -> Does
     panic!("the lookup has no end");
 }
 
-fn outcome(reply: &Reply) -> &'static str {
+/// What becomes of a question.
+pub(crate) fn outcome(does: &Does) -> &'static str {
+    let Does::Answers(reply) = does else { return "DROPPED" };
     match (reply.rcode, reply.n_answers) {
         _ if reply.truncated => "TRUNCATED",
         (0, 0) => "NODATA",

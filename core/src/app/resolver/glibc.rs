@@ -1,6 +1,7 @@
 //! How glibc asks: one server after the other, A and AAAA at once from one socket. Models resolv/res_send.c
 //! __res_context_send, send_dg and send_vc, and resolv/res_query.c __res_context_query (2.36).
 //!
+//! With the fix of bug 30081 that distributions carry: single-request does not wait for an answer that it has not asked for.
 //! Not modelled: a connection that is reset while it is read is not opened again; a socket that cannot be made.
 
 use std::net::IpAddr;
@@ -214,8 +215,7 @@ impl Glibc {
                     self.exchange.second = None;
                     return self.accept(now, actions);
                 }
-                if has_two {
-                    // The other answer is waited for, also if single-request has not asked for it yet.
+                if has_two && !self.is_single() {
                     self.exchange.received[which] = true;
                     return self.waiting();
                 }
