@@ -11,7 +11,7 @@ use super::{
     Action, AddressType, Event, GlibcConf, Lookup, LookupError, NOERROR, NOTIMP, NXDOMAIN, Progress, Query, REFUSED,
     Reply, SERVFAIL, Socket, Transport, name, seconds,
 };
-use crate::base::Instant;
+use crate::base::{Instant, sort_by};
 
 /// What `edns0` states: RESOLV_EDNS_BUFFER_SIZE.
 const EDNS_SIZE: u16 = 1200;
@@ -286,7 +286,7 @@ impl Glibc {
         self.close(actions);
         if replies.iter().any(|reply| reply.rcode == NOERROR && reply.n_answers > 0) {
             let mut addresses: Vec<IpAddr> = replies.iter().flat_map(|reply| reply.addresses.clone()).collect();
-            addresses.sort_by_key(IpAddr::is_ipv6);
+            sort_by(&mut addresses, |a, b| a.is_ipv6().cmp(&b.is_ipv6()));
             // An alias that leads to no address ends the search all the same.
             return Progress::Done(if addresses.is_empty() { Err(LookupError::NoName) } else { Ok(addresses) });
         }

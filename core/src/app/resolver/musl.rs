@@ -9,7 +9,7 @@ use super::{
     Action, AddressType, Event, Lookup, LookupError, MuslConf, NOERROR, NXDOMAIN, Progress, Query, Reply, SERVFAIL,
     Socket, Transport, name,
 };
-use crate::base::Instant;
+use crate::base::{Instant, sort_by};
 use std::time::Duration;
 
 /// A lookup by musl.
@@ -188,7 +188,7 @@ impl Musl {
             }
             addresses.extend_from_slice(&reply.addresses);
         }
-        addresses.sort_by_key(IpAddr::is_ipv6);
+        sort_by(&mut addresses, |a, b| a.is_ipv6().cmp(&b.is_ipv6()));
         Progress::Done(if addresses.is_empty() { Err(LookupError::NoData) } else { Ok(addresses) })
     }
 }

@@ -1,9 +1,9 @@
 //! A pod's `dnsPolicy` and `dnsConfig`, and the annotation that says which C library it has. Models validatePodDNSConfig.
 
 use crate::k8s::objects::{DnsConfig, DnsOption, DnsPolicy};
+use crate::lab::dns::LIBC;
 use crate::lab::parse::fields::{Fields, ip, text};
 
-const LIBC: &str = "kubehop.dev/libc";
 const MAX_NAMESERVERS: usize = 3;
 const MAX_SEARCHES: usize = 32;
 
