@@ -80,6 +80,7 @@ show options
 show commands
   ip addr | ip link | ip route [show table X] | ip route get ADDR | ip neigh | bridge fdb
   iptables-save [-t TABLE] | ipset save | nft list ruleset | nft list table FAMILY NAME | conntrack -L
+  ipvsadm-save -n | ipvsadm -lnc | ip rule | sysctl -a
   cilium bpf endpoint|ipcache|lb|nat list | cilium bpf ct list global
 
 exit status: 0 it ran, 1 not as expected, 2 wrong usage, 3 bad input

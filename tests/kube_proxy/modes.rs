@@ -11,6 +11,7 @@ use kubehop_core::k8s::kube_proxy::{Proxier, ServicePort, categorize, service_po
 use super::cluster::read;
 
 const NODES: usize = 3;
+const LAPTOP: &str = "host/laptop";
 
 /// The modes that write anything.
 pub(crate) fn modes() -> Vec<(&'static str, ProxyMode)> {
@@ -43,7 +44,7 @@ fn manifests(dice: &mut Dice) -> String {
         let affinity = if below(4) == 0 { "ClientIP" } else { "None" };
         let _ = write!(
             text,
-            "apiVersion: v1\nkind: Service\nmetadata: {{ name: s{service} }}\nspec: {{ type: NodePort, clusterIP: 10.96.1.{service}, internalTrafficPolicy: {}, externalTrafficPolicy: {}, sessionAffinity: {affinity}, ports: [{{ port: 80, nodePort: {} }}] }}\n---\n",
+            "apiVersion: v1\nkind: Service\nmetadata: {{ name: s{service} }}\nspec: {{ type: LoadBalancer, clusterIP: 10.96.1.{service}, externalIPs: [198.51.100.{service}], internalTrafficPolicy: {}, externalTrafficPolicy: {}, sessionAffinity: {affinity}, ports: [{{ port: 80, nodePort: {} }}] }}\nstatus: {{ loadBalancer: {{ ingress: [{{ ip: 192.0.2.{service} }}] }} }}\n---\n",
             policy(below(3) == 0),
             policy(below(2) == 0),
             30_100 + service
@@ -110,6 +111,8 @@ struct Case {
     to: String,
     /// Whether only endpoints of that node may serve it.
     is_local: bool,
+    /// Whether a client of the cluster comes by an address that is meant for others.
+    is_short_cut: bool,
 }
 
 fn cases(idx: usize, port: &ServicePort, lab: &Lab) -> Vec<Case> {
@@ -117,14 +120,29 @@ fn cases(idx: usize, port: &ServicePort, lab: &Lab) -> Vec<Case> {
     let (own, other) = (idx % NODES, (idx + 1) % NODES);
     let cluster_ip = format!("tcp://{}:80", port.cluster_ip);
     let node_port = |node: usize| format!("tcp://{}:{}", at(node), port.node_port.unwrap_or_default());
-    let case = |from: String, node, to: &str, is_local| Case { from, node, to: to.to_owned(), is_local };
-    vec![
+    let case = |from: String, node, to: &str, is_local| {
+        let is_short_cut = to != cluster_ip && from != LAPTOP;
+        Case { from, node, to: to.to_owned(), is_local, is_short_cut }
+    };
+    let mut cases = vec![
         case(format!("pod/client-{own}"), own, &cluster_ip, port.internal_local),
         case(format!("pod/a-{own}"), own, &cluster_ip, port.internal_local),
         case(format!("node/node-{other}"), other, &cluster_ip, port.internal_local),
-        case("host/laptop".to_owned(), own, &node_port(own), port.external_local),
-        case("host/laptop".to_owned(), other, &node_port(other), port.external_local),
-    ]
+        case(LAPTOP.to_owned(), own, &node_port(own), port.external_local),
+        case(LAPTOP.to_owned(), other, &node_port(other), port.external_local),
+    ];
+    for ip in port.load_balancer_ips.iter().chain(&port.external_ips) {
+        let to = format!("tcp://{ip}:80");
+        let clients = [
+            (LAPTOP.to_owned(), own),
+            (LAPTOP.to_owned(), other),
+            (format!("pod/client-{own}"), own),
+            (format!("pod/a-{other}"), other),
+            (format!("node/node-{own}"), own),
+        ];
+        cases.extend(clients.into_iter().map(|(from, node)| case(from, node, &to, port.external_local)));
+    }
+    cases
 }
 
 #[test]
@@ -138,12 +156,16 @@ fn every_mode_reaches_the_same_endpoints_as_often() {
                 for case in cases(idx, port, &lab) {
                     let zone = format!("zone-{}", case.node % 2);
                     let serving = categorize(port, &format!("node-{}", case.node), &zone);
-                    let mut endpoints = if case.is_local { &serving.local } else { &serving.cluster };
+                    // Only IPVS mode holds its own clients to the policy for others.
+                    let is_local = case.is_local && (mode == "ipvs" || !case.is_short_cut);
+                    let mut endpoints = if is_local { &serving.local } else { &serving.cluster };
                     // Where policy Local finds nobody IPVS mode takes those of all nodes.
                     if mode == "ipvs" && endpoints.is_empty() {
                         endpoints = &serving.cluster;
                     }
-                    let trace = api::trace(&lab, &Run::new(&case.from, &case.to)).expect("a run");
+                    let via = (case.from == LAPTOP).then(|| format!("node/node-{}", case.node));
+                    let run = Run { via, ..Run::new(&case.from, &case.to) };
+                    let trace = api::trace(&lab, &run).expect("a run");
                     let told = || format!("seed {seed}, {mode}: {} from {} to {}", port.name, case.from, case.to);
                     assert_eq!(destinations(&trace), evenly(endpoints), "{}", told());
                     let kind = trace.disposition.kind();

@@ -9,7 +9,7 @@ pub use crate::base::{Place, Writer};
 pub use crate::k8s::kube_proxy::ProxyMode;
 pub use crate::lab::{
     ActionError, CniMode, Ended, Fault, Lab, Parsed, Problem, RuleCount, Run, RunError, Severity, ShowError, Source,
-    fault_notes, faults, parse, rule_counts, run_to_end, show, show_broken, trace, via_note,
+    fault_notes, faults, parse, rule_count, rule_counts, run_to_end, show, show_broken, trace, via_note,
 };
 pub use crate::trace::{
     BpfHook, BridgeTarget, By, Change, Choice, Chosen, Component, Consulted, Decision, Detail, Disposition, DropReason,

@@ -1,6 +1,7 @@
 //! L6: who talks. Clients, servers, and TCP just deep enough. Knows nothing of routes and tables: it is handed what
 //! arrived and answers with what to send.
 
+pub mod coredns;
 mod message;
 mod nginx;
 pub mod resolver;

@@ -4,10 +4,11 @@
 //! Nothing is worked out by a formula: the tables are built, a packet is walked, and what its trace looked at is counted.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use super::{Lab, Run, RunError, trace};
 use crate::base::Place;
-use crate::k8s::kube_proxy::{Proxier, ProxyMode};
+use crate::k8s::kube_proxy::ProxyMode;
 use crate::k8s::objects::{
     Container, ContainerPort, Endpoint, EndpointPort, EndpointSlice, Node, ObjectMeta, Objects, Pod, Protocol, Service,
     ServicePort,
@@ -30,33 +31,32 @@ pub struct RuleCount {
     pub lookups: usize,
 }
 
-/// The rules and lookups for the first packet of a connection from a pod to the last of so many services, for every number
-/// and every mode of kube-proxy that there is.
+/// [`rule_count`] for every number of services and every mode of kube-proxy that there is.
+///
+/// # Errors
+/// If one of them cannot be counted.
+pub fn rule_counts(services: &[usize]) -> Result<Vec<RuleCount>, RunError> {
+    let all = services.iter().flat_map(|n_services| ProxyMode::ALL.iter().map(move |(_, mode)| (*mode, *n_services)));
+    all.filter_map(|(mode, n_services)| rule_count(mode, n_services).transpose()).collect()
+}
+
+/// The rules and lookups for the first packet of a connection from a pod to the last of so many services; none where no
+/// kube-proxy runs.
 ///
 /// # Errors
 /// If a run cannot be made: there are more than [`MAX_SERVICES`] or none.
-pub fn rule_counts(services: &[usize]) -> Result<Vec<RuleCount>, RunError> {
-    let mut counts = Vec::new();
-    for n_services in services {
-        if !(1..=MAX_SERVICES).contains(n_services) {
-            return Err(RunError::Services { found: *n_services, max: MAX_SERVICES });
-        }
-        let mut lab = lab(*n_services);
-        let last = lab.objects.services.last().and_then(|service| service.cluster_ip);
-        let run = Run::new("pod/client", &format!("tcp://{}:80", last.unwrap_or(IpAddr::from([0; 4]))));
-        for (_, mode) in ProxyMode::ALL {
-            lab.spec.kube_proxy.mode = mode;
-            if has_proxy(&lab) {
-                counts.push(count(&lab, &run)?);
-            }
-        }
+pub fn rule_count(mode: ProxyMode, n_services: usize) -> Result<Option<RuleCount>, RunError> {
+    if !(1..=MAX_SERVICES).contains(&n_services) {
+        return Err(RunError::Services { found: n_services, max: MAX_SERVICES });
     }
-    Ok(counts)
-}
-
-fn has_proxy(lab: &Lab) -> bool {
-    let config = lab.objects.nodes.first().and_then(|node| super::build::proxy_config(lab, node));
-    config.and_then(|config| Proxier::new(lab.spec.kube_proxy.mode, config)).is_some()
+    if mode == ProxyMode::None {
+        return Ok(None);
+    }
+    let mut lab = lab(n_services);
+    lab.spec.kube_proxy.mode = mode;
+    let last = lab.objects.services.last().and_then(|service| service.cluster_ip);
+    let run = Run::new("pod/client", &format!("tcp://{}:80", last.unwrap_or(IpAddr::from([0; 4]))));
+    count(&lab, &run).map(Some)
 }
 
 fn count(lab: &Lab, run: &Run) -> Result<RuleCount, RunError> {
@@ -144,7 +144,9 @@ fn lab(n_services: usize) -> Lab {
             endpoints: ips.map(endpoint).into(),
         });
     }
-    Lab { objects, ..Lab::default() }
+    // Only the client's node counts, so the other one is spared its tables.
+    let stopped_proxies = [("node-b".to_owned(), Arc::default())].into_iter().collect();
+    Lab { objects, stopped_proxies, ..Lab::default() }
 }
 
 #[cfg(test)]

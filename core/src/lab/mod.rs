@@ -27,7 +27,7 @@ use crate::k8s::objects::Objects;
 pub use actions::ActionError;
 pub use balancer::via_note;
 pub use build::build;
-pub use counts::{MAX_SERVICES, RuleCount, rule_counts};
+pub use counts::{MAX_SERVICES, RuleCount, rule_count, rule_counts};
 pub use dns::{CLUSTER_DOMAIN, libc, node_resolv_conf, resolv_conf};
 pub use faults::{Fault, fault_notes, faults};
 pub use nearest::nearest;

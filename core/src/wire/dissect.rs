@@ -8,8 +8,8 @@ use std::ops::Range;
 use etherparse::checksum::Sum16BitWords;
 
 use super::{
-    BgpMessage, ETHERNET_HEADER_LEN, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, GENEVE_HEADER_LEN, Link, Packet,
-    VXLAN_HEADER_LEN, VxlanHeader, bgp, udp_tunnel::UdpTunnel,
+    BgpMessage, DNS_PORT, ETHERNET_HEADER_LEN, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, GENEVE_HEADER_LEN, Link,
+    Packet, VXLAN_HEADER_LEN, VxlanHeader, bgp, dns, udp_tunnel::UdpTunnel,
 };
 use crate::base::MacAddr;
 
@@ -41,7 +41,7 @@ pub enum Role {
 pub struct Layer {
     /// What it is for.
     pub role: Role,
-    /// Its protocol: `ETH`, `ARP`, `IP`, `UDP`, `VXLAN`, `GENEVE`, `TCP`, `ICMP`, `HTTP`, `BGP` or `DATA`.
+    /// Its protocol: `ETH`, `ARP`, `IP`, `UDP`, `VXLAN`, `GENEVE`, `TCP`, `ICMP`, `HTTP`, `BGP`, `DNS` or `DATA`.
     pub name: &'static str,
     /// The bytes it occupies in the packet.
     pub range: Range<usize>,
@@ -255,8 +255,8 @@ impl<'a> Reader<'a> {
 
     fn udp(&mut self, start: usize, end: usize, sum: &PseudoHeader<'_>) {
         let Some(mut f) = self.header(start, 8).filter(|_| end - start >= 8) else { return };
-        let dport = f.u16(2);
-        f.add("sport", 0..2, f.u16(0));
+        let (sport, dport) = (f.u16(0), f.u16(2));
+        f.add("sport", 0..2, sport);
         f.add("dport", 2..4, dport);
         f.add("length", 4..6, f.u16(4));
         // RFC 768: an all-zero checksum means that the sender computed none.
@@ -266,8 +266,20 @@ impl<'a> Reader<'a> {
         match UdpTunnel::read(dport, &self.bytes[body..end]) {
             Some(UdpTunnel::Vxlan(vxlan)) => self.vxlan(body, vxlan),
             Some(UdpTunnel::Geneve(geneve)) => self.geneve(body, geneve.vni, geneve.options.len()),
+            None if [sport, dport].contains(&DNS_PORT) && self.dns(body, end) => {}
             None => self.payload(body, end),
         }
+    }
+
+    /// Whether a DNS message stands there.
+    fn dns(&mut self, start: usize, end: usize) -> bool {
+        let Some(fields) = dns::fields(&self.bytes[start..end]) else { return false };
+        let mut f = Fields { bytes: self.bytes, start, fields: Vec::new() };
+        for (name, range, value) in fields {
+            f.add(name, range, value);
+        }
+        self.push(Role::Payload, "DNS", end - start, f);
+        true
     }
 
     fn vxlan(&mut self, start: usize, header: VxlanHeader) {

@@ -7,6 +7,7 @@ mod bgp;
 mod build;
 mod diff;
 mod dissect;
+mod dns;
 mod geneve;
 mod packet;
 mod pcapng;
@@ -24,6 +25,10 @@ pub use build::{
 };
 pub use diff::{FieldChange, LayerChange, diff};
 pub use dissect::{Field, Layer, Role, dissect};
+pub use dns::{
+    CLASS_IN, DNS_HEADER_LEN, DNS_MAX_SIZE, DNS_MIN_SIZE, DNS_PORT, DnsFlags, DnsMessage, DnsName, DnsNameError,
+    DnsReadError, DnsRecord, DnsWriteError, Edns, Labels, Question, RData, Rcode, RecordType, Soa,
+};
 pub use geneve::{ETHERTYPE_TEB, GENEVE_HEADER_LEN, GeneveHeader};
 pub use packet::{EthernetHeader, Icmp, IpHeader, Link, Packet, Tcp, Transport, Udp};
 pub use pcapng::{CapturedFrame, LinkType, write_pcapng};

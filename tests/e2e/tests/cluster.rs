@@ -75,6 +75,28 @@ fn a_pod_is_deleted_meanwhile_and_spared_again() {
 }
 
 #[test]
+fn a_deployment_is_scaled_and_replaces_a_pod() {
+    let server = serve_dist().unwrap();
+    let mut page = Page::blank().unwrap();
+    page.resize(1280, 720).unwrap();
+    open(&mut page, &format!("{}{SERVICE}", server.url()));
+    page.click("button[aria-label='While it runs']").unwrap();
+    page.wait_until("document.querySelector('.meanwhile [aria-label=What]')").unwrap();
+    choose(&mut page, "What", "1");
+    page.wait_until("document.querySelector('.meanwhile [aria-label=Replicas]')").unwrap();
+    page.click(".meanwhile .add").unwrap();
+    page.wait_until("location.hash.includes('do=-5%20scale%3D3%20deployment/default/web')").unwrap();
+    page.press("Escape").unwrap();
+    page.wait_until("document.querySelector('h3').textContent.includes('kubectl scale')").unwrap();
+    // The pod that takes the deleted one's place was not there before, and is drawn.
+    let deleted = "&do=-900%20delete%20pod/default/web-1&step=api.delete-web-1.node-b.kubelet.2";
+    open(&mut page, &format!("{}?deleted{SERVICE}{deleted}", server.url()));
+    let pods = "[...document.querySelectorAll('.canvas .pod .nm')].map(name => name.textContent)";
+    page.wait_until(&format!("{pods}.some(name => name.startsWith('web-') && !/^web-[01]$/.test(name))")).unwrap();
+    assert_eq!(page.complaints().unwrap(), Vec::<String>::new());
+}
+
+#[test]
 fn the_dice_of_a_service_are_shown_where_it_is_translated() {
     let server = serve_dist().unwrap();
     let mut page = Page::blank().unwrap();

@@ -1,7 +1,7 @@
 //! The chart of rules against services: why IPVS and nftables scale, and iptables does not.
 
 use gloo::timers::callback::Timeout;
-use kubehop_core::api::{ProxyMode, rule_counts};
+use kubehop_core::api::{ProxyMode, RuleCount, rule_count};
 use yew::{Html, Properties, component, html, use_effect_with, use_state};
 
 use super::Act;
@@ -19,18 +19,28 @@ pub(super) struct Props {
 /// What draws each curve.
 const CLASSES: [&str; 3] = ["c1", "c2", "c3"];
 
-/// The sheet. It is computed when it is opened, and only then.
+/// The sheet. It is computed while it is open, and only then.
 #[component]
 pub(super) fn Chart(props: &Props) -> Html {
-    let counted = use_state(|| None::<Vec<Curve>>);
-    let setter = counted.setter();
-    use_effect_with((), move |()| {
-        // The sheet is painted first: thousands of services take a while.
-        let timeout = Timeout::new(60, move || setter.set(Some(curves())));
-        move || drop(timeout)
-    });
-    let curves = (*counted).clone().unwrap_or_default();
-    let drawn = chart(&curves);
+    let counts = use_state(Vec::<RuleCount>::new);
+    let n_counted = use_state(|| 0);
+    {
+        let (counts, n_counted) = (counts.clone(), n_counted.clone());
+        use_effect_with(*n_counted, move |idx| {
+            // One number at a time, and the sheet is painted in between: thousands of services take a while.
+            let timeout = measurement(*idx).map(|(mode, services)| {
+                Timeout::new(PAUSE_MS, move || {
+                    let more = rule_count(mode, services).ok().flatten();
+                    counts.set(counts.iter().copied().chain(more).collect());
+                    n_counted.set(*n_counted + 1);
+                })
+            });
+            move || drop(timeout)
+        });
+    }
+    let is_done = measurement(*n_counted).is_none();
+    let curves = curves(&counts);
+    let drawn = is_done.then(|| chart(&curves)).flatten();
     html! {
         <div class="sheet chart" role="dialog" aria-label="Rules against services">
             <header>
@@ -46,7 +56,9 @@ pub(super) fn Chart(props: &Props) -> Html {
                     { for chart.names.iter().zip(CLASSES).map(|((at, words), class)| label(at.x + 8.0, at.y + 4.0, class, words)) }
                 </svg>
             } else {
-                <p class="plot" role="status">{ "Building the tables of up to 10 000 services, three times …" }</p>
+                <p class="plot" role="status">
+                    { format!("Building the tables of up to 10\u{2009}000 services: {} of {} …", *n_counted, N_MEASUREMENTS) }
+                </p>
             }
             <p>{ text(WORDS) }</p>
         </div>
@@ -68,9 +80,17 @@ fn describe(curves: &[Curve]) -> String {
 
 /// Numbers of services that are counted.
 const SERVICES: [usize; 5] = [1, 10, 100, 1000, 10_000];
+const N_MEASUREMENTS: usize = SERVICES.len() * ProxyMode::ALL.len();
+/// Time for the page to paint between two numbers.
+const PAUSE_MS: u32 = 20;
 
-fn curves() -> Vec<Curve> {
-    let counts = rule_counts(&SERVICES).unwrap_or_default();
+/// What is counted as the `idx`th.
+fn measurement(idx: usize) -> Option<(ProxyMode, usize)> {
+    let services = *SERVICES.get(idx / ProxyMode::ALL.len())?;
+    Some((ProxyMode::ALL[idx % ProxyMode::ALL.len()].1, services))
+}
+
+fn curves(counts: &[RuleCount]) -> Vec<Curve> {
     let modes = ProxyMode::ALL.iter().map(|(name, mode)| {
         let points = counts.iter().filter(|count| count.mode == *mode);
         let small = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);

@@ -178,7 +178,7 @@ fn pod_box(pod: &PodView, at: Rect, slot: usize, marks: &Marks) -> Html {
     let anchor = html! { <circle cx="0" cy="0" r="9.5" /> };
     let mut shapes = vec![
         rect("bx ns", at, 12.0),
-        label(at.x + 12.0, at.y + 18.0, "nm", &fit(&pod.name, 112.0, BOLD)),
+        label(at.x + 12.0, at.y + 18.0, "nm", &fit(&pod.name, 98.0, BOLD)),
         pause(anchor, at),
         label(at.x + 148.0, at.y + 25.0, "dim end", "pause"),
         label(at.x + 12.0, at.y + 63.0, "m", &pod.ip),
@@ -203,7 +203,7 @@ fn host_box(machine: &Cast, at: Rect, marks: &Marks) -> Html {
         label(at.x + 12.0, at.y + 63.0, "m", &machine.node.address),
         label(at.x + 148.0, at.y + 63.0, "dim end", "no netns"),
     ];
-    let program = machine.program.as_deref().unwrap_or("program");
+    let program = machine.program.as_deref().unwrap_or("kernel");
     apps(&[program], at, marks.resting(0), None, &mut shapes);
     group(host_class(marks.host, marks.part), state(marks.host), &title, shapes)
 }
@@ -281,7 +281,7 @@ fn service_device(machine: &Cast, side: Side, marks: &Marks) -> Option<Html> {
     let at = geometry::service_device(side, machine.has_host);
     let addresses = device.addresses.iter().take(8).map(String::as_str).collect::<Vec<_>>().join(", ");
     let title = format!("{}; down, it only has the services' addresses: {addresses}", device_title(device));
-    let words = label(at.middle().x, at.y + 12.5, "mid", &device.name);
+    let words = label(at.middle().x, at.y + 12.5, "mid dev", &device.name);
     let state = if marks.proxy_wrote { "done" } else { "ahead" };
     Some(group("st agent", state, &title, vec![rect("bx", at, 5.0), words]))
 }

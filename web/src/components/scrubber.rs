@@ -94,7 +94,12 @@ fn names(walk: &Walk, cursor: usize) -> Html {
         // A name needs about a fifteenth of the width.
         let is_narrow = (end - leg.first) * 15 < n_steps;
         let is_here = (leg.first..end).contains(&cursor);
-        let class = if is_here { "here" } else { "" };
+        // On a page of one column it needs about a fifth.
+        let class = match is_here {
+            true => "here",
+            false if (end - leg.first) * 5 < n_steps => "small",
+            false => "",
+        };
         (is_here || !is_narrow)
             .then(|| html! { <text class={class} x={format!("{percent}%")} y="12">{ leg.kind.name().to_ascii_lowercase() }</text> })
     };

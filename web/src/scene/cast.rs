@@ -134,11 +134,13 @@ impl Cast {
                     matches!(step.stage, Stage::App | Stage::Deliver) && hop.at.to_string() == machine.reference
                 })
         };
+        let abouts: Vec<String> = trace.steps().filter_map(|(_, step)| about(&step.decision)).collect();
         let wanted = |pod: &PodView| match () {
             () if pod.reference == sender => 0,
             () if receiver.as_deref() == Some(&pod.reference) => 1,
             () if visited.contains(&pod.reference) => 2,
-            () => 3,
+            () if abouts.contains(&pod.reference) => 3,
+            () => 4,
         };
         let drawn = |machine: &NodeView| Machine {
             program: program(trace, &machine.reference),
@@ -194,6 +196,14 @@ impl Cast {
     #[must_use]
     pub fn pod(&self, side: Side, slot: usize) -> Option<&PodView> {
         self.machine(side)?.pods.get(slot)?.as_ref()
+    }
+}
+
+/// What the control plane works at in a step.
+fn about(decision: &Decision) -> Option<String> {
+    match decision {
+        Decision::Reconcile(done) => Some(done.about.to_string()),
+        _ => None,
     }
 }
 

@@ -139,6 +139,10 @@ pub mod lane {
     pub const INPUT_DOWN: f64 = 64.0;
     /// From the route up to INPUT.
     pub const ROUTE_INPUT: f64 = 106.0;
+    /// From INPUT down to the route.
+    pub const IPVS_ROUTE: f64 = 90.0;
+    /// From INPUT over to OUTPUT.
+    pub const IPVS_OUT: f64 = 122.0;
     /// Between the host's own program and the route: through the gap between INPUT and FORWARD.
     pub const HOST: f64 = 140.0;
     /// From the route up to FORWARD.

@@ -87,6 +87,12 @@ fn corners(cast: &Cast, from: Station, to: Station) -> Vec<Point> {
         // Past the hooks: an eBPF program hands it from device to device.
         (Bridge(side), Overlay(_)) => line(side, &[(lane::PAST_DOWN, BRIDGE_TRACK_Y), (lane::PAST_DOWN, 322.0)]),
         (Overlay(side), Bridge(_)) => line(side, &[(lane::PAST_UP, 322.0), (lane::PAST_UP, BRIDGE_TRACK_Y)]),
+        // IPVS takes it at INPUT, and sends it on as if it were the machine's own.
+        (Station::Hook(side, Input), Route(_)) => line(side, &[(lane::IPVS_ROUTE, 226.0), (lane::IPVS_ROUTE, 258.0)]),
+        (Station::Hook(side, Input), Station::Hook(_, Output)) => {
+            let (from, to) = (lane::IPVS_OUT, lane::REROUTE);
+            line(side, &[(from, 226.0), (from, 240.0), (to, 240.0), (to, 226.0)])
+        }
         // Routed again because OUTPUT has given it another destination.
         (Route(side), Station::Hook(_, Postrouting)) => {
             let (out, post) = (lane::OUTPUT_OUT, lane::POST_IN);
@@ -217,7 +223,7 @@ mod tests {
     use super::{elbow, track};
     use crate::scene::Station;
     use crate::state::{Scenario, Walk};
-    use kubehop_core::api::CniMode;
+    use kubehop_core::api::{CniMode, ProxyMode};
 
     #[test]
     fn every_way_that_a_packet_takes_has_a_track_of_its_own() {
@@ -233,13 +239,15 @@ mod tests {
             ("host/laptop", "ping://172.18.0.3"),
         ];
         let mut missing = BTreeSet::new();
-        for (_, _, mode) in CniMode::ALL {
+        let proxies = [None, Some(ProxyMode::Ipvs), Some(ProxyMode::Nftables)];
+        for ((_, _, mode), proxy) in CniMode::ALL.into_iter().flat_map(|mode| proxies.map(|proxy| (mode, proxy))) {
             for (from, to) in runs {
                 for seed in [1, 2] {
                     let scenario = Scenario {
                         from: Some(from.to_owned()),
                         to: Some(to.to_owned()),
                         cni: Some(mode),
+                        proxy,
                         seed,
                         ..Scenario::default()
                     };

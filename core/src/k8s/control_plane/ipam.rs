@@ -41,3 +41,32 @@ impl Ipam {
         Some(ip)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::store::Kind;
+    use super::*;
+
+    fn pod(name: &str, ip: Option<&str>) -> Pod {
+        let pod_ip = ip.map(|ip| ip.parse().unwrap());
+        let mut pod = Pod { node_name: "a".to_owned(), pod_ip, ..Pod::default() };
+        pod.meta.name = name.to_owned();
+        pod
+    }
+
+    #[test]
+    fn an_address_that_was_given_back_comes_again_only_after_all_others() {
+        let mut node = Node { pod_cidr: "10.244.0.0/29".parse().ok(), ..Node::default() };
+        node.meta.name = "a".to_owned();
+        let mut objects = Objects::default();
+        objects.pods = vec![pod("first", Some("10.244.0.2")), pod("second", Some("10.244.0.3"))];
+        let mut ipam = Ipam::default();
+        objects.pods.remove(0);
+        let mut reserve = |name: &str| {
+            let of = ObjectRef::of(Kind::Pod, &pod(name, None).meta);
+            ipam.reserve(&node, &objects, &of).map(|ip| ip.to_string()).unwrap_or_default()
+        };
+        let reserved: Vec<String> = ["third", "fourth", "fifth", "sixth", "seventh"].map(&mut reserve).into();
+        assert_eq!(reserved, ["10.244.0.4", "10.244.0.5", "10.244.0.6", "10.244.0.2", ""]);
+    }
+}

@@ -152,3 +152,37 @@ pub(super) fn changed_maps(before: Option<&Bpf>, after: Option<&Bpf>) -> Vec<Wri
     };
     rows::compare(rows(before), rows(after))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// When kube-proxy writes if it is asked at these moments, in milliseconds.
+    fn writes(mode: ProxyMode, wanted: &[u64]) -> Vec<u64> {
+        let mut frequency = Frequency::new(mode);
+        let mut write = |wanted: &u64| {
+            let at = frequency.next(Instant::START + Duration::from_millis(*wanted));
+            frequency.write(at);
+            (at - Instant::START).as_millis().try_into().unwrap()
+        };
+        wanted.iter().map(&mut write).collect()
+    }
+
+    #[test]
+    fn two_syncs_may_follow_each_other_and_the_next_waits_for_a_second() {
+        for mode in [ProxyMode::Iptables, ProxyMode::Nftables] {
+            assert_eq!(writes(mode, &[0, 10, 20, 1015]), [0, 10, 1010, 2010], "{mode:?}");
+        }
+    }
+
+    #[test]
+    fn two_quiet_seconds_save_up_two_syncs_and_no_more() {
+        assert_eq!(writes(ProxyMode::Iptables, &[0, 10, 9000, 9010, 9020]), [0, 10, 9000, 9010, 10_010]);
+        assert_eq!(writes(ProxyMode::Iptables, &[0, 10, 1500, 1510]), [0, 10, 1500, 2500]);
+    }
+
+    #[test]
+    fn ipvs_never_waits() {
+        assert_eq!(writes(ProxyMode::Ipvs, &[0, 1, 2, 3]), [0, 1, 2, 3]);
+    }
+}

@@ -39,3 +39,32 @@ fn node_for(pod: &Pod, objects: &Objects) -> Option<String> {
     let best = feasible.min_by_key(|node| counts.get(node.meta.name.as_str()).copied().unwrap_or_default())?;
     Some(best.meta.name.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::k8s::objects::Node;
+
+    fn node(name: &str, unschedulable: bool) -> Node {
+        let mut node = Node { unschedulable, ..Node::default() };
+        node.meta.name = name.to_owned();
+        node
+    }
+
+    fn pod(app: &str, node_name: &str) -> Pod {
+        let mut pod = Pod { node_name: node_name.to_owned(), ..Pod::default() };
+        pod.meta.labels.insert("app".to_owned(), app.to_owned());
+        pod
+    }
+
+    #[test]
+    fn a_pod_goes_where_fewest_of_its_kind_are_and_never_to_a_cordoned_node() {
+        let nodes = vec![node("cordoned", true), node("a", false), node("b", false)];
+        let pods = vec![pod("web", "a"), pod("other", "b"), pod("other", "b")];
+        let mut objects = Objects { nodes, pods, ..Objects::default() };
+        assert_eq!(node_for(&pod("web", ""), &objects).as_deref(), Some("b"));
+        assert_eq!(node_for(&pod("third", ""), &objects).as_deref(), Some("a"), "of equals the emptier one");
+        objects.nodes.iter_mut().for_each(|node| node.unschedulable = true);
+        assert_eq!(node_for(&pod("web", ""), &objects), None);
+    }
+}

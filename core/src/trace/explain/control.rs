@@ -158,12 +158,31 @@ fn did(component: Component, done: &Reconcile, at: &str) -> (String, &'static st
     }
 }
 
+/// What was asked of the API server, as kubectl takes it.
+fn asked(what: &str) -> String {
+    let mut words = what.split_whitespace();
+    let (verb, object) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let parts: Vec<&str> = object.split('/').collect();
+    let mut command = match (verb, &parts[..]) {
+        // What is created has more to it than a name.
+        ("create", [.., name]) => return format!("kubectl create -f {name}.yaml"),
+        ("cordon", [_, name]) => format!("kubectl cordon {name}"),
+        (_, [kind, namespace, name]) => format!("kubectl {verb} -n {namespace} {kind}/{name}"),
+        _ => format!("kubectl {verb} {object}"),
+    };
+    for word in words {
+        command.push(' ');
+        command.push_str(word);
+    }
+    command
+}
+
 /// The command that shows it on a real machine.
 pub(super) fn command(component: Component, done: &Reconcile) -> String {
     let mut parts = done.about.split('/');
     let (kind, namespace, name) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
     match (component, &done.work, name) {
-        (_, Work::Ask(what) | Work::AskInVain(what), _) => format!("kubectl {what}"),
+        (_, Work::Ask(what) | Work::AskInVain(what), _) => asked(what),
         (Component::KubeProxy, ..) => "kubectl logs -n kube-system -l k8s-app=kube-proxy".to_owned(),
         (Component::CiliumAgent, ..) => "kubectl logs -n kube-system -l k8s-app=cilium".to_owned(),
         (Component::CoreDns, ..) => "kubectl logs -n kube-system -l k8s-app=kube-dns".to_owned(),

@@ -1,0 +1,1 @@
+//! CoreDNS: Corefiles, the chain, the cache.
