@@ -9,12 +9,15 @@ mod compare;
 mod decode;
 mod labs;
 mod lies;
+mod names;
 mod netns;
 mod nft;
 mod normalise;
 mod observations;
 mod realise;
 mod recorded;
+#[path = "../dns/scripted.rs"]
+mod scripted;
 mod simulator;
 mod tables;
 mod traffic;

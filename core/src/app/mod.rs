@@ -4,6 +4,7 @@
 pub mod coredns;
 mod message;
 mod nginx;
+pub mod resolver;
 mod tcp;
 
 pub use message::{datagram, echo_payload, filler, http_get, http_reply, http_request};

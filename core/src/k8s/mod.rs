@@ -10,3 +10,4 @@ pub mod ingress;
 pub mod kube_proxy;
 pub mod kubelet;
 pub mod objects;
+pub mod resolv_conf;

@@ -103,6 +103,44 @@ pub struct Pod {
     pub finished: bool,
     /// Whether `metadata.deletionTimestamp` is set.
     pub terminating: bool,
+    /// `spec.dnsPolicy`.
+    pub dns_policy: DnsPolicy,
+    /// `spec.dnsConfig`.
+    pub dns_config: DnsConfig,
+}
+
+/// Where the file of a pod comes from that says whom to ask for names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DnsPolicy {
+    /// The cluster's, but on the node's network the node's.
+    #[default]
+    ClusterFirst,
+    /// The cluster's.
+    ClusterFirstWithHostNet,
+    /// The node's.
+    Default,
+    /// What `dnsConfig` says, and nothing else.
+    None,
+}
+
+/// What a pod adds to its `resolv.conf`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DnsConfig {
+    /// `nameservers`.
+    pub nameservers: Vec<String>,
+    /// `searches`.
+    pub searches: Vec<String>,
+    /// `options`.
+    pub options: Vec<DnsOption>,
+}
+
+/// An option of `resolv.conf`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DnsOption {
+    /// Name.
+    pub name: String,
+    /// Value; empty if none.
+    pub value: String,
 }
 
 /// A container of a pod.

@@ -6,9 +6,10 @@ mod route;
 use thiserror::Error;
 
 use super::build::prepare;
+use super::dns::resolv_conf;
 use super::run::{RunError, resolve, run_to_end};
 use super::{Lab, Run, faults};
-use crate::base::{Instant, Writer, sort_by};
+use crate::base::{Instant, Place, Writer, sort_by};
 use crate::net::{FdbEntry, FdbTarget, Interface, InterfaceKind, NetNs, NsId, Topology};
 use crate::netfilter::{IPVS_SYSCTLS, TableName};
 
@@ -35,7 +36,7 @@ pub enum ShowError {
 }
 
 /// What can be typed.
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "ip addr",
     "ip link",
     "ip route",
@@ -52,6 +53,7 @@ const COMMANDS: [&str; 17] = [
     "nft list ruleset",
     "nft list table FAMILY NAME",
     "conntrack -L",
+    "cat /etc/resolv.conf",
     "cilium bpf endpoint|ipcache|lb|nat|frag list, cilium bpf ct list global",
 ];
 
@@ -81,8 +83,9 @@ pub fn show(
         }
         None => (prepare(lab, 1), Instant::START, None),
     };
-    let (id, _) = resolve(left.as_ref().unwrap_or(lab), &mut topo, at, "--at")?;
-    let lines = lines(&topo, id, now, command)?;
+    let lab = left.as_ref().unwrap_or(lab);
+    let (id, _) = resolve(lab, &mut topo, at, "--at")?;
+    let lines = file(lab, at, command).map_or_else(|| lines(&topo, id, now, command), Ok)?;
     Ok(lines.into_iter().map(|line| print(line, with_writers)).collect())
 }
 
@@ -100,8 +103,17 @@ pub fn show_broken(
     let broken = faults::broken(lab, faults, None)?;
     let mut topo = broken.prepare(1).topo;
     let (id, _) = resolve(&broken.lab, &mut topo, at, "--at")?;
-    let lines = lines(&topo, id, Instant::START, command)?;
+    let lines = file(&broken.lab, at, command).map_or_else(|| lines(&topo, id, Instant::START, command), Ok)?;
     Ok(lines.into_iter().map(|line| print(line, with_writers)).collect())
+}
+
+/// The file that `command` prints, if it is one that the kubelet or the admin has written.
+fn file(lab: &Lab, at: &str, command: &[&str]) -> Option<Vec<Line>> {
+    let words: Vec<&str> = command.iter().flat_map(|word| word.split_whitespace()).collect();
+    let (place, _) = Place::parse_with_container(at).ok()?;
+    let writer = if matches!(place, Place::Node(_)) { Writer::Admin } else { Writer::Kubelet };
+    let made = resolv_conf(lab, &place).filter(|_| words == ["cat", "/etc/resolv.conf"])?;
+    Some(made.print().lines().map(|line| (line.to_owned(), Some(writer))).collect())
 }
 
 /// Types `command` in a namespace, as it is.

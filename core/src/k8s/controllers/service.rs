@@ -25,14 +25,24 @@ pub fn cluster_ips(services: &mut [Service], range: IpNet) -> Vec<Unfilled> {
         service.cluster_ip.is_none() && !service.headless && service.kind != ServiceType::ExternalName
     };
     for service in services.iter_mut().filter(lacks) {
-        let is_kube_dns = service.meta.namespace == "kube-system" && service.meta.name == "kube-dns";
-        service.cluster_ip = if is_kube_dns { kube_dns } else { None }.or_else(|| free.next());
+        service.cluster_ip = if is_kube_dns(service) { kube_dns } else { None }.or_else(|| free.next());
         if service.cluster_ip.is_none() {
             let reason = Shortage::ClusterIp { service: full_name(service), range };
             unfilled.push(Unfilled { span: service.meta.span, reason });
         }
     }
     unfilled
+}
+
+/// Where a cluster's DNS is asked: the address of its service, or the one that the service would get.
+#[must_use]
+pub fn kube_dns_address(services: &[Service], range: IpNet) -> Option<IpAddr> {
+    let stated = services.iter().find(|service| is_kube_dns(service));
+    stated.map_or_else(|| nth(range, KUBE_DNS_OFFSET), |service| service.cluster_ip)
+}
+
+fn is_kube_dns(service: &Service) -> bool {
+    service.meta.namespace == "kube-system" && service.meta.name == "kube-dns"
 }
 
 /// Gives every port that should have a node port and has none the lowest free one, and after all of these the

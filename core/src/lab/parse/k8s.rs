@@ -1,5 +1,6 @@
 //! Kubernetes objects out of their documents: one file per kind. Unknown fields are passed over.
 
+mod dns;
 mod endpoints;
 mod ingress;
 mod meta;

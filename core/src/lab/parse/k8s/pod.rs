@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use crate::k8s::objects::{Container, ContainerPort, ObjectMeta, Pod, Toleration};
 use crate::lab::parse::fields::Fields;
 
+use super::dns;
 use super::probe::probes;
 use super::{ipv4, meta, protocol, text_or_empty};
 
@@ -35,6 +36,7 @@ pub(super) fn pod_template(fields: &Fields<'_>) -> Pod {
 
 fn template(meta: ObjectMeta, fields: &Fields<'_>) -> Pod {
     let spec = fields.mapping("spec");
+    dns::check(fields, &spec);
     let is_sidecar = |container: &Fields<'_>| container.text("restartPolicy") == Some("Always");
     let containers = spec.mappings("containers").chain(spec.mappings("initContainers").filter(is_sidecar));
     Pod {
@@ -46,6 +48,8 @@ fn template(meta: ObjectMeta, fields: &Fields<'_>) -> Pod {
         hostname: text_or_empty(&spec, "hostname"),
         subdomain: text_or_empty(&spec, "subdomain"),
         containers: containers.filter_map(|fields| container(&fields)).collect(),
+        dns_policy: dns::policy(&spec),
+        dns_config: dns::config(&spec.mapping("dnsConfig")),
         ..Pod::default()
     }
 }
