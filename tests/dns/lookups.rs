@@ -124,7 +124,8 @@ fn hold(libc: Libc, of: impl Fn(&Case) -> &Expected) {
         assert_eq!((result(&outcome), ms), (expected.result.as_str(), expected.ms), "{}: result and time", case.id);
         let mut addresses = outcome.unwrap_or_default();
         let mut wanted = expected.addresses.clone();
-        (addresses.sort(), wanted.sort());
+        addresses.sort();
+        wanted.sort();
         assert_eq!(addresses, wanted, "{}: addresses", case.id);
     }
 }
