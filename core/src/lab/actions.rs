@@ -178,8 +178,10 @@ fn metas(lab: &Lab, kind: Kind) -> Box<dyn Iterator<Item = &ObjectMeta> + '_> {
     }
 }
 
+/// One of that name in another namespace is nearer than one of another name.
 fn closest(wanted: &str, names: impl Iterator<Item = String>) -> Option<String> {
-    names.min_by_key(|name| strsim::osa_distance(wanted, name))
+    let last = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+    names.min_by_key(|name| (strsim::osa_distance(&last(wanted), &last(name)), strsim::osa_distance(wanted, name)))
 }
 
 #[cfg(test)]

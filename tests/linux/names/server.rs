@@ -1,6 +1,6 @@
 //! The scripted server on real sockets.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -39,9 +39,9 @@ struct Log {
 pub(super) fn start(ns: &KernelNs) -> Running {
     let state = Arc::new(State { begun: Instant::now(), is_over: AtomicBool::new(false), log: Mutex::default() });
     let bind = |server: IpAddr| {
-        let datagrams = UdpSocket::bind((server, 53)).unwrap();
+        let datagrams = soon(|| UdpSocket::bind((server, 53)));
         datagrams.set_read_timeout(Some(TICK)).unwrap();
-        let connections = TcpListener::bind((server, 53)).unwrap();
+        let connections = soon(|| TcpListener::bind((server, 53)));
         connections.set_nonblocking(true).unwrap();
         (server, datagrams, connections)
     };
@@ -54,6 +54,17 @@ pub(super) fn start(ns: &KernelNs) -> Running {
         ]
     });
     Running { state, threads: threads.into_iter().flatten().collect() }
+}
+
+/// Another test's child has the last server's sockets until it is a program of its own.
+fn soon<T>(bind: impl Fn() -> io::Result<T>) -> T {
+    for _ in 0..100 {
+        match bind() {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => std::thread::sleep(TICK),
+            bound => return bound.unwrap(),
+        }
+    }
+    bind().unwrap()
 }
 
 impl Running {
