@@ -5,7 +5,7 @@ use js_sys::{Array, Object, Reflect};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::Element;
-use yew::{NodeRef, hook, use_effect_with};
+use yew::{NodeRef, hook, use_effect_with, use_mut_ref};
 
 use crate::scene::geometry::{Point, Tenths, within};
 use crate::scene::length;
@@ -17,7 +17,13 @@ extern "C" {
     type Animatable;
 
     #[wasm_bindgen(method, catch)]
-    fn animate(this: &Animatable, keyframes: &JsValue, options: &JsValue) -> Result<JsValue, JsValue>;
+    fn animate(this: &Animatable, keyframes: &JsValue, options: &JsValue) -> Result<Animation, JsValue>;
+
+    /// An animation that runs.
+    type Animation;
+
+    #[wasm_bindgen(method)]
+    fn cancel(this: &Animation);
 }
 
 /// Shortest and longest travel, in milliseconds.
@@ -38,7 +44,12 @@ pub(crate) struct Travel {
 #[hook]
 pub(crate) fn use_travel(packet: &NodeRef, words: &NodeRef, travel: Travel) {
     let (packet, words) = (packet.clone(), words.clone());
+    let running = use_mut_ref(|| None::<Animation>);
     use_effect_with(travel, move |travel| {
+        // Somebody steps faster than the packet moves: its last way would be no way for what it is now.
+        if let Some(last) = running.take() {
+            last.cancel();
+        }
         let element = |node: &NodeRef| node.cast::<Element>().map(JsCast::unchecked_into::<Animatable>);
         let Some(end) = travel.points.last() else { return };
         let reduced = prefers_reduced_motion();
@@ -54,7 +65,8 @@ pub(crate) fn use_travel(packet: &NodeRef, words: &NodeRef, travel: Travel) {
                 let transform = format!("translate({}px, {}px)", Tenths(point.x - end.x), Tenths(point.y - end.y));
                 frames.push(&object(&[("transform", transform.into()), ("offset", (gone / way).min(1.0).into())]));
             }
-            let _ = packet.animate(&frames, &object(&[("duration", millis.into()), ("easing", "ease-in-out".into())]));
+            let options = object(&[("duration", millis.into()), ("easing", "ease-in-out".into())]);
+            *running.borrow_mut() = packet.animate(&frames, &options).ok();
         }
         if let Some(words) = element(&words) {
             let frames = Array::of2(&object(&[("opacity", 0.into())]), &object(&[("opacity", 1.into())]));
