@@ -244,7 +244,7 @@ fn recorded() -> Recording {
 }
 
 /// How often a case is asked before what came of it is believed to be more than a busy machine's delay.
-const TRIES: usize = 4;
+const TRIES: usize = 8;
 
 /// Builds the program with a compiler and asks everything, again where it is not as `expected`: moments are compared.
 fn ask_library(compiler: &[&str], expected: &BTreeMap<String, Seen>) -> BTreeMap<String, Seen> {
