@@ -6,6 +6,7 @@ mod message;
 mod nginx;
 pub mod resolver;
 mod tcp;
+pub mod upstream;
 
 pub use message::{datagram, echo_payload, filler, http_get, http_reply, http_request};
 pub use nginx::{Forwarded, error_page, forwarded, relayed};

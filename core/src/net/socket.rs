@@ -46,6 +46,8 @@ pub enum Answer {
     Fixed(Arc<[u8]>),
     /// What another server answers, whom it asks in its turn.
     Forwarded(Arc<Proxy>),
+    /// What the name server of this place answers: the run knows it.
+    Named,
 }
 
 /// A socket bound to a port on every address of its namespace.

@@ -9,6 +9,7 @@ mod controlled;
 mod exchange;
 #[cfg(test)]
 mod hand_built;
+mod names;
 mod proxy;
 mod queue;
 mod socket;
@@ -29,6 +30,7 @@ use connection::{Connection, ConnectionKey, Patience};
 use controlled::Waken;
 pub use controlled::run_controlled;
 pub use exchange::{BgpTalk, Exchange, Talk};
+pub use names::{NameServer, NameServers};
 use proxy::Proxied;
 use queue::{Event, Queue};
 
