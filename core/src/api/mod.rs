@@ -8,8 +8,9 @@ mod step;
 pub use crate::base::{Place, Writer, sort_by};
 pub use crate::k8s::kube_proxy::ProxyMode;
 pub use crate::lab::{
-    ActionError, CniMode, Ended, Fault, Lab, Parsed, Problem, RuleCount, Run, RunError, Severity, ShowError, Source,
-    fault_notes, faults, parse, rule_count, rule_counts, run_to_end, show, show_broken, trace, via_note,
+    ActionError, CniMode, DEFAULT_WALK, Ended, Fault, Lab, Parsed, Problem, RuleCount, Run, RunError, Severity,
+    ShowError, Source, Stop, WalkSpec, check_walk, fault_notes, faults, is_walk, parse, rule_count, rule_counts,
+    run_to_end, show, show_broken, trace, via_note, walk, walk_ids,
 };
 pub use crate::trace::{
     BpfHook, BridgeTarget, By, Change, Choice, Chosen, Component, Consulted, Decision, Detail, Disposition, DropReason,

@@ -16,6 +16,7 @@ mod run;
 mod session;
 mod show;
 mod spec;
+mod walks;
 mod yaml;
 
 use std::sync::Arc;
@@ -39,6 +40,7 @@ pub use spec::{
     CniMode, DnsSpec, FabricSpec, FilterSite, FilterSpec, HostSpec, KubeProxySpec, LabSpec, NestedSpec, RackSpec,
     UpstreamSpec,
 };
+pub use walks::{DEFAULT_WALK, Stop, WalkSpec, check_walk, is_walk, walk, walk_ids};
 
 /// A cluster and what surrounds it: complete, checked, and ready to be wired.
 #[derive(Clone, Debug, Default)]

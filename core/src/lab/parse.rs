@@ -16,6 +16,7 @@ mod properties;
 mod set;
 #[cfg(test)]
 mod tests;
+mod walk_document;
 
 use crate::base::Span;
 use crate::lab::{Lab, Problem, Severity, yaml};
@@ -23,6 +24,7 @@ use crate::lab::{Lab, Problem, Severity, yaml};
 use documents::Draft;
 use fields::Fields;
 use problems::Problems;
+pub(super) use walk_document::{holds_walk, read_walk};
 
 /// An input file.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +57,15 @@ impl Parsed {
 /// Problems in `set` are positions in the file `--set`: column 1 is the first letter of the path.
 #[must_use]
 pub fn parse(sources: &[Source<'_>], set: &[(String, String)]) -> Parsed {
+    understand(sources, set, false)
+}
+
+/// The same, of a file that may hold a walk besides: what it says is nothing of the cluster.
+pub(super) fn parse_beside_walk(sources: &[Source<'_>], set: &[(String, String)]) -> Parsed {
+    understand(sources, set, true)
+}
+
+fn understand(sources: &[Source<'_>], set: &[(String, String)], may_hold_walk: bool) -> Parsed {
     let problems = Problems::new(sources.iter().map(|source| source.name).chain(["--set"]).collect());
     let texts: Vec<_> = (0..).zip(sources).map(|(file, source)| yaml::decode(source.text, file)).collect();
     let mut documents = Vec::new();
@@ -78,6 +89,9 @@ pub fn parse(sources: &[Source<'_>], set: &[(String, String)]) -> Parsed {
     let mut draft = Draft::default();
     for document in &documents {
         draft.add(Fields::of("document", document, &problems));
+    }
+    if !may_hold_walk {
+        draft.refuse_walks();
     }
     draft.note_skipped(&problems);
     // Where a part could not be read, the nodes may stand in it.

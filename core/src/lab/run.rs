@@ -105,6 +105,14 @@ pub enum RunError {
         /// The nearest that exists.
         nearest: Option<String>,
     },
+    /// There is no such walk.
+    #[error("--walk: there is no walk {found:?}{}; `kubehop walks` lists them", nearest_is(.nearest))]
+    NoSuchWalk {
+        /// What was asked for.
+        found: String,
+        /// The nearest that exists.
+        nearest: Option<String>,
+    },
     /// What is to happen meanwhile cannot.
     #[error(transparent)]
     Action(#[from] ActionError),
