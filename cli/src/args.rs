@@ -15,8 +15,21 @@ pub(crate) enum Command {
     Walks,
     Rules(Vec<usize>),
     Check(Input),
-    Trace { input: Input, asked: Asked, format: Format, detail: Detail, output: Option<OsString>, expect: Option<Expect> },
-    Show { input: Input, at: String, after: Option<Run>, writers: bool, command: Vec<String> },
+    Trace {
+        input: Input,
+        asked: Asked,
+        format: Format,
+        detail: Detail,
+        output: Option<OsString>,
+        expect: Option<Expect>,
+    },
+    Show {
+        input: Input,
+        at: String,
+        after: Option<Run>,
+        writers: bool,
+        command: Vec<String>,
+    },
 }
 
 /// The files of a lab and what `--set` changes in it.
@@ -126,7 +139,9 @@ exit status: 0 it ran, 1 not as expected, 2 wrong usage, 3 bad input
 /// Reads the command line.
 pub(crate) fn parse(mut parser: Parser) -> Result<Command, UsageError> {
     let command = match parser.next().map_err(text)? {
-        None => return Err("no command; expected check, trace, show, walks, faults or rules (kubehop --help)".to_owned()),
+        None => {
+            return Err("no command; expected check, trace, show, walks, faults or rules (kubehop --help)".to_owned());
+        }
         Some(Long("help") | Short('h')) => return Ok(Command::Help),
         Some(Long("version") | Short('V')) => return Ok(Command::Version),
         Some(Value(command)) => command.to_string_lossy().into_owned(),

@@ -2,10 +2,11 @@
 //!
 //! `core/build.rs` lists the files. They are read when somebody asks for one, by the reader of all other input.
 
+use super::exhibits::answer_beside;
 use super::nearest::nearest;
 use super::parse::{self, Parsed};
 use super::run::{Run, RunError, run_to_end};
-use super::{Problem, Severity, Source, show};
+use super::{Problem, Severity, Source};
 
 include!(concat!(env!("OUT_DIR"), "/walks.rs"));
 
@@ -103,7 +104,9 @@ pub fn check_walk(source: &Source<'_>, labs: &dyn Fn(&str) -> Option<String>) ->
     let (walk, mut problems) = parse::read_walk(*source, labs, &judge);
     if let Some(walk) = walk {
         let of_lab = walk.lab(&[]).problems.into_iter();
-        problems.extend(of_lab.filter(|problem| problem.file != "--set" && !problems.contains(problem)).collect::<Vec<_>>());
+        problems.extend(
+            of_lab.filter(|problem| problem.file != "--set" && !problems.contains(problem)).collect::<Vec<_>>(),
+        );
     }
     problems
 }
@@ -152,9 +155,13 @@ fn judge(walk: &WalkSpec) -> Vec<(String, String)> {
         step("start".to_owned(), start);
     }
     for (idx, (at, command)) in walk.shows.iter().enumerate() {
-        let words: Vec<&str> = command.split_whitespace().collect();
-        if let Err(error) = show(&parsed.lab, at, None, &words, false) {
-            say(&format!("show.{idx}"), error.to_string());
+        match answer_beside(&parsed.lab, at, command) {
+            Ok(Some(_)) => {}
+            Ok(None) => {
+                let text = format!("found {command:?}, expected ip addr, ip link, ip route or iptables-save");
+                say(&format!("show.{idx}.command"), text);
+            }
+            Err(error) => say(&format!("show.{idx}.at"), error.to_string()),
         }
     }
     let reached = &ended.trace.disposition;

@@ -6,6 +6,7 @@ mod caption;
 mod chart;
 mod choices;
 mod controls;
+mod exhibits;
 mod help;
 mod icons;
 mod inspector;
@@ -23,6 +24,7 @@ mod tables;
 mod tabs;
 mod top_bar;
 mod transport;
+mod walks;
 
 use kubehop_core::api::{Decision, StepView};
 use yew::UseReducerDispatcher;

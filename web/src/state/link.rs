@@ -65,18 +65,20 @@ impl Link {
                 scenario.proxy = Some(mode.ok_or_else(|| expected("iptables, ipvs, nftables or none"))?);
             }
             "via" => scenario.via = Some(value),
-            "do" => scenario.actions.push(value),
+            // Alone and empty: nothing is done, whatever the walk says.
+            "do" if value.is_empty() => scenario.actions = Some(Vec::new()),
+            "do" => scenario.actions.get_or_insert_default().push(value),
             "mtu" => {
                 let mtu = value.parse().ok().filter(|mtu| MTUS.contains(mtu));
                 scenario.mtu = Some(mtu.ok_or_else(|| expected("a number of bytes from 68 to 65535"))?);
             }
-            "seed" => scenario.seed = value.parse().map_err(|_| expected("a number"))?,
-            "size" => scenario.size = value.parse().map_err(|_| expected("a number of bytes"))?,
-            "reply" => scenario.reply = value.parse().map_err(|_| expected("a number of bytes"))?,
+            "seed" => scenario.seed = Some(value.parse().map_err(|_| expected("a number"))?),
+            "size" => scenario.size = Some(value.parse().map_err(|_| expected("a number of bytes"))?),
+            "reply" => scenario.reply = Some(value.parse().map_err(|_| expected("a number of bytes"))?),
             "df" => {
                 scenario.df = match value.as_str() {
-                    "1" | "true" => true,
-                    "0" | "false" => false,
+                    "1" | "true" => Some(true),
+                    "0" | "false" => Some(false),
                     _ => return Err(expected("0 or 1")),
                 }
             }
@@ -90,14 +92,13 @@ impl Link {
         Ok(())
     }
 
-    /// The fragment, without its `#`; empty for the built-in walk at its first step. Defaults are left out.
+    /// The fragment, without its `#`; empty for the walk that the page opens on, as it opens. What a walk's file says is
+    /// left out.
     #[must_use]
     pub fn to_fragment(&self) -> String {
         let scenario = &self.scenario;
-        let default = Scenario::default();
         let mut pairs: Vec<(&str, String)> = Vec::new();
         let mut add = |key, value: Option<String>| pairs.extend(value.map(|value| (key, value)));
-        let changed = |value: usize, default: usize| (value != default).then(|| value.to_string());
         add("s", scenario.walk.as_deref().map(encode));
         add("from", scenario.from.as_deref().map(encode));
         add("to", scenario.to.as_deref().map(encode));
@@ -105,12 +106,17 @@ impl Link {
         add("proxy", scenario.proxy.map(|mode| proxy_name(mode).to_owned()));
         add("via", scenario.via.as_deref().map(encode));
         add("mtu", scenario.mtu.map(|mtu| mtu.to_string()));
-        add("seed", (scenario.seed != default.seed).then(|| scenario.seed.to_string()));
-        add("size", changed(scenario.size, default.size));
-        add("reply", changed(scenario.reply, default.reply));
-        add("df", scenario.df.then(|| "1".to_owned()));
-        for action in &scenario.actions {
-            add("do", Some(encode(action)));
+        add("seed", scenario.seed.map(|seed| seed.to_string()));
+        add("size", scenario.size.map(|size| size.to_string()));
+        add("reply", scenario.reply.map(|reply| reply.to_string()));
+        add("df", scenario.df.map(|df| u8::from(df).to_string()));
+        if let Some(actions) = &scenario.actions {
+            if actions.is_empty() {
+                add("do", Some(String::new()));
+            }
+            for action in actions {
+                add("do", Some(encode(action)));
+            }
         }
         add("step", self.step.as_deref().map(encode));
         add("z", scenario.cluster.as_deref().map(pack));
@@ -198,17 +204,17 @@ mod tests {
                     to: has(3).then(|| "http://10.244.1.2:8080/a?b=c&d=%20#e".to_owned()),
                     cni: has(4).then_some(CniMode::FlannelHostGw),
                     mtu: has(5).then_some(9000),
-                    seed: if has(6) { u64::MAX } else { 1 },
-                    size: if has(7) { 4000 } else { 100 },
-                    reply: if has(8) { 0 } else { 100 },
-                    df: has(3),
+                    seed: has(6).then_some(u64::MAX),
+                    size: has(7).then_some(4000),
+                    reply: has(8).then_some(0),
+                    df: has(3).then_some(has(4)),
                     proxy: has(9).then_some(ProxyMode::Ipvs),
                     via: has(9).then(|| "node-b".to_owned()),
-                    actions: if has(9) {
-                        ["-100 delete pod/default/web-1", "20 scale=3 web"].map(str::to_owned).to_vec()
-                    } else {
-                        Vec::new()
-                    },
+                    actions: has(9).then(|| {
+                        let actions: &[&str] =
+                            if has(8) { &[] } else { &["-100 delete pod/default/web-1", "20 scale=3 web"] };
+                        actions.iter().map(|action| (*action).to_owned()).collect()
+                    }),
                 },
                 step: has(5).then(|| "http.syn.node-a.neigh-resume.2".to_owned()),
                 unknown: if has(7) {

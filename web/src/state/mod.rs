@@ -10,7 +10,7 @@ mod walk;
 use std::ops::Range;
 use std::rc::Rc;
 
-use kubehop_core::api::{CniMode, ProxyMode};
+use kubehop_core::api::{CniMode, DEFAULT_WALK, ProxyMode};
 use yew::Reducible;
 
 use crate::scene::{Kind, PIECE, kinds_of};
@@ -55,6 +55,8 @@ pub enum Panel {
 pub enum Sheet {
     /// The help.
     Help,
+    /// The walks to choose from.
+    Walks,
     /// The settings.
     Settings,
     /// What happens to the cluster meanwhile.
@@ -189,6 +191,8 @@ pub enum Choice {
     Seed(u64),
     /// DF of a ping.
     Df(bool),
+    /// Another built-in walk, by its id.
+    Walk(String),
     /// A cluster that somebody brings along; `None` for the built-in one.
     Cluster(Option<Rc<str>>),
 }
@@ -215,7 +219,7 @@ impl State {
         let walk = Walk::new(&link.scenario)?;
         let found = link.step.as_deref().map(|id| (walk.find(id), id));
         let (cursor, notice) = match found {
-            None => (0, None),
+            None => (walk.start(), None),
             Some((Some(idx), _)) => (idx, None),
             Some((None, id)) => {
                 let near = walk.nearest(id);
@@ -223,7 +227,7 @@ impl State {
             }
         };
         let mut state = Self {
-            scenario: link.scenario.normal(&walk.scene),
+            scenario: link.scenario.normal(&walk.scene, walk.spec.as_ref()),
             walk: Shared::new(walk),
             cursor,
             arrival: Arrival::Opened,
@@ -247,7 +251,7 @@ impl State {
     /// The fragment that reopens this page.
     #[must_use]
     pub fn fragment(&self) -> String {
-        let step = (self.cursor > 0).then(|| self.walk.id(self.cursor).to_owned());
+        let step = (self.cursor != self.walk.start()).then(|| self.walk.id(self.cursor).to_owned());
         Link { scenario: self.scenario.clone(), step, unknown: self.unknown.clone() }.to_fragment()
     }
 
@@ -281,14 +285,26 @@ impl State {
     }
 
     fn choose(&mut self, choice: Choice) {
+        let is_anew = matches!(choice, Choice::Walk(_) | Choice::Cluster(_));
         let scenario = changed(self.scenario.clone(), choice, &self.walk);
+        if is_anew {
+            self.sheet = None;
+        }
         if scenario == self.scenario {
+            if is_anew {
+                self.go(self.walk.start());
+            }
             return;
         }
         match Walk::new(&scenario) {
             Ok(walk) => {
-                let cursor = if self.cursor == 0 { 0 } else { walk.nearest(self.walk.id(self.cursor)) };
-                self.scenario = scenario.normal(&walk.scene);
+                // Another walk begins anew, the same one goes on where it was.
+                let cursor = match self.cursor {
+                    _ if is_anew => walk.start(),
+                    0 => 0,
+                    at => walk.nearest(self.walk.id(at)),
+                };
+                self.scenario = scenario.normal(&walk.scene, walk.spec.as_ref());
                 self.walk = Shared::new(walk);
                 self.n_chosen += 1;
                 self.is_playing = false;
@@ -305,7 +321,7 @@ fn changed(scenario: Scenario, choice: Choice, walk: &Walk) -> Scenario {
     match choice {
         Choice::From(from) => {
             // Only who is outside comes in by a node.
-            let via = scenario.via.filter(|_| from.starts_with("host/"));
+            let via = if from.starts_with("host/") { scenario.via } else { Some(String::new()) };
             Scenario { from: Some(from), to: Some(walk.run.to.clone()), via, ..scenario }
         }
         Choice::To(to) => Scenario { from: Some(walk.run.from.clone()), to: Some(to), ..scenario },
@@ -321,33 +337,31 @@ fn changed(scenario: Scenario, choice: Choice, walk: &Walk) -> Scenario {
             let own = Scenario { proxy: None, ..scenario.clone() }.lab().ok().map(|lab| lab.spec.kube_proxy.mode);
             Scenario { proxy: (own != Some(mode)).then_some(mode), ..scenario }
         }
-        Choice::Via(via) => Scenario { via, ..scenario },
+        Choice::Via(via) => Scenario { via: Some(via.unwrap_or_default()), ..scenario },
         Choice::Do(action) => {
-            let mut actions = scenario.actions;
+            let mut actions = walk.run.actions.clone();
             if !actions.contains(&action) {
                 actions.push(action);
             }
-            Scenario { actions, ..scenario }
+            Scenario { actions: Some(actions), ..scenario }
         }
         Choice::Undo(idx) => {
-            let mut actions = scenario.actions;
+            let mut actions = walk.run.actions.clone();
             if idx < actions.len() {
                 actions.remove(idx);
             }
-            Scenario { actions, ..scenario }
+            Scenario { actions: Some(actions), ..scenario }
         }
         Choice::Mtu(mtu) => {
             let own = Scenario { mtu: None, ..scenario.clone() }.lab().ok().map(|lab| lab.spec.mtu);
             Scenario { mtu: (own != Some(mtu)).then_some(mtu), ..scenario }
         }
-        Choice::Size(size) => Scenario { size, ..scenario },
-        Choice::Reply(reply) => Scenario { reply, ..scenario },
-        Choice::Seed(seed) => Scenario { seed, ..scenario },
-        Choice::Df(df) => Scenario { df, ..scenario },
-        Choice::Cluster(cluster) => {
-            let Scenario { size, reply, seed, df, .. } = scenario;
-            Scenario { cluster, size, reply, seed, df, ..Scenario::default() }
-        }
+        Choice::Size(size) => Scenario { size: Some(size), ..scenario },
+        Choice::Reply(reply) => Scenario { reply: Some(reply), ..scenario },
+        Choice::Seed(seed) => Scenario { seed: Some(seed), ..scenario },
+        Choice::Df(df) => Scenario { df: Some(df), ..scenario },
+        Choice::Cluster(cluster) => Scenario { cluster, ..Scenario::default() },
+        Choice::Walk(id) => Scenario { walk: Some(id).filter(|id| id != DEFAULT_WALK), ..Scenario::default() },
     }
 }
 

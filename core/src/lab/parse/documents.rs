@@ -95,8 +95,9 @@ impl<'n> Draft<'n> {
         } else if (api_version, kind) == ("kubehop.dev/v1", "Walk") {
             self.walks.push(fields);
         } else {
-            let text =
-                format!("found {api_version} {kind}, expected kubehop.dev/v1 Lab: Kubehop has no other document of a cluster");
+            let text = format!(
+                "found {api_version} {kind}, expected kubehop.dev/v1 Lab: Kubehop has no other document of a cluster"
+            );
             fields.problems().error(fields.at("kind"), text);
         }
     }

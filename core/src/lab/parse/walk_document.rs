@@ -2,6 +2,7 @@
 //!
 //! Beside it a file may hold the manifests of a cluster of its own; else `lab` names a shared one.
 
+use crate::base::Place;
 use crate::lab::run::Run;
 use crate::lab::walks::{Stop, WalkSpec};
 use crate::lab::yaml;
@@ -52,7 +53,10 @@ pub(in crate::lab) fn read_walk(
     for fault in faults {
         problems.error(fault.span, fault.text);
     }
-    let mut walks = documents.iter().filter(|document| is_walk(document)).map(|document| Fields::of("document", document, &problems));
+    let mut walks = documents
+        .iter()
+        .filter(|document| is_walk(document))
+        .map(|document| Fields::of("document", document, &problems));
     let mut walk = None;
     if let Some(document) = walks.next() {
         for second in walks {
@@ -67,6 +71,15 @@ pub(in crate::lab) fn read_walk(
     }
     drop(documents);
     (walk, problems.into_list())
+}
+
+/// A reference with its namespace, as everything that is compared with it has one.
+fn in_full(reference: &str) -> String {
+    match Place::parse_with_container(reference) {
+        Ok((place, Some(container))) => format!("{place}/{container}"),
+        Ok((place, None)) => place.to_string(),
+        Err(_) => reference.to_owned(),
+    }
 }
 
 /// Whether a file holds a Walk document.
@@ -131,7 +144,7 @@ fn read(
             None => problems.error(spec.at("set"), format!("set: found {pair:?}, expected PATH=VALUE")),
         }
     }
-    let default = Run::new(&from?, &to?);
+    let default = Run::new(&in_full(&from?), &to?);
     let bytes = |key, default| spec.count(key).map_or(default, |bytes| bytes as usize);
     let run = Run {
         size: bytes("size", default.size),
@@ -154,11 +167,14 @@ fn read(
     };
     let stops = two("stops", "step", "text").into_iter().map(|(step, text)| Stop { step, text }).collect();
     let expect = expect?;
-    let (outcome, reason) = expect.split_once(' ').map_or((&*expect, None), |(outcome, reason)| (outcome, Some(reason)));
+    let (outcome, reason) =
+        expect.split_once(' ').map_or((&*expect, None), |(outcome, reason)| (outcome, Some(reason)));
     if !["delivered", "rejected", "dropped"].contains(&outcome) {
         problems.error(
             spec.at("expect"),
-            format!("expect: found {outcome:?}, expected delivered, rejected or dropped, and a reason after the last two"),
+            format!(
+                "expect: found {outcome:?}, expected delivered, rejected or dropped, and a reason after the last two"
+            ),
         );
     }
     Some(WalkSpec {
