@@ -90,12 +90,10 @@ fn understand(sources: &[Source<'_>], set: &[(String, String)], may_hold_walk: b
     for document in &documents {
         draft.add(Fields::of("document", document, &problems));
     }
-    if !may_hold_walk {
-        draft.refuse_walks();
-    }
+    let has_walk = !may_hold_walk && draft.refuse_walks();
     draft.note_skipped(&problems);
     // Where a part could not be read, the nodes may stand in it.
-    if all_read && !draft.has_node {
+    if all_read && !draft.has_node && !has_walk {
         let at = Span { file: 0, line: 1, col: 1 };
         problems.error(at, "found no Node, expected at least one: pods and addresses are on nodes");
     }

@@ -7,3 +7,4 @@ mod layout;
 mod links;
 mod loading;
 mod stepping;
+mod walks;

@@ -102,11 +102,12 @@ impl<'n> Draft<'n> {
         }
     }
 
-    /// A walk says what to run, and is not part of a cluster.
-    pub(super) fn refuse_walks(&self) {
+    /// A walk says what to run, and is not part of a cluster. Whether there was one.
+    pub(super) fn refuse_walks(&self) -> bool {
         for walk in &self.walks {
             walk.problems().error(walk.at("kind"), "found a Walk, expected a cluster: `kubehop check` reads walks");
         }
+        !self.walks.is_empty()
     }
 
     /// One note for each kind that is not read.
