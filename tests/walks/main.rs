@@ -59,14 +59,14 @@ fn words_fit_where_they_stand() {
         let len = |text: &str| text.chars().count();
         assert!(len(&walk.title) <= 36, "{}: a title of {}", walk.id, len(&walk.title));
         assert!(
-            (80..=400).contains(&len(&walk.look)),
+            (80..=330).contains(&len(&walk.look)),
             "{}: {} characters on what to look for",
             walk.id,
             len(&walk.look)
         );
         assert!((2..=6).contains(&walk.stops.len()), "{}: {} stops", walk.id, walk.stops.len());
         let longest = walk.stops.iter().map(|stop| len(&stop.text)).max();
-        assert!(longest <= Some(40), "{}: a stop of {longest:?}", walk.id);
+        assert!(longest <= Some(32), "{}: a stop of {longest:?}", walk.id);
         if themes.last() != Some(&walk.theme) {
             themes.push(walk.theme);
         }

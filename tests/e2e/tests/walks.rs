@@ -139,7 +139,7 @@ fn every_size_has_the_list_and_the_own_cluster_in_it() {
             open(&mut page, &format!("{}?{width}{theme}#s=black-hole", server.url()));
             let wide = "document.querySelector('.kh').scrollWidth <= document.querySelector('.kh').clientWidth
                 && [...document.querySelectorAll('.top > *')].every(it => it.getBoundingClientRect().right <= innerWidth)";
-            assert_eq!(page.eval(wide).unwrap(), true, "{width} {theme}: the bar is too wide");
+            page.wait_until(wide).unwrap_or_else(|error| panic!("{width} {theme}: the bar is too wide: {error}"));
             page.screenshot(&folder.join(format!("walk-{width}-{theme}.png"))).unwrap();
             page.click(".walk").unwrap();
             page.wait_until("document.querySelector('.walks [aria-label=\"Your cluster\"]')").unwrap();

@@ -58,7 +58,7 @@ pub(super) fn Walks(props: &Props) -> Html {
         use_effect_with((), move |()| {
             let element = sheet.cast::<Element>();
             let page = element.as_ref().and_then(|element| element.closest(".kh").ok().flatten());
-            focus(element, "[aria-current], button");
+            focus(element, "[aria-current], button:not([aria-label])");
             // Whoever came by the keyboard goes on where they came from.
             move || focus(page, ".walkb .walk")
         });
