@@ -102,7 +102,9 @@ fn sheet(state: &State, layout: Layout, act: &Act) -> Html {
     match state.sheet {
         None => html! {},
         Some(Sheet::Help) => help(act),
-        Some(Sheet::Walks) => html! { <Walks walk={state.walk.clone()} act={act.clone()} /> },
+        Some(Sheet::Walks) => {
+            html! { <Walks walk={state.walk.clone()} has_arrows={!layout.has_arrows()} act={act.clone()} /> }
+        }
         Some(Sheet::Settings) => settings(state, layout, act),
         Some(Sheet::Meanwhile) => html! { <Meanwhile walk={state.walk.clone()} act={act.clone()} /> },
         Some(Sheet::Chart) => html! { <Chart act={act.clone()} /> },

@@ -30,7 +30,7 @@ pub(super) fn top_bar(state: &State, is_dark: bool, layout: Layout, act: &Act) -
     html! {
         <>
             <span class="logo">{ logo() }<b>{ "Kubehop" }</b></span>
-            { walk_button(state, is_full, act) }
+            { walk_button(state, layout.has_arrows(), act) }
             if is_full { { kernels(state, act) } }
             <span class="sp"></span>
             <span class={class} title={outcome}>{ format!("{mark} {kind}") }</span>

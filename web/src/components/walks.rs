@@ -18,39 +18,40 @@ pub(super) fn walk_button(state: &State, has_arrows: bool, act: &Act) -> Html {
     let spec = state.walk.spec.as_ref();
     let title = spec.map_or("Your cluster", |spec| &spec.title);
     let is_open = state.sheet == Some(Sheet::Walks);
-    let arrow = |name: &'static str, shape, id: Option<&'static str>| {
-        let to = |id: &str| on(act, choose(Choice::Walk(id.to_owned())));
-        html! { if let Some(id) = id.filter(|_| has_arrows) { { icon_button("icon", name, to(id), icon(shape)) } } }
-    };
-    let beside = |step: isize| neighbour(spec?, step);
+    let arrow = |is_next| arrow(spec.filter(|_| has_arrows), is_next, act);
     html! {
         <span class="walkb">
-            { arrow("Previous walk", PREVIOUS, beside(-1)) }
+            { arrow(false) }
             <button class="btn walk" aria-haspopup="dialog" aria-expanded={bool_word(is_open)} title="Choose a walk"
                 onclick={on(act, Action::Show((!is_open).then_some(Sheet::Walks)))}>
                 <b>{ text(title) }</b>{ span("m", &way_words(&state.walk)) }{ icon(DOWN) }
             </button>
-            { arrow("Next walk", ONWARD, beside(1)) }
+            { arrow(true) }
         </span>
     }
 }
 
-/// The walk so many places after this one.
-fn neighbour(spec: &WalkSpec, step: isize) -> Option<&'static str> {
-    let at = walk_ids().position(|id| id == spec.id)?;
-    at.checked_add_signed(step).and_then(|at| walk_ids().nth(at))
+/// To the walk before or after this one, if there is one.
+fn arrow(spec: Option<&WalkSpec>, is_next: bool, act: &Act) -> Html {
+    let (name, shape, step) = if is_next { ("Next walk", ONWARD, 1) } else { ("Previous walk", PREVIOUS, -1) };
+    let at = spec.and_then(|spec| walk_ids().position(|id| id == spec.id));
+    let beside = at.and_then(|at| at.checked_add_signed(step)).and_then(|at| walk_ids().nth(at));
+    let Some(id) = beside else { return html! {} };
+    icon_button("icon", name, on(act, choose(Choice::Walk(id.to_owned()))), icon(shape))
 }
 
 #[derive(PartialEq, Properties)]
 pub(super) struct Props {
     pub walk: Shared<Walk>,
+    /// Whether the bar has no room for the arrows.
+    pub has_arrows: bool,
     pub act: Act,
 }
 
 /// All walks, theme by theme, and a cluster of one's own.
 #[component]
 pub(super) fn Walks(props: &Props) -> Html {
-    let Props { walk: current, act } = props;
+    let Props { walk: current, has_arrows, act } = props;
     let all = use_memo((), |()| walk_ids().filter_map(|id| walk(id).ok()).collect::<Vec<_>>());
     let sheet = use_node_ref();
     {
@@ -74,7 +75,10 @@ pub(super) fn Walks(props: &Props) -> Html {
     });
     html! {
         <div class="sheet walks" role="dialog" aria-label="Walks" ref={sheet}>
-            <header><h2>{ "Walks" }</h2>{ icon_button("icon", "Close", on(act, Action::Show(None)), icon(CLOSE)) }</header>
+            <header><h2>{ "Walks" }</h2><span class="sp"></span>
+                { for [false, true].map(|is_next| arrow(current.spec.as_ref().filter(|_| *has_arrows), is_next, act)) }
+                { icon_button("icon", "Close", on(act, Action::Show(None)), icon(CLOSE)) }
+            </header>
             if let Some(spec) = &current.spec { <p><b>{ text(&spec.title) }</b>{ ": " }{ text(&spec.look) }</p> }
             <div class="themes">{ for themes }</div>
             <footer>{ settings::own_cluster(id.is_none(), act) }</footer>

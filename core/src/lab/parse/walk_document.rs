@@ -62,7 +62,7 @@ pub(in crate::lab) fn read_walk(
         for second in walks {
             problems.error(second.span(), "found a second Walk, expected one in a file");
         }
-        let own = (documents.len() > 1).then(|| source.text);
+        let own = (documents.len() > 1).then_some(source.text);
         walk = read(&document, own, source.name, labs);
         let spec = document.mapping("spec");
         for (path, text) in walk.as_ref().map(judge).unwrap_or_default() {
