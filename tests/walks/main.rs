@@ -137,7 +137,10 @@ fn what_is_wrong_with_a_walk_is_said_with_its_place() {
     let cases = [
         (["title:", "titel:"], "6:3: error: spec: found unknown field \"titel\""),
         (["lab: two-nodes", "lab: too-nodes"], "error: lab: there is no walks/labs/too-nodes.yaml"),
-        (["pod/client", "pod/cleint"], "error: from: there is no pod/default/cleint; the nearest is pod/default/client"),
+        (
+            ["pod/client", "pod/cleint"],
+            "error: from: there is no pod/default/cleint; the nearest is pod/default/client",
+        ),
         (["node-a.encap", "node-a.ecap"], "error: stops.1.step: this walk has no step http.syn.node-a.ecap"),
         (["expect: delivered", "expect: dropped"], "error: expect: it was delivered at pod/default/web-1"),
         (

@@ -72,5 +72,5 @@ pub fn answer_beside(lab: &Lab, at: &str, command: &str) -> Result<Option<String
     let mut topo = prepare(lab, 1);
     let (ns, _) = resolve(lab, &mut topo, at, "--at")?;
     let words: Vec<&str> = command.split_whitespace().collect();
-    Ok(show::common(&topo, ns, &words))
+    Ok(show::common(lab, &topo, at, ns, &words))
 }

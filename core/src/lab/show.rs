@@ -140,8 +140,8 @@ fn print((text, writer): Line, with_writers: bool) -> String {
 
 /// The answer to one of the few commands that a page types by itself: by its own function, so that a page has no more of
 /// the printers than it needs.
-pub(super) fn common(topo: &Topology, at: NsId, words: &[&str]) -> Option<String> {
-    let lines = common_lines(topo, at, words)?;
+pub(super) fn common(lab: &Lab, topo: &Topology, at: &str, ns: NsId, words: &[&str]) -> Option<String> {
+    let lines = file(lab, at, words).or_else(|| common_lines(topo, ns, words))?;
     Some(lines.into_iter().map(|line| print(line, false)).collect())
 }
 

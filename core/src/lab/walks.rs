@@ -158,7 +158,9 @@ fn judge(walk: &WalkSpec) -> Vec<(String, String)> {
         match answer_beside(&parsed.lab, at, command) {
             Ok(Some(_)) => {}
             Ok(None) => {
-                let text = format!("found {command:?}, expected ip addr, ip link, ip route or iptables-save");
+                let text = format!(
+                    "found {command:?}, expected ip addr, ip link, ip route, iptables-save or cat /etc/resolv.conf"
+                );
                 say(&format!("show.{idx}.command"), text);
             }
             Err(error) => say(&format!("show.{idx}.at"), error.to_string()),
