@@ -147,12 +147,12 @@ fn what_is_wrong_with_a_walk_is_said_with_its_place() {
             ["expect: delivered", "expect: lost"],
             "error: expect: found \"lost\", expected delivered, rejected or dropped",
         ),
-        (["from:", "set: [cni.mode=vxlna]\n  from:"], "error: set: mode: found \"vxlna\""),
+        (["from:", "set: [cni.mode=vxlna]\n  from:"], "error: set: mode: found string \"vxlna\""),
         (
             ["from:", "faults: [cni-mtt]\n  from:"],
             "error: faults: there is no fault \"cni-mtt\"; the nearest is cni-mtu",
         ),
-        (["from:", "ttl: 0\n  from:"], "error: ttl: found 0, expected a number from 1 to 255"),
+        (["from:", "ttl: 0\n  from:"], "error: ttl: found number 0, expected a number from 1 to 255"),
         (["from:", "show: [{ at: pod/client, command: reboot }]\n  from:"], "error: show.0.command: found \"reboot\""),
         (["metadata:", "meta:"], "error: Walk: found unknown field \"meta\""),
     ];
