@@ -1,9 +1,11 @@
 //! The built page in a real browser. `cargo xtask test e2e` builds the page first.
 
+mod breaking;
 mod cluster;
 mod controls;
 mod driver;
 mod layout;
 mod links;
 mod loading;
+mod look;
 mod stepping;

@@ -86,7 +86,7 @@ pub(crate) fn App() -> Html {
     html! {
         <div class={format!("kh {}{comparing}", layout.class())} data-theme={theme} ref={root} tabindex="-1" onkeydown={on_key}>
             <header class="top">{ top_bar(&state, theme == "dark", layout, &act) }</header>
-            if let Some(all) = &state.comparison { { compare(&state, all, &act) } }
+            if let Some(all) = &state.comparison { { compare(&state, all, layout, &act) } }
             else { { regions(&state, layout, &current, [&command, &rows], &act) } }
             <footer class="bar" role="toolbar" aria-label="Playback">{ transport(&state, &ticks, headline, &act) }</footer>
             if let Some(notice) = &state.notice {

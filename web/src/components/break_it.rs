@@ -119,11 +119,13 @@ fn item(walk: &Walk, fault: &FaultHere, end: Option<&FaultEnd>, is_active: bool,
         Some(end) if end.is_answered => ("fs m", &*end.symptom),
         Some(end) => ("fs m bad", &*end.symptom),
     };
+    let is_unnoticed = end.is_some_and(|end| end.is_answered);
     let choice = if is_active { Choice::Mend(id.to_owned()) } else { Choice::Fault(Some(id.to_owned())) };
     html! {
         <li class={if is_active { "flt on" } else { "flt" }}>
             <button class="fbtn" data-fault={id} aria-pressed={bool_word(is_active)} onclick={on(act, choose(choice))}>
-                { bit(class, symptom) }{ bit("ft", fault.fault.title) }
+                <span class={class}>{ text(symptom) }if is_unnoticed { { bit("fq", "as if nothing were broken") } }</span>
+                { bit("ft", fault.fault.title) }
             </button>
             if let (true, Some(end)) = (is_active, end) { { details(walk, fault, note, end, act) } }
         </li>
@@ -146,6 +148,9 @@ fn details(walk: &Walk, fault: &FaultHere, note: &str, end: &FaultEnd, act: &Act
             </dl>
             <div class="acts">
                 if let Some(idx) = dies { { word_button("btn", "Show the step where the packet ends", on(act, Action::Go(idx)), "Go where it ends") } }
+                if end.is_answered && fault.group == "MTU" {
+                    { word_button("btn", "A larger request may not fit", on(act, choose(Choice::Size(4000))), "Send 4000 bytes") }
+                }
                 { word_button("btn", "The same packet with the fault and without", on(act, Action::Compare(vec![Choice::Fault(None)])), "Compare") }
                 { word_button("btn", "Nothing is broken any more", on(act, choose(Choice::Mend(fault.fault.id.to_owned()))), "Mend") }
             </div>

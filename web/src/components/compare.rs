@@ -10,7 +10,7 @@ use super::choices::{Group, Place};
 use super::controls::{Take, bool_word, icon_button, menu, on, tab};
 use super::icons::{CLOSE, COLUMNS, icon};
 use super::shapes::{bit, span, text};
-use crate::hooks::scroll_to;
+use crate::hooks::{Layout, scroll_to};
 use crate::scene::{Comparing, comparing, packet_title, stage_name};
 use crate::state::{Action, Choice, Comparison, Shared, State, Walk, from_word, to_word};
 
@@ -52,19 +52,15 @@ pub(super) struct Props {
     pub all: Shared<Comparison>,
     pub row: usize,
     pub with: Vec<Choice>,
-    pub presets: Html,
+    pub presets: Vec<(&'static str, Vec<Choice>)>,
+    pub layout: Layout,
     pub act: Act,
 }
 
 /// The comparison, in place of the regions of one walk.
-pub(super) fn compare(state: &State, all: &Shared<Comparison>, act: &Act) -> Html {
-    let presets = presets(state);
-    let presets = presets.iter().map(|(words, with)| {
-        let is_on = bool_word(state.with == *with);
-        html! { <button class="btn" aria-pressed={is_on} onclick={on(act, Action::Compare(with.clone()))}>{ text(words) }</button> }
-    });
-    let presets = html! { <div class="presets" role="group" aria-label="Ready-made">{ for presets }</div> };
-    html! { <Compare all={all.clone()} row={state.row} with={state.with.clone()} presets={presets} act={act.clone()} /> }
+pub(super) fn compare(state: &State, all: &Shared<Comparison>, layout: Layout, act: &Act) -> Html {
+    let presets = presets(state).to_vec();
+    html! { <Compare all={all.clone()} row={state.row} with={state.with.clone()} presets={presets} layout={layout} act={act.clone()} /> }
 }
 
 /// What is said of a step of several walks.
@@ -75,23 +71,27 @@ pub(super) fn spoken(all: &Comparison, row: usize) -> String {
 
 #[component]
 pub(super) fn Compare(props: &Props) -> Html {
-    let Props { all, row, with, presets, act } = props;
+    let Props { all, row, with, presets, layout, act } = props;
     let open = use_state(|| 0_usize);
     let list = use_node_ref();
     let scrolled = list.clone();
-    use_effect_with((*row, all.clone()), move |_| scroll_to(&scrolled, "[aria-current]", 1.0 / 3.0));
+    use_effect_with((*row, all.clone(), *layout), move |_| scroll_to(&scrolled, "[aria-current]", 1.0 / 3.0));
     let sides = comparing(all, *row);
     let tabs = sides.iter().enumerate().map(|(n, side)| {
         let open = open.clone();
         tab("", &side.name, *open == n, yew::Callback::from(move |_| open.set(n)))
+    });
+    let buttons = presets.iter().map(|(words, choices)| {
+        let is_on = bool_word(with == choices);
+        html! { <button class="btn" aria-pressed={is_on} onclick={on(act, Action::Compare(choices.clone()))}>{ text(words) }</button> }
     });
     let class = format!("cmp n{} t{}", sides.len(), (*open).min(sides.len() - 1));
     html! {
         <section class={class} aria-label="Compare">
             <header class="cmph">
                 <h2>{ "Compare" }</h2>
-                { presets.clone() }
-                { if with.len() == 1 { chooser(with, 1, act) } else { html! {} } }
+                <div class="presets" role="group" aria-label="Ready-made">{ for buttons }</div>
+                { chooser(with, with.len(), presets, act) }
                 <span class="sp"></span>
                 { bit("cn", &format!("{} of {}", row + 1, all.rows.len())) }
                 { icon_button("icon", "Close comparison", on(act, Action::Compare(Vec::new())), icon(CLOSE)) }
@@ -104,30 +104,50 @@ pub(super) fn Compare(props: &Props) -> Html {
     }
 }
 
-/// A menu of everything that can be otherwise on side `n`, which is choice `n` of `with`.
-fn chooser(with: &[Choice], n: usize, act: &Act) -> Html {
+type Presets = [(&'static str, Vec<Choice>)];
+
+/// A menu of everything that can be otherwise on the side of choice `n` of `with`; behind the last, of whole comparisons too.
+fn chooser(with: &[Choice], n: usize, presets: &Presets, act: &Act) -> Html {
+    let is_new = n == with.len();
+    let words = |choices: &[Choice]| choices.iter().filter_map(to_word).collect::<Vec<_>>().join(",");
+    let ready = presets.iter().map(|(name, choices)| Place::new(words(choices), *name));
     let place = |choice: &Choice, label: &str| Place::new(to_word(choice).unwrap_or_default(), label);
     let group = |label: &str, places: Vec<Place>| Group { label: label.to_owned(), places };
     let proxies = ProxyMode::ALL.iter().map(|(name, mode)| place(&Choice::Proxy(*mode), name));
     let mtus = [1280, 1400, 1450, 1500, 9000].map(|mtu| place(&Choice::Mtu(mtu), &format!("MTU {mtu}")));
     let broken = faults().into_iter().map(|it| place(&Choice::Fault(Some(it.id.to_owned())), it.id));
     let whole = place(&Choice::Fault(None), "nothing broken");
-    let none = if n == 0 { "no longer" } else { "beside a third …" };
-    let groups = [
+    let none = if is_new { "Compare with …" } else { "no longer" };
+    let mut groups = vec![
         group("", vec![Place::new("", none)]),
+        group("Ready-made", ready.collect()),
         group("CNI", CniMode::ALL.iter().map(|(_, _, mode)| place(&Choice::Cni(*mode), mode.name())).collect()),
         group("kube-proxy", proxies.collect()),
         group("NIC MTU", mtus.into()),
         group("Faults", std::iter::once(whole).chain(broken).collect()),
     ];
+    if !is_new {
+        groups.remove(1);
+    }
     let now = with.get(n).and_then(to_word).unwrap_or_default();
     let with = with.to_vec();
     let take: Take = Rc::new(move |word| {
-        let mut with = with.clone();
-        with.splice(n..(n + 1).min(with.len()), from_word(word));
+        let chosen: Vec<Choice> = word.split(',').filter_map(from_word).collect();
+        // Three columns are all that there is room for.
+        let with = if is_new && (chosen.len() > 1 || with.len() > 1) {
+            chosen
+        } else {
+            let (before, after) = (&with[..n], &with[(n + 1).min(with.len())..]);
+            [before, &chosen, after].concat()
+        };
         Action::Compare(with)
     });
-    menu("pick with", if n == 0 { "Compared with" } else { "Compared with, too" }, &groups, &now, act, take)
+    let name = match n {
+        _ if is_new => "Compare with",
+        0 => "Compared with",
+        _ => "Compared with, too",
+    };
+    menu("pick with", name, &groups, &now, act, take)
 }
 
 /// Who stands in a column, and how it ends there.
@@ -136,7 +156,7 @@ fn head(all: &Comparison, side: &Comparing, n: usize, with: &[Choice], act: &Act
     let (kind, outcome) = walk.outcome();
     let (mark, class) = if kind == "delivered" { ("✓", "fit") } else { ("✕", "fit bad") };
     let name = match n.checked_sub(1).filter(|at| *at < with.len()) {
-        Some(at) => chooser(with, at, act),
+        Some(at) => chooser(with, at, &[], act),
         None => html! { <b class="cname">{ text(&side.name) }</b> },
     };
     html! {

@@ -25,16 +25,21 @@ pub struct Comparing {
 pub fn comparing(all: &Comparison, at: usize) -> Vec<Comparing> {
     let mut columns: Vec<Comparing> =
         all.rows[at].iter().enumerate().map(|(n, idx)| column(all, at, n, *idx)).collect();
-    let lists = |columns: &[Comparing]| columns.iter().map(|it| it.fields.clone()).collect::<Vec<_>>();
-    let all_fields = lists(&columns);
-    let is_common = |words: &str| all_fields.iter().all(|fields| fields.iter().any(|(_, other)| other == words));
-    let all_facts: Vec<Vec<(&str, bool, String)>> = columns.iter().map(|it| it.facts.clone()).collect();
-    let is_same = |name: &str, words: &str| {
-        all_facts.iter().all(|facts| facts.iter().any(|(other, _, value)| *other == name && value == words))
-    };
+    // A column without the step says so; it lights up nothing in the others.
+    let fields: Vec<Vec<String>> = columns
+        .iter()
+        .filter(|it| !it.is_gap)
+        .map(|it| it.fields.iter().map(|(_, words)| words.clone()).collect())
+        .collect();
+    let facts: Vec<(&str, String)> =
+        columns.iter().flat_map(|it| it.facts.iter().map(|(name, _, words)| (*name, words.clone()))).collect();
     for column in &mut columns {
-        column.fields.iter_mut().for_each(|(is_lit, words)| *is_lit = !is_common(words));
-        column.facts.iter_mut().for_each(|(name, is_lit, words)| *is_lit = !is_same(name, words));
+        for (is_lit, words) in &mut column.fields {
+            *is_lit = fields.iter().any(|fields| !fields.contains(words));
+        }
+        for (name, is_lit, words) in &mut column.facts {
+            *is_lit = facts.iter().any(|(other, value)| other == name && value != words);
+        }
     }
     columns
 }
@@ -49,6 +54,11 @@ fn column(all: &Comparison, at: usize, n: usize, idx: Option<usize>) -> Comparin
         fields: Vec::new(),
         facts: Vec::new(),
     };
+    // The same packet may be on this side too, only not at this step.
+    let packet = all.same_packet(at).into_iter().find_map(|row| all.rows[row][n]);
+    if let Some(packet) = packet {
+        column.facts.push(("Rules", false, format!("{} read by this packet on its way", rules_read(walk, packet))));
+    }
     let Some((idx, view)) = idx.and_then(|idx| Some((idx, walk.view(idx)?))) else { return column };
     let decision = &walk.reel.step(&walk.trace, idx).1.decision;
     let rows = inspect(&view, decision, false);
@@ -58,7 +68,7 @@ fn column(all: &Comparison, at: usize, n: usize, idx: Option<usize>) -> Comparin
             LayerState::Added if row.fields.is_empty() => Some(format!("{} {}", row.name, row.size)),
             _ => None,
         };
-        let fields = row.fields.iter().map(|field| match &field.old {
+        let fields = row.fields.iter().filter(|field| field.name != "checksum").map(|field| match &field.old {
             Some(old) => format!("{} {} {old} → {}", row.name, field.name, field.value),
             None => format!("{} {} {}", row.name, field.name, field.value),
         });
@@ -71,12 +81,12 @@ fn column(all: &Comparison, at: usize, n: usize, idx: Option<usize>) -> Comparin
         let terms: Vec<String> = mtu.terms.iter().map(term).collect();
         let verdict = if mtu.fits { "fits" } else { "does not fit" };
         let sum = format!("{} = {}, {verdict} {} of {}", terms.join(" + "), mtu.total, mtu.limit, mtu.device);
-        column.facts.push(("MTU", false, sum));
+        column.facts.insert(0, ("MTU", false, sum));
     }
     if let Some(packet) = &view.packet {
-        column.facts.push(("Frame", false, format!("{} bytes", packet.bytes().len())));
+        let at = column.facts.len().saturating_sub(1);
+        column.facts.insert(at, ("Frame", false, format!("{} bytes", packet.bytes().len())));
     }
-    column.facts.push(("Rules", false, format!("{} read by this packet on its way", rules_read(walk, idx))));
     column.headline = view.explanation.headline;
     column
 }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use kubehop_core::api::{Consulted, HookFunction, LayerChange, Stage, diff};
+use kubehop_core::api::{Consulted, HookFunction, LayerChange, Stage, Step, diff};
 
 use super::{Choice, Scenario, Shared, Walk, proxy_name};
 
@@ -51,7 +51,7 @@ impl Comparison {
         let differs = rows.iter().map(|row| {
             let first = row[0].map(|idx| (&*sides[0].walk, idx));
             row.iter().zip(&sides).skip(1).any(|(idx, side)| match (first, idx) {
-                (Some(first), Some(idx)) => !same(first, (&side.walk, *idx)),
+                (Some(first), Some(idx)) => !does_same(first, (&side.walk, *idx)),
                 _ => true,
             })
         });
@@ -78,10 +78,12 @@ impl Comparison {
         sides.find_map(|(idx, side)| Some(side.walk.id((*idx)?))).unwrap_or_default()
     }
 
-    /// The row whose steps have this id.
+    /// The row whose steps have this id. Where two sides took steps in another order there are two: the page's own
+    /// step comes first.
     #[must_use]
     pub fn find(&self, id: &str) -> Option<usize> {
-        (0..self.rows.len()).find(|row| self.id(*row) == id)
+        let own = self.sides[0].walk.find(id).map(|idx| self.row_of(idx));
+        own.or_else(|| (0..self.rows.len()).find(|row| self.id(*row) == id))
     }
 
     /// The rows of the packet that row `at` is about.
@@ -167,6 +169,40 @@ fn same((a, i): (&Walk, usize), (b, j): (&Walk, usize)) -> bool {
     a.decision == b.decision && a.device == b.device && a.mtu == b.mtu && a.before == b.before && a.after == b.after
 }
 
+/// Whether two steps decided the same and changed the same, whatever else the packet brought along.
+fn does_same((a, i): (&Walk, usize), (b, j): (&Walk, usize)) -> bool {
+    let (a, b) = (a.reel.step(&a.trace, i).1, b.reel.step(&b.trace, j).1);
+    let limit = |step: &Step| step.mtu.as_ref().map(|mtu| mtu.mtu);
+    if a.decision != b.decision || a.device != b.device || limit(a) != limit(b) {
+        return false;
+    }
+    match (&a.before, &b.before) {
+        // What is made here is all new.
+        (None, None) => a.after == b.after,
+        _ if a.before == a.after && b.before == b.after => true,
+        _ => a.after == b.after || effects(a) == effects(b),
+    }
+}
+
+/// What a step made of its packet: headers that came and went, fields that have new values.
+fn effects(step: &Step) -> Vec<String> {
+    let (Some(before), Some(after)) = (&step.before, &step.after) else { return Vec::new() };
+    let mut effects = Vec::new();
+    for change in diff(before, after) {
+        let layer = change.layer();
+        match &change {
+            LayerChange::Same(_) => {}
+            LayerChange::Added(_) => effects.push(format!("+{}", layer.name)),
+            LayerChange::Removed(_) => effects.push(format!("-{}", layer.name)),
+            LayerChange::Changed { fields, .. } => {
+                let fields = fields.iter().filter(|field| field.new.name != "checksum");
+                effects.extend(fields.map(|field| format!("{} {} {}", layer.name, field.new.name, field.new.value)));
+            }
+        }
+    }
+    effects
+}
+
 /// The first step that a change has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
@@ -181,18 +217,28 @@ pub struct Difference {
 pub fn first_difference(old: &Walk, new: &Walk) -> Option<Difference> {
     let ids = |walk| (0..Walk::n_steps(walk)).map(|idx| Walk::id(walk, idx)).collect::<Vec<_>>();
     let mut at = 0;
+    let mut gone = None;
     for (i, j) in align(&ids(old), &ids(new)) {
         at = j.unwrap_or(at);
         let words = match (i, j) {
+            // What is there in its place says more.
+            (Some(i), None) => {
+                gone = gone.or(Some(i));
+                continue;
+            }
+            (None, Some(j)) if gone.is_some() => {
+                let gone = gone.map(|gone| old.headline(gone)).unwrap_or_default();
+                format!("{} Before: {gone}", new.headline(j))
+            }
+            _ if gone.is_some() => format!("no longer: {}", old.headline(gone.unwrap_or(0))),
             (Some(i), Some(j)) if same((old, i), (new, j)) => continue,
             (Some(i), Some(j)) => changed((old, i), (new, j)),
             (None, Some(j)) => format!("new: {}", new.headline(j)),
-            (Some(i), None) => format!("no longer: {}", old.headline(i)),
             (None, None) => continue,
         };
         return Some(Difference { at, words });
     }
-    None
+    gone.map(|gone| Difference { at, words: format!("no longer: {}", old.headline(gone)) })
 }
 
 /// What differs between two steps of one name.
@@ -214,7 +260,7 @@ fn changed((a, i): (&Walk, usize), (b, j): (&Walk, usize)) -> String {
     {
         return format!("{at}: {old} → {new}");
     }
-    b.headline(j)
+    format!("{} Before: {}", b.headline(j), a.headline(i))
 }
 
 fn layer_change(change: &LayerChange) -> Option<String> {

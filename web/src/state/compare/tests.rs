@@ -1,5 +1,9 @@
 use super::{Comparison, Side, align, first_difference, from_word, rules_read, to_word};
-use crate::state::{Link, Shared, Walk};
+use crate::scene::Picture;
+use crate::state::{Action, Choice, Link, Shared, State, Walk};
+use kubehop_core::api::{CniMode, faults};
+use std::rc::Rc;
+use yew::Reducible;
 
 fn walk(fragment: &str) -> Walk {
     Walk::new(&Link::parse(fragment).expect("a link").scenario).expect("a walk")
@@ -69,9 +73,12 @@ fn the_first_step_that_differs_says_in_what() {
     let words = |old: &str, new: &str| first_difference(&walk(old), &walk(new)).map(|difference| difference.words);
     assert_eq!(words("", ""), None);
     assert_eq!(words("", "mtu=1400").as_deref(), Some("client: TCP mss 1410 → 1310"));
-    assert_eq!(words("to=ping://10.244.1.2", "to=ping://10.244.1.2&fault=small-nic").as_deref(), None);
+    assert_eq!(
+        words("to=ping://10.244.1.2", "to=ping://10.244.1.2&fault=small-nic").as_deref(),
+        Some("node-b cbr0: MTU 1450 → 1350")
+    );
     let difference = first_difference(&walk(""), &walk("fault=ip-forward-off")).expect("a difference");
-    assert!(difference.at > 0 && difference.words.starts_with("new: "), "{difference:?}");
+    assert!(difference.at > 0 && difference.words.contains("Before: "), "{difference:?}");
 }
 
 #[test]
@@ -92,4 +99,73 @@ fn what_is_compared_is_read_as_it_is_written() {
     for word in ["cni:weave", "size:3", "mtu", "from:pod/default/client"] {
         assert_eq!(from_word(word), None, "{word}");
     }
+}
+
+fn after(fragment: &str, actions: &[Action]) -> Rc<State> {
+    actions.iter().fold(Rc::new(State::open(fragment)), |state, action| state.reduce(action.clone()))
+}
+
+fn broken(id: &str) -> Action {
+    Action::Choose(Choice::Fault(Some(id.to_owned())))
+}
+
+#[test]
+fn a_fault_is_one_at_a_time_is_in_the_link_and_is_mended() {
+    let state = after("", &[broken("veth-down"), broken("ip-forward-off")]);
+    assert_eq!(state.fragment(), "v=1&fault=ip-forward-off");
+    assert_eq!(State::open("#fault=veth-down,ip-forward-off").fragment(), "v=1&fault=veth-down,ip-forward-off");
+    assert_eq!(state.reduce(Action::Choose(Choice::Mend("ip-forward-off".to_owned()))).fragment(), "");
+    let unknown = State::open("#fault=cosmic-rays,veth-down");
+    assert!(unknown.notice.as_deref().is_some_and(|notice| notice.contains("cosmic-rays")));
+    assert_eq!(unknown.fragment(), "v=1&fault=veth-down");
+}
+
+#[test]
+fn every_step_of_every_fault_is_drawn() {
+    for fault in faults() {
+        for to in ["", "to=http://10.96.45.67:80&"] {
+            let walk = walk(&format!("{to}fault={}", fault.id));
+            for idx in 0..walk.n_steps() {
+                let view = walk.view(idx).expect("a step");
+                let picture = Picture::new(&walk.cast, &walk.reel, &walk.trace, idx, &view);
+                assert_eq!(picture.dock.is_some(), view.packet.is_some(), "{}: {}", fault.id, view.id);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_choice_keeps_the_step_or_goes_to_the_first_that_differs() {
+    let early = after("#step=http.syn.client.route", &[broken("tunnel-port-blocked")]);
+    assert_eq!(early.walk.id(early.cursor), "http.syn.client.route");
+    let late = after("", &[Action::Last, broken("tunnel-port-blocked")]);
+    let (_, difference) = late.before.as_ref().expect("a difference");
+    assert_eq!(late.cursor, difference.at);
+    assert!(difference.words.contains("filter"), "{difference:?}");
+    // Another target is another story.
+    let other = after("", &[Action::Choose(Choice::To("ping://10.244.1.2".to_owned()))]);
+    assert!(other.before.is_none());
+    // The old future is there to be looked at.
+    let both = late.reduce(Action::CompareBefore);
+    let all = both.comparison.as_ref().expect("two walks");
+    assert_eq!(all.sides.iter().map(|side| side.name.as_str()).collect::<Vec<_>>(), ["now", "before"]);
+}
+
+#[test]
+fn both_sides_go_on_together_and_a_gap_has_a_link() {
+    let mut state = after("", &[Action::Compare(vec![Choice::Cni(CniMode::CalicoBgp)])]);
+    let n_rows = state.comparison.as_ref().expect("a comparison").rows.len();
+    for row in 0..n_rows {
+        assert_eq!(state.at(), row);
+        let all = state.comparison.as_ref().expect("a comparison");
+        assert_eq!(state.cursor, all.own(row));
+        if all.rows[row].contains(&None) {
+            let reopened = State::open(&state.fragment());
+            let there = reopened.comparison.as_ref().expect("a comparison");
+            assert_eq!((there.id(reopened.row), reopened.notice.as_deref()), (all.id(row), None));
+        }
+        state = state.reduce(Action::Next);
+    }
+    assert!(state.is_at_end());
+    assert_eq!(state.reduce(Action::Compare(Vec::new())).comparison, None);
 }
