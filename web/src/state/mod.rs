@@ -3,6 +3,7 @@
 mod compare;
 mod legs;
 mod link;
+mod locked;
 mod playback;
 mod scenario;
 mod shared;
@@ -11,7 +12,7 @@ mod walk;
 use std::ops::Range;
 use std::rc::Rc;
 
-use kubehop_core::api::{CniMode, ProxyMode, faults};
+use kubehop_core::api::{CniMode, ProxyMode};
 use yew::Reducible;
 
 use crate::scene::{Kind, PIECE, kinds_of};
@@ -238,7 +239,7 @@ impl State {
 
     fn read(fragment: &str) -> Result<Self, String> {
         let mut link = Link::parse(fragment).map_err(|Unreadable(reason)| reason)?;
-        let unknown_fault = drop_unknown_faults(&mut link.scenario);
+        let unknown_fault = locked::drop_unknown_faults(&mut link.scenario);
         let walk = Walk::new(&link.scenario)?;
         let found = link.step.as_deref().map(|id| (walk.find(id), id));
         let (cursor, notice) = match found {
@@ -300,51 +301,9 @@ impl State {
         self.at() + 1 >= self.comparison.as_ref().map_or(self.walk.n_steps(), |all| all.rows.len())
     }
 
-    /// The step that is shown, or the row where several are.
-    #[must_use]
-    pub fn at(&self) -> usize {
-        if self.comparison.is_some() { self.row } else { self.cursor }
-    }
-
     fn go(&mut self, to: usize) {
         self.is_playing = false;
         self.move_to(to, Arrival::Stepped(self.cursor));
-    }
-
-    /// To a step, or to a row where several are shown.
-    fn go_along(&mut self, to: usize) {
-        self.is_playing = false;
-        self.move_along(to, Arrival::Stepped(self.cursor));
-    }
-
-    fn move_along(&mut self, to: usize, arrival: Arrival) {
-        let Some(all) = self.comparison.clone() else { return self.move_to(to, arrival) };
-        let row = to.min(all.rows.len() - 1);
-        self.move_to(all.own(row), arrival);
-        self.row = row;
-    }
-
-    /// Computes what is compared with.
-    fn compare(&mut self) {
-        self.comparison = None;
-        let Some(first) = self.with.first() else { return };
-        let own = own_choice(first, &self.walk, &self.scenario);
-        let mut sides = vec![Side { name: name_of(&own), walk: self.walk.clone() }];
-        for choice in &self.with {
-            match Walk::new(&changed(self.scenario.clone(), choice.clone(), &self.walk)) {
-                Ok(walk) => sides.push(Side { name: name_of(choice), walk: Shared::new(walk) }),
-                Err(reason) => self.notice = Some(format!("{} cannot be compared: {reason}", name_of(choice))),
-            }
-        }
-        self.lay_out(sides);
-    }
-
-    fn lay_out(&mut self, sides: Vec<Side>) {
-        if sides.len() > 1 {
-            let all = Comparison::new(sides);
-            self.row = all.row_of(self.cursor);
-            self.comparison = Some(Shared::new(all));
-        }
     }
 
     fn move_to(&mut self, to: usize, arrival: Arrival) {
@@ -395,15 +354,6 @@ impl State {
             Err(reason) => self.notice = Some(format!("Not possible: {reason}")),
         }
     }
-}
-
-/// Takes faults out that do not exist here, and says which.
-fn drop_unknown_faults(scenario: &mut Scenario) -> Option<String> {
-    let known = faults();
-    let (known, unknown): (Vec<String>, Vec<String>) =
-        scenario.faults.drain(..).partition(|id| known.iter().any(|fault| fault.id == id));
-    scenario.faults = known;
-    (!unknown.is_empty()).then(|| format!("There is no fault {} here: nothing is broken for it.", unknown.join(", ")))
 }
 
 /// `scenario` with one choice made, and what hangs on it.
@@ -477,13 +427,7 @@ impl Reducible for State {
                 state.sheet = None;
                 state.compare();
             }
-            Action::CompareBefore => {
-                if let Some((walk, _)) = state.before.clone() {
-                    state.with.clear();
-                    let side = |name: &str, walk: &Shared<Walk>| Side { name: name.to_owned(), walk: walk.clone() };
-                    state.lay_out(vec![side("now", &state.walk), side("before", &walk)]);
-                }
-            }
+            Action::CompareBefore => state.compare_before(),
             Action::ForgetBefore => state.before = None,
             Action::PreviousHop => state.go(state.walk.previous_hop(state.cursor)),
             Action::NextHop => state.go(state.walk.next_hop(state.cursor)),
