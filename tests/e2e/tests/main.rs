@@ -7,5 +7,4 @@ mod driver;
 mod layout;
 mod links;
 mod loading;
-mod look;
 mod stepping;
