@@ -206,7 +206,7 @@ fn cell(walk: &Walk, idx: usize) -> Html {
 /// What happens in a column at the shown step.
 fn now(side: &Comparing) -> Html {
     html! {
-        <div class={if side.is_gap { "cnow gap" } else { "cnow" }}>
+        <div class={if side.is_gap { "cnow gap" } else { "cnow" }} tabindex="0" role="group" aria-label={side.name.clone()}>
             <h3>{ text(&side.headline) }</h3>
             <ul class="cfields">{ for side.fields.iter().map(|(is_lit, words)| html! { <li class={lit("m", *is_lit)}>{ text(words) }</li> }) }</ul>
             <dl>{ for side.facts.iter().map(|(name, is_lit, words)| html! { <><dt>{ *name }</dt><dd class={lit("", *is_lit)}>{ text(words) }</dd></> }) }</dl>
