@@ -104,5 +104,8 @@ mod tests {
             let run = Run { faults: faults.into_iter().collect(), ..Run::new("pod/client", to) };
             assert_eq!(symptom(&trace(&lab, &run).expect("a run"), to), expected);
         }
+        let to = "ping://10.244.1.2";
+        let run = Run { df: true, size: 2000, ..Run::new("pod/client", to) };
+        assert_eq!(symptom(&trace(&lab, &run).expect("a run"), to), "ping: local error: message too long");
     }
 }

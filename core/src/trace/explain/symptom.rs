@@ -5,15 +5,16 @@ use crate::trace::{Disposition, RejectReason, Trace};
 
 /// What the client of `trace` sees, which talked to `target`.
 ///
-/// The words are those of curl 8, iputils' ping and glibc's `strerror`; how far the exchange came decides between a
-/// connection that is not made and one that goes silent.
+/// The words are those of curl, iputils' ping and glibc's `strerror`; how far the exchange came decides between a
+/// connection that is not made and one that goes silent. Newer versions of curl say "Couldn't connect to server" of
+/// every connection that is not made, and the socket's error only with `-v`: here it stands in its place.
 #[must_use]
 pub fn symptom(trace: &Trace, target: &str) -> String {
     let (scheme, rest) = target.split_once("://").unwrap_or(("", target));
     let host = rest.split(['/', '?']).next().unwrap_or_default();
     let connected = trace.journeys.iter().any(|it| matches!(it.flow, "http" | "tcp") && it.name.starts_with("request"));
     if scheme == "ping" {
-        return ping(&trace.disposition);
+        return ping(trace);
     }
     let error = match &trace.disposition {
         Disposition::Delivered { .. } if scheme == "http" => return "curl: HTTP/1.1 200 OK".to_owned(),
@@ -55,13 +56,18 @@ fn error(reason: RejectReason) -> &'static str {
     }
 }
 
-fn ping(disposition: &Disposition) -> String {
+fn ping(trace: &Trace) -> String {
+    let mut hops = trace.hops.iter();
+    let client = hops.find(|hop| trace.journey(hop.journey).flow == "ping").map(|hop| &*hop.at);
     let told = |words: &str, at: &Place| format!("ping: From {}: {words}", at.short());
-    match disposition {
+    match &trace.disposition {
         Disposition::Delivered { .. } => "ping: 1 received, 0% packet loss".to_owned(),
         Disposition::Dropped { .. } => "ping: 0 received, 100% packet loss".to_owned(),
         Disposition::Rejected { reason, at } => match reason {
-            RejectReason::IcmpFragNeeded => "ping: Message too long".to_owned(),
+            // Its own kernel tells it by an error of the socket, not by a packet.
+            RejectReason::IcmpFragNeeded if client == Some(at) => "ping: local error: message too long".to_owned(),
+            RejectReason::IcmpNetUnreach if client == Some(at) => "ping: connect: Network is unreachable".to_owned(),
+            RejectReason::IcmpFragNeeded => told("Frag needed and DF set", at),
             RejectReason::IcmpExcTtl => told("Time to live exceeded", at),
             RejectReason::IcmpHostUnreach => told("Destination Host Unreachable", at),
             RejectReason::IcmpNetUnreach => told("Destination Net Unreachable", at),
