@@ -207,7 +207,7 @@ pub struct Ended {
     pub trace: Trace,
     /// The machines.
     pub topo: Topology,
-    /// The lab with its objects as they are then, if anything was done to them.
+    /// The lab as it is then, if anything was done to it or was broken before.
     pub lab: Option<Lab>,
 }
 
@@ -224,7 +224,8 @@ pub fn run_to_end(lab: &Lab, run: &Run) -> Result<Ended, RunError> {
     let mut broken = faults::broken(lab, &run.faults, Some(run))?;
     if actions.is_empty() {
         let machines = broken.prepare(run.seed).topo;
-        return trace_on(&broken.lab, machines, run).map(ended);
+        let (trace, topo) = trace_on(&broken.lab, machines, run)?;
+        return Ok(Ended { trace, topo, lab: Some(broken.lab) });
     }
     // What the run creates is not there before.
     let absent = Absent::take_out(&mut broken.lab.objects, &actions);

@@ -24,7 +24,7 @@ pub use decision::{
     BpfHook, BridgeTarget, By, Chosen, Decision, Draw, Ends, Envelope, Hook, HookFunction, NextHop, Stage, Tracked,
     show_end,
 };
-pub use explain::{Explanation, explain};
+pub use explain::{Explanation, explain, symptom};
 pub use reason::{Disposition, DropReason, RejectReason};
 pub use recorder::Recorder;
 pub use render::{Detail, render};

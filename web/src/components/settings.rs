@@ -7,6 +7,7 @@ use yew::{Callback, Event, Html, TargetCast as _, html};
 
 use super::Act;
 use super::choices::entries;
+use super::compare::compare_button;
 use super::controls::{Take, menu, number, on, tick, word_button};
 use super::top_bar::{choose, kernels, share, way};
 use crate::hooks::{Layout, read_text};
@@ -33,6 +34,7 @@ pub(super) fn settings(state: &State, layout: Layout, act: &Act) -> Html {
             { way(state, act) }
             if !is_full { { kernels(state, act) } }
             { open("What happens to the cluster meanwhile", Sheet::Meanwhile, &meanwhile, act) }
+            if !is_full { { compare_button(state, act) } }
             { number("Request size", "Request", &run.size.to_string(), act, bytes("Request size", Choice::Size)) }
             { more(state, act) }
             { open("How many rules a packet is held against", Sheet::Chart, "Rules against services: a chart", act) }

@@ -31,6 +31,8 @@ pub struct Scenario {
     pub df: Option<bool>,
     /// Name of the node that a client outside comes in by; empty leaves it to the balancer.
     pub via: Option<String>,
+    /// Faults that are broken before, by their ids.
+    pub faults: Option<Vec<String>>,
     /// What happens to the cluster meanwhile, each as `TIME ACTION REF`.
     pub actions: Option<Vec<String>>,
 }
@@ -115,6 +117,7 @@ impl Scenario {
             df: self.df.unwrap_or(base.df),
             seed: self.seed.unwrap_or(base.seed),
             via: self.via.as_ref().map_or(base.via, via),
+            faults: self.faults.clone().unwrap_or(base.faults),
             actions: self.actions.clone().unwrap_or(base.actions),
             ..base
         }
@@ -136,6 +139,7 @@ impl Scenario {
         self.df.take_if(|df| *df == base.df);
         self.seed.take_if(|seed| *seed == base.seed);
         self.via.take_if(|chosen| *chosen == via);
+        self.faults.take_if(|faults| *faults == base.faults);
         self.actions.take_if(|actions| *actions == base.actions);
         self
     }
