@@ -4,6 +4,7 @@
 //! due. The run goes on until neither packets nor the control plane have anything to do. What a namespace does that has
 //! ended is nothing: its frames, timers and connections end with it, and tell nobody.
 
+use super::names::Whose;
 use super::queue::Event;
 use super::{Exchange, Simulator};
 use crate::base::Instant;
@@ -43,11 +44,16 @@ impl Simulator<'_> {
     pub(super) fn is_void(&self, event: &Event) -> bool {
         match event {
             Event::Begin | Event::Wake(_) => false,
+            Event::Connect | Event::Query(_) | Event::QueryTimer => self.topo.is_gone(self.exchange.client),
+            Event::Ask { ask } | Event::AskOver { ask, .. } | Event::NameError { whose: Whose::Ask(ask) } => {
+                self.asker(*ask).is_none_or(|ns| self.topo.is_gone(ns))
+            }
+            Event::NameError { whose: Whose::Client(_) } => self.topo.is_gone(self.exchange.client),
             Event::Arrive { at, .. } => !self.topo.has_device(*at),
             Event::AskAgain { ns, dev, .. } | Event::DelayOver { ns, dev, .. } => {
                 !self.topo.has_device(At { ns: *ns, index: dev.index })
             }
-            Event::SendSegment { key, .. } | Event::Expire { key } | Event::GiveUp { key } | Event::Forward { key } => {
+            Event::SendSegment { key, .. } | Event::Expire { key } | Event::GiveUp { key } | Event::Forward { key } | Event::StreamOver { key } => {
                 self.topo.is_gone(key.0)
             }
             Event::SendDatagram { ns, .. } => self.topo.is_gone(*ns),

@@ -1,10 +1,13 @@
 //! The event queue: what happens next, in virtual time.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::connection::ConnectionKey;
+use super::names::Whose;
 use crate::app::Segment;
+use crate::app::resolver::Query;
 use crate::base::{BTreeMap, Instant};
 use crate::k8s::control_plane::Wake;
 use crate::net::{At, DevRef, NsId, Skb};
@@ -31,7 +34,21 @@ pub(super) enum Event {
     /// A proxy goes on with a message that it has heard.
     Forward { key: ConnectionKey },
     /// A program sends a packet.
-    SendDatagram { ns: NsId, packet: Packet, flow: &'static str, name: &'static str, program: Arc<str> },
+    SendDatagram { ns: NsId, packet: Packet, flow: &'static str, name: Cow<'static, str>, program: Arc<str> },
+    /// The client knows whom to talk to.
+    Connect,
+    /// The client's resolver sends messages; those over TCP with one socket at once.
+    Query(Vec<Query>),
+    /// The client's resolver may have waited long enough.
+    QueryTimer,
+    /// A name server asks the next of its upstreams.
+    Ask { ask: usize },
+    /// A name server may have waited long enough for an upstream.
+    AskOver { ask: usize, turn: usize },
+    /// A socket of DNS cannot be used any more.
+    NameError { whose: Whose },
+    /// A connection of DNS may have taken too long.
+    StreamOver { key: ConnectionKey },
 }
 
 impl Event {

@@ -6,6 +6,7 @@ mod bpf;
 mod control;
 mod ends;
 mod ipvs;
+mod names;
 mod netfilter;
 mod way;
 
@@ -227,6 +228,7 @@ fn words(trace: &Trace, hop: &Hop, step: &Step, at: &str, dev: &str) -> Words {
             (headline, what, format!("{why} The sender is told: {}.", error.name()))
         }
         Decision::Drop(reason) => drops(*reason, step, at, dev, false),
+        Decision::Resolve { by, resolves } => names::resolves(trace, hop, by, resolves),
         Decision::Reconcile(done) => control::reconciles(step, done, at),
     }
 }
