@@ -9,6 +9,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use super::names::machines_outside;
 use super::nested::Nested;
 use super::spec::{FabricSpec, FilterSite, LabSpec};
 use crate::base::{BTreeMap, Place, Writer};
@@ -218,7 +219,7 @@ fn internal(spec: &LabSpec, nodes: &[NodeNet]) -> IpNet {
     let taken: Vec<IpNet> = [spec.pod_cidr, spec.service_cidr]
         .into_iter()
         .chain(nodes.iter().flat_map(|node| [node.subnet, node.pod_cidr]))
-        .chain(spec.hosts.iter().map(|host| host.address.trunc()))
+        .chain(machines_outside(spec).iter().map(|host| host.address.trunc()))
         .collect();
     let net = |[a, b]: [u8; 2]| IpNet::new_assert(IpAddr::from([a, b, 0, 0]), 16);
     let is_free = |candidate: &IpNet| !taken.iter().any(|net| net.contains(candidate) || candidate.contains(net));

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::actions::{self, ActionError};
 use super::build::{Prepared, prepare};
-use super::{Lab, asked, balancer, faults, session};
+use super::{Lab, NamesError, asked, balancer, faults, session};
 use crate::app;
 use crate::base::{Place, PlaceError};
 use crate::k8s::control_plane::{Absent, ControlPlane};
@@ -105,6 +105,9 @@ pub enum RunError {
         /// The nearest that exists.
         nearest: Option<String>,
     },
+    /// There is no room for the cluster's DNS.
+    #[error(transparent)]
+    Names(#[from] NamesError),
     /// What is to happen meanwhile cannot.
     #[error(transparent)]
     Action(#[from] ActionError),

@@ -8,6 +8,7 @@
 //! Not modelled: DNSSEC and TSIG records (kept as unknown bytes), dynamic updates.
 
 mod name;
+mod present;
 mod read;
 mod record;
 #[cfg(test)]
@@ -16,6 +17,7 @@ mod types;
 mod write;
 
 pub use name::{DnsName, DnsNameError, Labels};
+pub use present::DnsTextError;
 pub use read::DnsReadError;
 pub(super) use read::fields;
 pub use record::{DnsRecord, Edns, RData, Soa};

@@ -256,6 +256,10 @@ impl Pass<'_> {
     }
 
     fn forward(&mut self, forward: &Forward, request: &DnsMessage) -> Result<Reply, Box<Ask>> {
+        // A file without nameservers: CoreDNS would not start with it, here it has nobody to ask.
+        if forward.upstreams.is_empty() {
+            return Ok(Reply::Failed(Rcode::SERVFAIL));
+        }
         let mut upstreams = forward.upstreams.clone();
         self.sort(forward.policy, &mut upstreams);
         let mut query = request.clone();

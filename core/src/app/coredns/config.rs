@@ -312,9 +312,6 @@ fn forward(directive: &Directive, files: &HostFiles) -> Result<Forward, Corefile
         let error = |_| directive.error(line, format!("not an IP address or file: {word:?}"));
         upstreams.push(ip.or_else(|_| address.parse()).map_err(error)?);
     }
-    if upstreams.is_empty() {
-        return Err(directive.error(line, "no valid upstream addresses found"));
-    }
     if upstreams.len() > 15 {
         return Err(directive.error(line, format!("more than 15 TOs configured: {}", upstreams.len())));
     }
