@@ -11,7 +11,7 @@ use crate::base::{Instant, Place};
 use crate::datapath::{Next, Sender};
 use crate::net::{Skb, TransportProtocol};
 use crate::trace::{Decision, JourneyId, Lookup, NameQuery, NameReply, RejectReason, Resolves, Stage, Step};
-use crate::wire::{self, DNS_PORT, DnsMessage, DnsName, Edns, Question, RecordType};
+use crate::wire::{self, DNS_PORT, DnsMessage, DnsName, Edns, Question};
 
 /// The resolver, and what it has asked.
 pub(super) struct Stub {

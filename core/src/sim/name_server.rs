@@ -110,7 +110,7 @@ impl Simulator<'_> {
         let place = self.topo.ns(served.ns).place.clone();
         let answer = match self.names.servers.0.get_mut(&*place) {
             None => return,
-            Some(NameServer::Upstream(zone)) => Some(zone.answer(&served.query.message)),
+            Some(NameServer::Upstream(zone)) => Some(zone.answer(&served.query.message, served.query.tcp)),
             Some(NameServer::CoreDns { server, cluster }) => {
                 match server.serve(&served.query, cluster, &served.upstream) {
                     Ok(answer) => answer.ok(),
