@@ -19,8 +19,9 @@ pub(super) struct Stub {
     by: &'static str,
     /// Until when it waits.
     deadline: Option<Instant>,
+    /// When it looks at its sockets: once it has sent what it has to send.
+    looks_at: Instant,
     sent: Vec<Sent>,
-    n_sent: usize,
 }
 
 /// A message on its way.
@@ -55,7 +56,7 @@ impl Simulator<'_> {
             }
             LookupBy::Dig(name, kind) => Resolver::dig(name, *kind, resolv_conf),
         };
-        let mut stub = Stub { resolver, by: by_name, deadline: None, sent: Vec::new(), n_sent: 0 };
+        let mut stub = Stub { resolver, by: by_name, deadline: None, looks_at: self.now, sent: Vec::new() };
         let progress = stub.resolver.start(self.now);
         self.names.stub = Some(stub);
         self.resolver_goes_on(progress, None);
@@ -96,6 +97,9 @@ impl Simulator<'_> {
         for group in groups {
             self.queue.push(time, Event::Query(group));
             time = time + SPACING;
+        }
+        if let Some(stub) = &mut self.names.stub {
+            stub.looks_at = time;
         }
         match progress {
             Progress::Waiting(deadline) => {
@@ -154,6 +158,11 @@ impl Simulator<'_> {
             }
             None => self.outcome.rejected = Some((RejectReason::NameNotFound, client)),
         }
+    }
+
+    /// When the resolver hears of an error that has come now.
+    pub(super) fn resolver_looks(&self) -> Instant {
+        self.names.stub.as_ref().map_or(self.now, |stub| stub.looks_at.max(self.now))
     }
 
     /// The time to which the resolver waits may have come.
@@ -224,7 +233,6 @@ impl Simulator<'_> {
         let bytes = message.to_bytes().ok()?;
         let noted = NameQuery { name, kind: query.kind, server: query.server, tcp, sent: None, reply: None };
         let at = self.recorder.query(noted);
-        stub.n_sent += 1;
         let Query { number, socket, server, .. } = *query;
         stub.sent.push(Sent { query: at, number, id, socket, server, question, is_answered: false });
         Some((bytes, at))

@@ -24,8 +24,9 @@ pub(super) struct Served {
     ns: NsId,
     program: Arc<str>,
     query: DnsQuery,
-    /// Where it arrived.
+    /// Where it arrived, and from which port.
     own: (IpAddr, u16),
+    client_port: u16,
     /// The connection that it came by, what else came by it, and what is said there when all of it is served.
     stream: Option<(ConnectionKey, Vec<DnsMessage>, Vec<Vec<u8>>)>,
     /// What the packet that brought it is called.
@@ -61,8 +62,9 @@ impl Simulator<'_> {
         let served = |message| Served {
             ns,
             program: program.clone(),
-            query: DnsQuery { message, client: client.0, port: client.1, tcp: false, at: self.now },
+            query: DnsQuery { message, client: client.0, port: own.1, tcp: false, at: self.now },
             own,
+            client_port: client.1,
             stream: None,
             label,
             upstream: Vec::new(),
@@ -98,8 +100,9 @@ impl Simulator<'_> {
         self.serve(Served {
             ns,
             program,
-            query: DnsQuery { message, client: client.0, port: client.1, tcp: true, at: self.now },
+            query: DnsQuery { message, client: client.0, port: own.1, tcp: true, at: self.now },
             own,
+            client_port: client.1,
             stream: Some((key, messages, Vec::new())),
             label,
             upstream: Vec::new(),
@@ -136,7 +139,7 @@ impl Simulator<'_> {
         }
         let Some(bytes) = bytes else { return };
         let (ns, (own, own_port)) = (served.ns, served.own);
-        let (client, client_port) = (served.query.client, served.query.port);
+        let (client, client_port) = (served.query.client, served.client_port);
         let (IpAddr::V4(src), IpAddr::V4(dst)) = (own, client) else { return };
         let Some((_, mtu)) = datapath::route_output(self.topo.ns(ns), client) else { return };
         let spec = self.ip_spec(ns, src, dst, mtu, 28 + bytes.len());

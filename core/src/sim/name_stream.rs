@@ -97,7 +97,7 @@ impl Simulator<'_> {
     /// A connection has failed.
     pub(super) fn stream_failed(&mut self, key: ConnectionKey) {
         if let Some(whose) = self.names.find(TransportProtocol::Tcp, key).map(|open| open.whose) {
-            self.queue.push(self.now, Event::NameError { whose });
+            self.fail_name(whose);
         }
     }
 
@@ -105,6 +105,6 @@ impl Simulator<'_> {
     pub(super) fn stream_over(&mut self, key: ConnectionKey) {
         let Some(whose) = self.names.find(TransportProtocol::Tcp, key).map(|open| open.whose) else { return };
         self.close(key);
-        self.queue.push(self.now, Event::NameError { whose });
+        self.fail_name(whose);
     }
 }

@@ -197,7 +197,7 @@ impl Simulator<'_> {
         if let Whose::Client(_) = whose {
             self.outcome.rejected = Some((reason, (*place).clone()));
         }
-        self.queue.push(self.now, Event::NameError { whose });
+        self.fail_name(whose);
         None
     }
 
@@ -279,7 +279,13 @@ impl Simulator<'_> {
         if let (Whose::Client(_), Some(from)) = (whose, self.recorder.birthplace(skb.journey)) {
             self.outcome.rejected = Some((error.into(), (*from).clone()));
         }
-        self.queue.push(self.now, Event::NameError { whose });
+        self.fail_name(whose);
+    }
+
+    /// Tells whose socket it is that it has failed.
+    pub(super) fn fail_name(&mut self, whose: Whose) {
+        let at = if let Whose::Client(_) = whose { self.resolver_looks() } else { self.now };
+        self.queue.push(at, Event::NameError { whose });
     }
 
     /// A socket of DNS cannot be used any more.
