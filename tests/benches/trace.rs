@@ -73,7 +73,7 @@ fn large_request() -> (Topology, Exchange) {
     topo.finish_all();
     let (client, _) = lab::resolve(&lab, &mut topo, "pod/client", "--from").expect("the example has a client");
     let talk = Talk::Tcp { port: 8080, flow: "tcp", request: vec![0; 64 << 10], reply: vec![0; 100], reply_len: 100 };
-    (topo, Exchange { client, program: "client".into(), dst: [10, 244, 1, 2].into(), talk, ttl: None, seed: 1, names: Names::default() })
+    (topo, Exchange { client, program: "client".into(), dst: [10, 244, 1, 2].into(), talk, ttl: None, seed: 1, names: kubehop_core::sim::Names::default() })
 }
 
 fn run_without_first_syn(topo: Topology, exchange: &Exchange) -> Trace {

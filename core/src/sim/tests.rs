@@ -48,7 +48,7 @@ fn topology(mtu: usize) -> Topology {
 }
 
 fn exchange(talk: Talk) -> Exchange {
-    Exchange { client: CLIENT, program: "client".into(), dst: SERVER_IP, talk, ttl: None, seed: 1, names: Names::default() }
+    Exchange { client: CLIENT, program: "client".into(), dst: SERVER_IP, talk, ttl: None, seed: 1, names: super::Names::default() }
 }
 
 fn tcp(request: usize) -> Exchange {
