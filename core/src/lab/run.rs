@@ -9,15 +9,16 @@ use thiserror::Error;
 use super::actions::{self, ActionError};
 use super::build::{Prepared, prepare};
 use super::target::{Host, Scheme, Target};
-use super::dns::{libc, resolv_conf};
-use super::names::{name_servers, with_names};
+use super::dns::{CLUSTER_DOMAIN, libc, resolv_conf};
+use super::names::{self, name_servers, with_names};
 use super::{Lab, NamesError, asked, balancer, faults, session};
 use crate::app;
 use crate::app::resolver::Libc;
-use crate::base::{Place, PlaceError};
+use crate::base::{Instant, Place, PlaceError};
 use crate::k8s::control_plane::{Absent, ControlPlane};
+use crate::k8s::objects::{ObjectMeta, Objects};
 use crate::net::{NsId, Topology};
-use crate::sim::{self, Exchange, LookupBy, NameLookup, Names, Talk};
+use crate::sim::{self, Exchange, LookupBy, NameLookup, NameServers, Names, Talk};
 use crate::trace::Trace;
 use crate::wire::{DNS_PORT, DnsNameError};
 
@@ -253,7 +254,10 @@ pub fn run_to_end(lab: &Lab, run: &Run) -> Result<Ended, RunError> {
     let exchange = exchange(&lab, &mut topo, run)?;
     let objects = std::mem::take(&mut lab.objects);
     let control = ControlPlane::new(objects, absent, nodes, lab.spec.kube_proxy.mode, actions, run.seed);
-    let (trace, topo, control) = sim::run_controlled(topo, &exchange, control, start);
+    let mut tell_dns = |objects: &Objects, now: Instant, servers: &mut NameServers| {
+        names::tell(&Lab { objects: objects.clone(), ..lab.clone() }, run.seed, now, servers);
+    };
+    let (trace, topo, control) = sim::run_controlled(topo, &exchange, control, start, &mut tell_dns);
     lab.objects = control.into_objects();
     Ok(Ended { trace, topo, lab: Some(lab) })
 }
@@ -300,11 +304,24 @@ pub fn hand_over(lab: &Lab, topo: &mut Topology, run: &Run) -> Result<(), RunErr
     balancer::hand_over_via(lab, topo, run)
 }
 
+/// The address of the service that a client means by `name`, if it is one of the cluster.
+fn named_service(lab: &Lab, run: &Run, name: &str) -> Option<IpAddr> {
+    let (place, _) = Place::parse_with_container(&run.from).ok()?;
+    let searched = resolv_conf(lab, &place).unwrap_or_default().searches;
+    let names = searched.iter().map(|entry| format!("{name}.{entry}")).chain([name.trim_end_matches('.').to_owned()]);
+    names.into_iter().find_map(|full| {
+        let (service, namespace) =
+            full.strip_suffix(CLUSTER_DOMAIN)?.strip_suffix(".svc.").and_then(|inner| inner.split_once('.'))?;
+        let is_it = |meta: &ObjectMeta| meta.name == service && meta.namespace == namespace;
+        lab.objects.services.iter().find(|other| is_it(&other.meta))?.cluster_ip
+    })
+}
+
 /// The address that a run's target names, with its port, if it can be read; of a ping the port is 0.
 pub(super) fn target_address(lab: &Lab, run: &Run) -> Option<(IpAddr, u16)> {
     asked::address(lab, run).or_else(|| match Target::parse(lab, &run.to).ok()? {
         Target { host: Host::Address(address), port, .. } => Some((address, port)),
-        Target { host: Host::Name(_), .. } => None,
+        Target { host: Host::Name(name), port, .. } => Some((named_service(lab, run, &name)?, port)),
     })
 }
 

@@ -6,21 +6,23 @@
 
 use super::names::Whose;
 use super::queue::Event;
-use super::{Exchange, Simulator};
+use super::{Exchange, NameServers, Simulator};
 use crate::base::Instant;
 use crate::k8s::control_plane::{ControlPlane, Wake};
+use crate::k8s::objects::Objects;
 use crate::net::{At, NsId, Topology};
 use crate::trace::{Recorder, Trace};
 use crate::wire::Packet;
 
 /// Runs one exchange, which begins at `start`, while `control` does what is due; returns the machines and the control
-/// plane as it leaves them.
+/// plane as it leaves them. `tell_dns` tells the name servers what has become of the objects.
 #[must_use]
 pub fn run_controlled(
     topo: Topology,
     exchange: &Exchange,
     control: ControlPlane,
     start: Instant,
+    tell_dns: TellDns<'_>,
 ) -> (Trace, Topology, ControlPlane) {
     let mut loses = |_: At, _: &Packet| false;
     let mut heard = |_: NsId, _: &mut Topology, _: &mut Recorder| {};
@@ -33,6 +35,9 @@ pub fn run_controlled(
     sim.run(&mut |sim, wake| {
         for (time, wake) in control.wake(&wake, sim.now, &mut sim.topo, &mut sim.recorder) {
             sim.queue.push(time, Event::Wake(wake));
+        }
+        if wake == Wake::CoreDns {
+            tell_dns(control.objects(), sim.now, &mut sim.names.servers);
         }
     });
     let disposition = sim.disposition();
@@ -60,6 +65,9 @@ impl Simulator<'_> {
         }
     }
 }
+
+/// What CoreDNS hears when it hears of objects.
+pub type TellDns<'a> = &'a mut dyn FnMut(&Objects, Instant, &mut NameServers);
 
 /// What the control plane does with a wake-up.
 pub(super) type Waken<'a, 's> = &'a mut dyn FnMut(&mut Simulator<'s>, Wake);

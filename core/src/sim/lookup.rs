@@ -97,9 +97,9 @@ impl Simulator<'_> {
         for group in groups {
             self.queue.push(time, Event::Query(group));
             time = time + SPACING;
-        }
-        if let Some(stub) = &mut self.names.stub {
-            stub.looks_at = time;
+            if let Some(stub) = &mut self.names.stub {
+                stub.looks_at = time;
+            }
         }
         match progress {
             Progress::Waiting(deadline) => {

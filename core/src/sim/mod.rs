@@ -31,7 +31,7 @@ use crate::wire::{self, BGP_PORT, Icmp, IpSpec, Packet, Transport};
 
 use connection::{Connection, ConnectionKey, Patience};
 use controlled::Waken;
-pub use controlled::run_controlled;
+pub use controlled::{TellDns, run_controlled};
 pub use exchange::{BgpTalk, Exchange, Talk};
 use names::NameWork;
 pub use names::{LookupBy, NameLookup, NameServer, NameServers, Names};

@@ -168,7 +168,7 @@ impl DnsMessage {
             let bytes = packet.ip_payload();
             bytes.get(bytes.len().saturating_sub(len)..).unwrap_or_default()
         };
-        match packet.transport() {
+        let mut messages: Vec<Self> = match packet.transport() {
             Some(Transport::Udp(udp)) if [udp.sport, udp.dport].contains(&DNS_PORT) => {
                 Self::from_slice(body(udp.payload_len)).into_iter().collect()
             }
@@ -178,7 +178,10 @@ impl DnsMessage {
                 messages.filter_map(|range| Self::from_slice(&bytes[range]).ok()).collect()
             }
             _ => Vec::new(),
-        }
+        };
+        // What asks nothing is something else.
+        messages.retain(|message| !message.questions.is_empty());
+        messages
     }
 
     /// What the OPT record says.
