@@ -91,7 +91,7 @@ impl Server {
         local_ips: Vec<IpAddr>,
         seed: u64,
         name: &str,
-    ) -> Result<(Self, Vec<String>), CorefileError> {
+    ) -> Result<(Self, Vec<CorefileError>), CorefileError> {
         let (mut blocks, mut notices, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
         for block in corefile::blocks(corefile)? {
             let mut keys = Vec::new();

@@ -112,7 +112,7 @@ pub(super) fn plugins(
     block: &Block,
     zones: &[DnsName],
     files: &HostFiles,
-    notices: &mut Vec<String>,
+    notices: &mut Vec<CorefileError>,
 ) -> Result<Plugins, CorefileError> {
     let mut plugins = Plugins::default();
     for directive in &block.directives {
@@ -137,7 +137,7 @@ pub(super) fn plugins(
             "autopath" => plugins.autopath = Some(autopath(directive, zones)?),
             "rewrite" => match rewrite(directive)? {
                 Some(rule) => plugins.rewrites.push(rule),
-                None => notices.push(format!("Corefile:{}: this kind of rewrite is not modelled", directive.line)),
+                None => notices.push(directive.error(directive.line, "this kind of rewrite is not modelled; skipped")),
             },
             "loadbalance" => match directive.args.first().map(String::as_str) {
                 None | Some("round_robin") => plugins.loadbalance = true,
@@ -170,12 +170,15 @@ pub(super) fn plugins(
                 }
             }
             silent if SILENT.contains(&silent) => {}
-            unknown => notices.push(format!("Corefile:{}: plugin {unknown} is not modelled; skipped", directive.line)),
+            unknown if notices.iter().all(|notice| notice.directive != unknown) => {
+                notices.push(directive.error(directive.line, "this plugin is not modelled; skipped"));
+            }
+            _ => {}
         }
     }
     let is_verified = plugins.kubernetes.as_ref().is_some_and(|kubernetes| kubernetes.pod_mode == PodMode::Verified);
-    if plugins.autopath.is_some() && !is_verified {
-        notices.push("autopath @kubernetes does nothing without `pods verified`".to_owned());
+    if let Some(autopath) = block.directives.iter().find(|directive| directive.name == "autopath" && !is_verified) {
+        notices.push(autopath.error(autopath.line, "@kubernetes does nothing without `pods verified`"));
     }
     Ok(plugins)
 }

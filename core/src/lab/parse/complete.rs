@@ -37,6 +37,7 @@ pub(super) fn complete(mut draft: Draft<'_>, mut spec: LabSpec, spec_fields: &Fi
     report(controllers::pod_cidrs(&mut objects.nodes, spec.pod_cidr), problems);
     objects.nodes.retain(|node| !node.addresses.is_empty() && node.pod_cidr.is_some());
     check::hosts(&mut spec, &objects.nodes, spec_fields);
+    check::corefile(&mut spec, spec_fields);
 
     check::pods(&mut draft.pods, &objects.nodes, &unsure);
     check::services(&mut draft.services, &spec, spec_fields);
