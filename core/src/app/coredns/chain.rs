@@ -265,6 +265,11 @@ impl Pass<'_> {
         let mut query = request.clone();
         query.id = self.dice.below(1 << 16) as u16;
         let answered = self.upstream.get(self.n_asked);
+        // The first that is over the limit hears so at once.
+        let is_new = self.upstream.is_empty();
+        if forward.max_concurrent.is_some_and(|max| is_new && self.server.n_waiting >= max) {
+            return Ok(Reply::Failed(Rcode::REFUSED));
+        }
         self.n_asked += 1;
         match answered {
             None => {

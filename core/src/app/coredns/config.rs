@@ -90,6 +90,8 @@ pub(super) struct Forward {
     pub(super) policy: Policy,
     pub(super) force_tcp: bool,
     pub(super) prefer_udp: bool,
+    /// `max_concurrent`: queries that may wait for an answer at once.
+    pub(super) max_concurrent: Option<u32>,
 }
 
 /// What is read from the node's own files.
@@ -319,8 +321,15 @@ fn forward(directive: &Directive, files: &HostFiles) -> Result<Forward, Corefile
         return Err(directive.error(line, format!("more than 15 TOs configured: {}", upstreams.len())));
     }
     let from = from.into_iter().next().unwrap_or_default();
-    let mut plugin =
-        Forward { from, upstreams, except: Vec::new(), policy: Policy::default(), force_tcp: false, prefer_udp: false };
+    let mut plugin = Forward {
+        from,
+        upstreams,
+        except: Vec::new(),
+        policy: Policy::default(),
+        force_tcp: false,
+        prefer_udp: false,
+        max_concurrent: None,
+    };
     for (line, words) in &directive.options {
         match (&words[0][..], &words[1..]) {
             ("except", zones @ [_, ..]) => plugin.except.extend(zones_or(directive, *line, zones, &[])?),
@@ -334,7 +343,8 @@ fn forward(directive: &Directive, files: &HostFiles) -> Result<Forward, Corefile
                     other => return Err(directive.error(*line, format!("unknown policy '{other}'"))),
                 };
             }
-            ("max_concurrent" | "max_fails" | "max_connect_attempts", [n]) => drop(number::<u32>(directive, *line, n)?),
+            ("max_concurrent", [n]) => plugin.max_concurrent = Some(number(directive, *line, n)?).filter(|n| *n > 0),
+            ("max_fails" | "max_connect_attempts", [n]) => drop(number::<u32>(directive, *line, n)?),
             ("expire" | "read_timeout" | "max_age", [time]) => drop(duration(directive, *line, time)?),
             ("health_check", [time, ..]) => drop(duration(directive, *line, time)?),
             ("tls" | "tls_servername" | "next" | "failover" | "failfast_all_unhealthy_upstreams", _) => {}
