@@ -140,6 +140,8 @@ fn status_of(error: &RunError) -> u8 {
         | RunError::Action(_)
         | RunError::NotATarget { .. }
         | RunError::Port { .. }
+        | RunError::NotAName { .. }
+        | RunError::RecordType { .. }
         | RunError::BgpEvent { .. }
         | RunError::ProbeKind { .. }
         | RunError::NoSuchFault { .. }

@@ -139,14 +139,6 @@ impl Server {
         ))
     }
 
-    /// The same program as it is after a start somewhere else.
-    #[must_use]
-    pub fn restarted(&self, local_ips: Vec<IpAddr>, name: &str) -> Self {
-        let caches = vec![cache::Cache::default(); self.blocks.len()];
-        let (n_served, n_probes, n_waiting) = (0, 0, 0);
-        Self { caches, local_ips, name: name.to_owned(), n_served, n_probes, n_waiting, ..self.clone() }
-    }
-
     /// Serves `query`, with what upstreams have answered so far; `Err` asks for one more of them.
     pub fn serve(
         &mut self,

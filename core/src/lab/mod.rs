@@ -17,6 +17,7 @@ mod run;
 mod session;
 mod show;
 mod spec;
+mod target;
 mod yaml;
 
 use std::sync::Arc;

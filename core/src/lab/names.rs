@@ -21,7 +21,7 @@ use super::problem::Severity;
 use super::spec::{HostSpec, LabSpec};
 use crate::app::coredns::{HostFiles, KUBEADM_COREFILE, Server};
 use crate::app::upstream::Zone;
-use crate::base::{BTreeMap, Place, Span};
+use crate::base::{BTreeMap, Instant, Place, Span};
 use crate::k8s::controllers::{self, Shortage, is_kube_dns, kube_dns_default};
 use crate::k8s::coredns::{self, is_coredns};
 use crate::k8s::objects::{Objects, Pod};
@@ -156,6 +156,24 @@ pub fn name_servers(lab: &Lab, seed: u64) -> NameServers {
         all.insert(Place::Host(UPSTREAM.to_owned()), NameServer::Upstream(Arc::new(zone)));
     }
     NameServers(all)
+}
+
+/// What the name servers of a run hear `now`: CoreDNS keeps what it has drawn and cached, and pods that are new serve too.
+pub(super) fn tell(lab: &Lab, seed: u64, now: Instant, servers: &mut NameServers) {
+    // Nobody asks them in this run.
+    if servers.0.is_empty() {
+        return;
+    }
+    let secs = u32::try_from(now.elapsed().as_secs()).unwrap_or(u32::MAX);
+    let heard = Arc::new(dns_cluster(&lab.objects, secs.saturating_add(1)));
+    for (place, mut server) in name_servers(lab, seed).0 {
+        if let NameServer::CoreDns { cluster, .. } = servers.0.get_mut(&place).unwrap_or(&mut server) {
+            *cluster = heard.clone();
+        }
+        if servers.0.get(&place).is_none() {
+            servers.0.insert(place, server);
+        }
+    }
 }
 
 /// The Corefile where it can be read: at nodes, and in pods of CoreDNS.

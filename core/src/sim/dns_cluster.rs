@@ -1,43 +1,14 @@
-//! What CoreDNS hears of the objects, at the start and while they change.
+//! What CoreDNS hears of the objects.
 //!
 //! Models plugin/kubernetes/object: `ToService`, `EndpointSliceToEndpoints`, `ToPod`, `ToNamespace`.
 
-use std::sync::Arc;
-
-use super::{NameServer, NameServers};
-use crate::app::coredns::{DnsCluster, DnsEndpoint, DnsService, DnsServicePort, DnsSlice, Server};
-use crate::base::{Instant, Place};
-use crate::k8s::coredns::is_coredns;
+use crate::app::coredns::{DnsCluster, DnsEndpoint, DnsService, DnsServicePort, DnsSlice};
 use crate::k8s::objects::{EndpointSlice, Objects, Protocol, Service, ServiceType};
 
 /// Namespaces that every cluster has.
 const NAMESPACES: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
 /// When the cluster came up, in seconds: the serial number of the zone. Only that it grows matters.
 const EPOCH: u32 = 1_767_225_600;
-
-impl NameServers {
-    /// Every CoreDNS hears of the objects as they are at `now`. A pod that has come meanwhile runs one too, which
-    /// remembers nothing.
-    pub fn learn(&mut self, objects: &Objects, now: Instant) {
-        let secs = u32::try_from((now - Instant::START).as_secs()).unwrap_or(u32::MAX);
-        let known = Arc::new(dns_cluster(objects, secs));
-        let mut any: Option<Server> = None;
-        for server in self.0.values_mut() {
-            if let NameServer::CoreDns { server, cluster } = server {
-                *cluster = known.clone();
-                any = Some((**server).clone());
-            }
-        }
-        let Some(any) = any else { return };
-        let runs = objects.pods.iter().filter(|pod| !pod.finished && !pod.crash_looping && is_coredns(pod));
-        for pod in runs.filter(|pod| pod.pod_ip.is_some()) {
-            let own = Place::pod(&pod.meta.namespace, &pod.meta.name);
-            let server = Box::new(any.restarted(pod.pod_ip.into_iter().collect(), &own.to_string()));
-            let at = if pod.host_network { Place::Node(pod.node_name.clone()) } else { own };
-            self.0.entry(at).or_insert_with(|| NameServer::CoreDns { server, cluster: known.clone() });
-        }
-    }
-}
 
 /// The objects as CoreDNS knows them so many seconds after the cluster came up.
 #[must_use]

@@ -284,7 +284,9 @@ impl Pass<'_> {
         let mut upstreams = forward.upstreams.clone();
         self.sort(forward.policy, &mut upstreams);
         let mut query = request.clone();
-        query.id = self.dice.below(1 << 16) as u16;
+        // Others may be served before the answer is here: it must be the same when this one is served again.
+        let which = u64::from(request.id) << 8 | self.n_asked as u64;
+        query.id = Dice::new(which, &self.server.probe.to_string()).word() as u16;
         let answered = self.upstream.get(self.n_asked);
         // The first that is over the limit hears so at once.
         let is_new = self.upstream.is_empty();

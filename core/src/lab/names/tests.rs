@@ -265,7 +265,7 @@ fn what_changes_is_heard_of_and_a_new_pod_serves_too() {
     let mut new = lab.objects.pods.last().expect("a pod").clone();
     new.meta.name = "coredns-2".to_owned();
     lab.objects.pods.push(new);
-    servers.learn(&lab.objects, Instant::START);
+    super::tell(&lab, 1, Instant::START, &mut servers);
     for name in ["coredns-0", "coredns-2"] {
         let Some(NameServer::CoreDns { server, cluster }) = servers.0.get_mut(&Place::pod("kube-system", name)) else {
             panic!("{name} does not serve");
