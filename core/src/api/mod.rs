@@ -2,6 +2,7 @@
 //! they return; none computes anything itself.
 
 mod json;
+mod lookup;
 mod scene;
 mod step;
 
@@ -15,11 +16,13 @@ pub use crate::lab::{
 };
 pub use crate::trace::{
     BpfHook, BridgeTarget, By, Change, Choice, Chosen, Component, Consulted, Decision, Detail, Disposition, DropReason,
-    Envelope, Explanation, Frame, Hook, HookFunction, Hop, Journey, JourneyId, NextHop, Reconcile, RejectReason, Row,
-    Stage, Step, Stretch, Trace, Tracked, Why, WokenBy, Work, Written, explain, render, symptom, validate,
+    Envelope, Explanation, Frame, Hook, HookFunction, Hop, Journey, JourneyId, Lookup, NameQuery, NameReply, NextHop,
+    Reconcile, RejectReason, Resolves, Row, Stage, Step, Stretch, Trace, Tracked, Why, WokenBy, Work, Written, explain,
+    render, symptom, validate,
 };
 pub use crate::wire::{End, Field, FieldChange, Layer, LayerChange, Link, Packet, Role, diff, dissect, one_line};
 pub use json::to_json;
+pub use lookup::{LookupCost, lookup_cost};
 pub use scene::{
     Absent, AddressKind, ContainerView, DeviceKind, DeviceView, HostPodView, NodeView, PodView, Scene, ServiceView,
     WorkloadView, scene,

@@ -66,8 +66,9 @@ pub(super) fn parse_beside_walk(sources: &[Source<'_>], set: &[(String, String)]
 }
 
 fn understand(sources: &[Source<'_>], set: &[(String, String)], may_hold_walk: bool) -> Parsed {
-    let problems = Problems::new(sources.iter().map(|source| source.name).chain(["--set"]).collect());
     let texts: Vec<_> = (0..).zip(sources).map(|(file, source)| yaml::decode(source.text, file)).collect();
+    let names = sources.iter().map(|source| source.name).chain(["--set"]).collect();
+    let problems = Problems::new(names, texts.iter().map(|text| text.as_ref().map_or("", |text| text)).collect());
     let mut documents = Vec::new();
     let mut all_read = true;
     for (file, text) in texts.iter().enumerate() {

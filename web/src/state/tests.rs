@@ -236,6 +236,12 @@ fn every_walk_opens_by_its_id_and_keeps_it_whatever_is_changed() {
         assert_eq!(state.notice, None, "{id}");
         assert_eq!(state.walk.spec.as_ref().map(|spec| &*spec.id), Some(id));
         assert_eq!(state.cursor, state.walk.start());
+        for idx in (0..state.walk.n_steps()).step_by(7) {
+            let walk = &state.walk;
+            let view = walk.view(idx).expect("a step");
+            let shown = Picture::new(&walk.cast, &walk.reel, &walk.trace, idx, &view);
+            assert_eq!(shown.dock.is_some(), view.packet.is_some(), "{}", view.id);
+        }
         let own = if id == DEFAULT_WALK { String::new() } else { format!("v=1&s={id}") };
         assert_eq!(state.fragment(), own);
         let seeds = [7, state.walk.run.seed].map(|seed| Action::Choose(Choice::Seed(seed)));

@@ -3,7 +3,7 @@
 use super::victim::Victim;
 use super::{ALL, Broken, Fault};
 use crate::lab::Lab;
-use crate::lab::run::{Run, RunError};
+use crate::lab::run::{Run, RunError, named};
 
 /// A fault, held against a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +41,8 @@ fn kind(id: &str) -> (&'static str, &'static str) {
         "kube-proxy-stopped" => ("Services", "needs a service that kube-proxy translates"),
         "etp-local-no-endpoint" => ("Services", "needs a client that comes to a service from outside"),
         "stale-conntrack" => ("Services", "needs a service asked by UDP"),
-        _ => ("Names", "needs a name to look up"),
+        "wrong-ndots" => ("Names", "needs a pod that asks with a search list"),
+        _ => ("Names", "needs CoreDNS: a run that resolves a name, or a lab with a `dns` section"),
     }
 }
 
@@ -50,6 +51,7 @@ fn kind(id: &str) -> (&'static str, &'static str) {
 /// # Errors
 /// If the run cannot be made.
 pub fn faults_here(lab: &Lab, run: &Run) -> Result<Vec<FaultHere>, RunError> {
+    let lab = &*named(lab, run)?;
     let victim = Victim::of(lab, Some(run))?;
     let here = ALL.iter().map(|(fault, act)| {
         let mut broken = Broken { lab: lab.clone(), acts: Vec::new(), notes: Vec::new() };

@@ -44,8 +44,8 @@ pub(in crate::lab) fn read_walk(
     labs: &dyn Fn(&str) -> Option<String>,
     judge: Judge<'_>,
 ) -> (Option<WalkSpec>, Vec<Problem>) {
-    let problems = Problems::new(vec![source.name]);
     let decoded = yaml::decode(source.text, 0);
+    let problems = Problems::new(vec![source.name], vec![decoded.as_ref().map_or("", |text| text)]);
     let (documents, faults) = match &decoded {
         Ok(text) => yaml::read(text, 0, yaml::Expect::Manifests),
         Err(fault) => (Vec::new(), vec![fault.clone()]),

@@ -13,6 +13,14 @@ pub fn symptom(trace: &Trace, target: &str) -> String {
     let (scheme, rest) = target.split_once("://").unwrap_or(("", target));
     let host = rest.split(['/', '?']).next().unwrap_or_default();
     let connected = trace.journeys.iter().any(|it| matches!(it.flow, "http" | "tcp") && it.name.starts_with("request"));
+    if let Disposition::Rejected { reason: reason @ RejectReason::NameNotFound, .. } = trace.disposition {
+        let name = host.split(':').next().unwrap_or_default();
+        return match scheme {
+            "http" => format!("curl: (6) Could not resolve host: {name}"),
+            "ping" => format!("ping: {name}: {}", error(reason)),
+            _ => format!("getaddrinfo: {}", error(reason)),
+        };
+    }
     if scheme == "ping" {
         return ping(trace);
     }
@@ -44,9 +52,10 @@ pub fn symptom(trace: &Trace, target: &str) -> String {
 fn error(reason: RejectReason) -> &'static str {
     use RejectReason::{
         IcmpExcTtl, IcmpFragNeeded, IcmpHostAno, IcmpHostUnreach, IcmpNetAno, IcmpNetUnreach, IcmpPktFiltered,
-        IcmpPortUnreach, IcmpProtUnreach, Inval, NoSocket,
+        IcmpPortUnreach, IcmpProtUnreach, Inval, NameNotFound, NoSocket,
     };
     match reason {
+        NameNotFound => "Name or service not known",
         NoSocket | IcmpPortUnreach => "Connection refused",
         IcmpFragNeeded => "Message too long",
         IcmpNetUnreach | IcmpNetAno => "Network is unreachable",
