@@ -8,3 +8,4 @@ mod layout;
 mod links;
 mod loading;
 mod stepping;
+mod walks;

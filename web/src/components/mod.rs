@@ -9,6 +9,7 @@ mod chart;
 mod choices;
 mod compare;
 mod controls;
+mod exhibits;
 mod help;
 mod icons;
 mod inspector;
@@ -26,6 +27,7 @@ mod tables;
 mod tabs;
 mod top_bar;
 mod transport;
+mod walks;
 
 use kubehop_core::api::{Decision, StepView};
 use yew::UseReducerDispatcher;
