@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use crate::program::{command, find, run};
 use crate::setup::{Need, prepare};
 use crate::tools::{TRUNK, WASM_BINDGEN};
-use crate::{markup, project};
+use crate::{element, markup, project};
 
 /// What a build of the page needs.
 pub(crate) const NEEDS: &[Need] = &[Need::WasmTarget, Need::Tool(&TRUNK), Need::Tool(&WASM_BINDGEN)];
@@ -62,7 +62,17 @@ pub(crate) fn build(optimised: bool) -> Result<()> {
     if optimised {
         optimise()?;
     }
+    name_files()?;
     check()
+}
+
+/// Tells kube-hop.js, whose own name stays the same, how the other files are called.
+fn name_files() -> Result<()> {
+    let index = fs::read_to_string(project::dist().join("index.html"))?;
+    let path = project::dist().join("kube-hop.js");
+    let script = fs::read_to_string(&path)?;
+    fs::write(&path, element::with_names(&script, &index)?)?;
+    Ok(())
 }
 
 /// Makes the wasm smaller, in place.

@@ -2,16 +2,15 @@
 
 use std::rc::Rc;
 
-use gloo::utils::window;
 use kubehop_core::api::{CniMode, ProxyMode};
-use yew::{Callback, Html, NodeRef, html};
+use yew::{Html, html};
 
 use super::Act;
 use super::choices::{Group, Place, Scheme, Target, proxies, receivers, senders, with_scheme};
 use super::controls::{Take, bool_word, choice_button, icon_button, menu, on};
 use super::icons::{ARROW, MENU, SHARE, THEME, icon, logo};
 use super::shapes::{span, text};
-use crate::hooks::{Layout, copy_or_select};
+use crate::hooks::Layout;
 use crate::state::{Action, Choice, Sheet, State, Theme, Walk, proxy_name};
 
 /// The bar at the top.
@@ -46,7 +45,7 @@ pub(super) fn top_bar(state: &State, is_dark: bool, layout: Layout, act: &Act) -
 }
 
 /// What a narrow page has room for: who talks to whom.
-fn title(walk: &Walk) -> Html {
+pub(super) fn title(walk: &Walk) -> Html {
     let to = Target::parse(&walk.run.to).map_or_else(|| walk.run.to.clone(), |target| name_of(walk, &target));
     html! {
         <span class="ttl" title={format!("{} to {}", walk.run.from, walk.run.to)}>
@@ -142,23 +141,11 @@ fn mode_name(mode: CniMode) -> &'static str {
     if name == "vxlan" { "VXLAN" } else { name }
 }
 
-/// Copies the address of this very step.
+/// Opens what can be taken away.
 pub(super) fn share(is_full: bool, act: &Act) -> Html {
-    let act = act.clone();
-    let on_click = Callback::from(move |_| {
-        let url = window().location().href().unwrap_or_default();
-        let (act, told) = (act.clone(), url.clone());
-        let done = Callback::from(move |is_copied| {
-            act.dispatch(Action::Tell(if is_copied {
-                "The address of this step is copied.".to_owned()
-            } else {
-                format!("The clipboard is refused here. The address of this step: {told}")
-            }));
-        });
-        copy_or_select(&url, NodeRef::default(), done);
-    });
+    let on_click = on(act, Action::Show(Some(Sheet::Take)));
     if is_full {
-        return icon_button("icon", "Share: copy the address of this step", on_click, icon(SHARE));
+        return icon_button("icon", "Take away: link, picture, capture, text", on_click, icon(SHARE));
     }
-    html! { <button class="btn shr" title="Copy the address of this step" onclick={on_click}>{ icon(SHARE) }{ "Share" }</button> }
+    html! { <button class="btn shr" title="Link, picture, capture, text" onclick={on_click}>{ icon(SHARE) }{ "Take away" }</button> }
 }

@@ -2,6 +2,7 @@
 
 mod legs;
 mod link;
+mod options;
 mod playback;
 mod scenario;
 mod shared;
@@ -17,6 +18,7 @@ use crate::scene::{Kind, PIECE, kinds_of};
 
 pub use legs::{Leg, LegKind};
 pub use link::{Link, Unreadable};
+pub use options::{Controls, Options};
 pub use playback::Speed;
 pub use scenario::{Scenario, proxy_name};
 pub use shared::Shared;
@@ -61,6 +63,8 @@ pub enum Sheet {
     Meanwhile,
     /// The chart of rules against services.
     Chart,
+    /// What can be taken away.
+    Take,
 }
 
 /// How the cursor came to where it is.
