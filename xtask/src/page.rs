@@ -53,6 +53,18 @@ pub fn dist() -> Result<()> {
     Ok(())
 }
 
+/// Draws the page's pictures anew: those that are kept in `docs/pictures/`, and those that stand where no program runs.
+pub fn pictures() -> Result<()> {
+    dist()?;
+    let mut tests = command("cargo", ["test", "--quiet", "--workspace", "--test", "pictures"]);
+    tests.env_remove("UPDATE_EXPECT");
+    run(tests)?;
+    let mut tests = command("cargo", ["test", "--quiet", "--workspace", "--test", "e2e", "static_pictures"]);
+    tests.env("UPDATE_EXPECT", "1");
+    run(tests)?;
+    Ok(())
+}
+
 /// Builds the page into `dist/`, with or without wasm-opt.
 pub(crate) fn build(optimised: bool) -> Result<()> {
     let mut trunk = command("trunk", ["build", "--release", "--offline", "true"]);

@@ -3,7 +3,12 @@
 mod cluster;
 mod controls;
 mod driver;
+mod elements;
+mod frames;
 mod layout;
 mod links;
 mod loading;
+mod snippets;
 mod stepping;
+mod take_away;
+mod without;
