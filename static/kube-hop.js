@@ -132,6 +132,8 @@
       this.#starting = undefined;
       this.#handle?.unmount();
       this.#handle = undefined;
+      // What is taken down in a later turn is taken down there.
+      this.#mount?.replaceWith(make("div", { id: "kubehop" }));
     }
   }
 

@@ -53,7 +53,7 @@ impl Page {
         let deadline = Instant::now() + PATIENCE;
         while self.count("Page.loadEventFired") == loads {
             if Instant::now() > deadline {
-                bail!("{url} did not load in {PATIENCE:?}");
+                bail!("{url} did not load in {PATIENCE:?}: {:?}", self.complaints()?);
             }
             self.browser.listen(Duration::from_millis(5))?;
         }

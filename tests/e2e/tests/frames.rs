@@ -4,7 +4,12 @@ use kubehop_e2e::{Host, Page};
 
 /// Puts a frame into an empty host page, and keeps what it says.
 fn open(attributes: &str, address: &str) -> (Host, Page) {
-    let host = Host::serve(&[("page.html", "<!doctype html><title>host</title><body>")], &["kubehop"], "").unwrap();
+    let host = Host::serve(
+        &[("page.html", "<!doctype html><title>host</title><link rel=icon href=data:,><body>")],
+        &["kubehop"],
+        "",
+    )
+    .unwrap();
     let mut page = Page::blank().unwrap();
     page.resize(1280, 900).unwrap();
     page.navigate(&host.url("page.html")).unwrap();

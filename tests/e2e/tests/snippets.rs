@@ -66,7 +66,10 @@ fn every_snippet_shows_its_walk() {
         .filter_map(|(info, body)| Some((info.strip_prefix("page=")?.to_owned(), body)))
         .filter(|(path, _)| path.ends_with(".html"))
         .map(|(path, body)| {
-            let html = format!("<!doctype html><html lang=en><title>host</title><body>{}", made(&path, body));
+            let html = format!(
+                "<!doctype html><html lang=en><title>host</title><link rel=icon href=data:,><body>{}",
+                made(&path, body)
+            );
             (path, html)
         })
         .collect();
@@ -88,7 +91,7 @@ fn every_snippet_shows_its_walk() {
 fn a_frame_gets_the_height_that_it_asks_for() {
     let script = snippet("file=heights.js");
     let html = format!(
-        "<!doctype html><title>host</title><body><script src=heights.js></script>{}",
+        "<!doctype html><title>host</title><link rel=icon href=data:,><body><script src=heights.js></script>{}",
         snippet("page=frame.html")
     );
     let files = [("page.html", html.as_str()), ("heights.js", script.as_str())];

@@ -42,6 +42,7 @@ fn download(page: &mut Page, folder: &Path, name: &str) -> Vec<u8> {
 fn the_link_and_the_frame_lead_back_to_the_step() {
     let server = serve_dist().unwrap();
     let mut page = Page::blank().unwrap();
+    page.resize(1280, 720).unwrap();
     open(&mut page, &format!("{}?theme=dark#v=1&step=http.syn.node-a.encap", server.url()));
     let link = take(&mut page, "Link");
     assert_eq!(link, format!("{}#v=1&step=http.syn.node-a.encap", server.url()));

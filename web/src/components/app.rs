@@ -29,7 +29,7 @@ use super::top_bar::{title, top_bar};
 use super::transport::transport;
 use super::{Act, Current};
 use crate::embed::Port;
-use crate::hooks::{Layout, fragment, is_sandboxed, scroll_to, use_address, use_layout, use_player};
+use crate::hooks::{Layout, fragment, is_sandboxed, measure, scroll_to, use_address, use_layout, use_player};
 use crate::scene::Picture;
 use crate::state::{Action, Arrival, Controls, Options, Panel, Shared, Sheet, State, Theme, Walk};
 
@@ -48,7 +48,7 @@ pub(crate) fn App(props: &Props) -> Html {
     use_player(&state);
     let root = use_node_ref();
     let layout = use_layout(&root, options);
-    use_port(port, &state, layout);
+    use_port(port, &state, layout, &root);
     let system_is_dark = use_system_theme();
     let act: Act = state.dispatcher();
 
@@ -136,16 +136,19 @@ fn open_full(state: &State, options: &Options, act: &Act) -> Html {
 
 /// Tells those outside what they may want to know.
 #[yew::hook]
-fn use_port(port: &Shared<Port>, state: &UseReducerHandle<State>, layout: Layout) {
+fn use_port(port: &Shared<Port>, state: &UseReducerHandle<State>, layout: Layout, root: &NodeRef) {
     let told = use_mut_ref(|| None::<(Shared<Walk>, usize, Layout)>);
-    let (port, state) = (port.clone(), state.clone());
+    let (port, state, root) = (port.clone(), state.clone(), root.clone());
     use_effect_with((state.walk.clone(), state.cursor, state.is_playing, layout), move |(walk, cursor, _, layout)| {
-        port.show(&state, *layout);
-        let before = told.replace(Some((walk.clone(), *cursor, *layout)));
+        // The first time it is not known yet.
+        let is_alone = port.options.view.is_some();
+        let layout = root.cast::<Element>().map_or(*layout, |root| measure(&root, is_alone));
+        port.show(&state, layout);
+        let before = told.replace(Some((walk.clone(), *cursor, layout)));
         let is_elsewhere = before.as_ref().is_some_and(|(then, at, _)| then != walk || at != cursor);
         let events = [
             ("ready", before.is_none()),
-            ("resize", before.as_ref().is_none_or(|(_, _, then)| then != layout)),
+            ("resize", before.as_ref().is_none_or(|(_, _, then)| *then != layout)),
             ("stepchange", is_elsewhere),
             ("disposition", is_elsewhere && state.is_at_end()),
         ];

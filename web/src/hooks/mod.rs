@@ -16,4 +16,4 @@ pub(crate) use file::read_text;
 pub(crate) use player::use_player;
 pub(crate) use scroll::scroll_to;
 pub(crate) use travel::{Travel, object, use_travel};
-pub(crate) use width::{Layout, use_layout};
+pub(crate) use width::{Layout, measure, use_layout};

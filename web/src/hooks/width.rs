@@ -71,20 +71,24 @@ impl Layout {
     }
 }
 
+/// The layout that fits an element.
+pub(crate) fn measure(element: &Element, has_view: bool) -> Layout {
+    // One region alone needs less.
+    let room = if has_view { 800.0 } else { 1040.0 };
+    Layout::of(element.get_bounding_client_rect().width(), room)
+}
+
 /// The layout that fits `node`; the full one until it is measured.
 #[hook]
 pub(crate) fn use_layout(node: &NodeRef, options: &Options) -> Layout {
     let layout = use_state_eq(|| Layout::Full);
     let setter = layout.setter();
-    // The canvas alone, or one table, needs less.
-    let room = if options.view.is_some() { 800.0 } else { 1040.0 };
+    let has_view = options.view.is_some();
     use_effect_with(node.clone(), move |node| {
         let watch = node.cast::<Element>().and_then(|element| {
-            setter.set(Layout::of(element.get_bounding_client_rect().width(), room));
+            setter.set(measure(&element, has_view));
             let measured = element.clone();
-            let on_resize = Closure::<dyn FnMut()>::new(move || {
-                setter.set(Layout::of(measured.get_bounding_client_rect().width(), room));
-            });
+            let on_resize = Closure::<dyn FnMut()>::new(move || setter.set(measure(&measured, has_view)));
             let observer = ResizeObserver::new(on_resize.as_ref().unchecked_ref()).ok()?;
             observer.observe(&element);
             Some((observer, on_resize))
