@@ -27,7 +27,7 @@ pub use decision::{
 pub use explain::{Explanation, explain};
 pub use reason::{Disposition, DropReason, RejectReason};
 pub use recorder::Recorder;
-pub use render::{Detail, render};
+pub use render::{Detail, outline, render};
 pub use table::{Consulted, Row, Stretch, Why, Written};
 pub use validate::{ShapeError, validate};
 

@@ -55,6 +55,7 @@ fn the_link_and_the_frame_lead_back_to_the_step() {
 fn capture_text_and_picture_are_files() {
     let server = serve_dist().unwrap();
     let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(xtask::root().join("target/screenshots")).unwrap();
     let mut page = Page::blank().unwrap();
     for (width, height) in [(1280, 720), (700, 450)] {
         page.resize(width, height).unwrap();
@@ -70,6 +71,7 @@ fn capture_text_and_picture_are_files() {
         }
         page.wait_until("document.querySelector('.take textarea')").unwrap();
         let picture = take(&mut page, "Picture");
+        page.screenshot(&xtask::root().join(format!("target/screenshots/take-away-{width}.png"))).unwrap();
         let size = page
             .eval(&format!(
                 "new Promise((done, fail) => {{ const image = new Image(); image.onload = () => done([image.naturalWidth,

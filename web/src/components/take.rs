@@ -3,7 +3,7 @@
 //! Each is shown as text that can be copied by hand, so that nothing is lost where a sandbox refuses clipboard or downloads.
 
 use data_encoding::BASE64;
-use kubehop_core::api::{Detail, render};
+use kubehop_core::api::outline;
 use web_sys::{Element, HtmlTextAreaElement};
 use yew::{Callback, Html, Properties, component, html, use_effect_with, use_node_ref, use_state_eq};
 
@@ -72,7 +72,7 @@ pub(super) fn Take(props: &Props) -> Html {
             encoded = BASE64.encode(&walk.trace.to_pcapng());
             encoded.clone()
         }
-        _ => render(&walk.trace, Detail::Summary),
+        _ => outline(&walk.trace),
     };
     let saves = !file.is_empty() && !is_sandboxed();
     if saves && encoded.is_empty() {
