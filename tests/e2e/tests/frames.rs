@@ -32,6 +32,7 @@ fn open(attributes: &str, address: &str) -> (Host, Page) {
 fn a_sandboxed_frame_answers_its_host() {
     let (_host, mut page) = open("sandbox=allow-scripts", "?embed=1#v=1&step=http.syn.node-a.route");
     assert_eq!(page.eval("heard.find(data => data.type === 'ready').detail.step").unwrap(), "http.syn.node-a.route");
+    page.wait_until("heard.some(data => data.type === 'resize')").unwrap();
     assert_eq!(page.eval("heard.find(data => data.type === 'resize').detail.height").unwrap(), 450);
     let index = page.eval("ask('getState').then(reply => reply.detail.index)").unwrap().as_u64().unwrap();
     assert_eq!(page.eval("ask('next').then(reply => reply.detail.index)").unwrap(), index + 1);
@@ -66,9 +67,23 @@ fn messages_that_are_none_of_ours_are_passed_over() {
 #[test]
 fn a_cluster_that_somebody_brought_along_is_not_told() {
     let (_host, mut page) = open("sandbox=allow-scripts", "?embed=1");
-    let cluster = "kind: Lab\nspec: {}\n";
-    page.eval_in_frame(&format!("0, {cluster:?}")).unwrap();
+    let lab = std::fs::read_to_string(xtask::root().join("examples/two-nodes.yaml")).unwrap();
+    let choose = format!(
+        "(() => {{ const input = document.querySelector('.settings input[type=file]'), files = new DataTransfer();
+            files.items.add(new File([{}], 'lab.yaml'));
+            input.files = files.files; input.dispatchEvent(new Event('change', {{ bubbles: true }})) }})()",
+        serde_json::json!(lab)
+    );
+    page.eval_in_frame("document.querySelector('.top .more').click()").unwrap();
+    page.wait_in_frame("document.querySelector('.settings input[type=file]')").unwrap();
+    page.eval_in_frame(&choose).unwrap();
+    page.wait_in_frame(
+        "[...document.querySelectorAll('.settings button')].some(it => it.title === 'Forget your cluster')",
+    )
+    .unwrap();
+    assert_eq!(page.eval("ask('next').then(reply => reply.ok)").unwrap(), true);
     assert_eq!(page.eval("heard.every(data => !/(^|&)z=/.test(data.detail?.state ?? ''))").unwrap(), true);
+    assert_eq!(page.complaints().unwrap(), Vec::<String>::new());
 }
 
 #[test]
