@@ -6,6 +6,7 @@
 
 pub mod args;
 pub mod bench;
+mod element;
 mod groups;
 mod markup;
 mod packages;

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use crate::program::{command, find, run};
 use crate::setup::{Need, prepare};
 use crate::tools::{TRUNK, WASM_BINDGEN};
-use crate::{markup, project};
+use crate::{element, markup, project};
 
 /// What a build of the page needs.
 pub(crate) const NEEDS: &[Need] = &[Need::WasmTarget, Need::Tool(&TRUNK), Need::Tool(&WASM_BINDGEN)];
@@ -53,6 +53,18 @@ pub fn dist() -> Result<()> {
     Ok(())
 }
 
+/// Draws the page's pictures anew: those that are kept in `docs/pictures/`, and those that stand where no program runs.
+pub fn pictures() -> Result<()> {
+    dist()?;
+    let mut tests = command("cargo", ["test", "--quiet", "--workspace", "--test", "pictures"]);
+    tests.env_remove("UPDATE_EXPECT");
+    run(tests)?;
+    let mut tests = command("cargo", ["test", "--quiet", "--workspace", "--test", "e2e", "static_pictures"]);
+    tests.env("UPDATE_EXPECT", "1");
+    run(tests)?;
+    Ok(())
+}
+
 /// Builds the page into `dist/`, with or without wasm-opt.
 pub(crate) fn build(optimised: bool) -> Result<()> {
     let mut trunk = command("trunk", ["build", "--release", "--offline", "true"]);
@@ -62,7 +74,17 @@ pub(crate) fn build(optimised: bool) -> Result<()> {
     if optimised {
         optimise()?;
     }
+    name_files()?;
     check()
+}
+
+/// Tells kube-hop.js, whose own name stays the same, how the other files are called.
+fn name_files() -> Result<()> {
+    let index = fs::read_to_string(project::dist().join("index.html"))?;
+    let path = project::dist().join("kube-hop.js");
+    let script = fs::read_to_string(&path)?;
+    fs::write(&path, element::with_names(&script, &index)?)?;
+    Ok(())
 }
 
 /// Makes the wasm smaller, in place.
