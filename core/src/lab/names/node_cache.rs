@@ -17,7 +17,7 @@ use crate::k8s::objects::{Objects, Service};
 use crate::lab::LabSpec;
 
 /// The note on a lab whose CNI plugin leaves node-cache out.
-pub(in crate::lab) const BYPASSED: &str = "nodeLocal: Cilium translates kube-dns' address at the pod, before a packet reaches node-cache: pods ask CoreDNS directly, unless a CiliumLocalRedirectPolicy leads them to the cache; that is not modelled";
+pub(in crate::lab) const BYPASSED: &str = "nodeLocal: without kube-proxy Cilium translates kube-dns' address at the socket, so no question of a pod reaches node-cache: pods ask CoreDNS directly, as long as no CiliumLocalRedirectPolicy leads them to the cache; that is not modelled";
 
 /// node-cache as it runs on every node; `None` if the lab has none. Under IPVS kube-dns' address is taken: kube-ipvs0
 /// has it.
@@ -34,7 +34,8 @@ pub(in crate::lab) fn is_asked_by_name(spec: &LabSpec) -> bool {
 
 /// Whether no pod's question reaches it.
 pub(in crate::lab) fn is_bypassed(spec: &LabSpec) -> bool {
-    spec.cni.is_cilium() && !is_ipvs(spec) && spec.dns.as_ref().is_some_and(|dns| dns.node_local)
+    let is_replaced = spec.cni.is_cilium() && spec.kube_proxy.mode == ProxyMode::None;
+    is_replaced && spec.dns.as_ref().is_some_and(|dns| dns.node_local)
 }
 
 fn is_ipvs(spec: &LabSpec) -> bool {
