@@ -154,7 +154,7 @@ pub fn name_servers(lab: &Lab, seed: u64) -> NameServers {
         all.entry(at).or_insert_with(|| NameServer::CoreDns { server: Box::new(server), cluster: cluster.clone() });
     }
     for (place, server) in node_caches(lab, seed) {
-        // CoreDNS on the host network listens on all addresses of its node: no other can.
+        // CoreDNS on the host network of the same node answers in its place: there is one name server at a place.
         all.entry(place).or_insert_with(|| NameServer::CoreDns { server: Box::new(server), cluster: cluster.clone() });
     }
     if let Some(upstream) = lab.spec.dns.as_ref().and_then(|dns| dns.upstream.as_ref()) {

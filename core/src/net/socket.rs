@@ -72,11 +72,14 @@ impl Listener {
         (self.protocol, self.port) == (protocol, local.1) && is_bound
     }
 
-    /// Whether two cannot be open at once.
+    /// Whether two cannot be open at once. Name servers set SO_REUSEPORT: beside one for all addresses there may be one
+    /// for some.
     fn collides(&self, other: &Self) -> bool {
         let is_any = self.addresses.is_empty() || other.addresses.is_empty();
-        let share = || self.addresses.iter().any(|ip| other.addresses.contains(ip));
-        (self.protocol, self.port) == (other.protocol, other.port) && (is_any || share())
+        let share = || is_any || self.addresses.iter().any(|ip| other.addresses.contains(ip));
+        let reuse =
+            || self.answer == Answer::Named && other.answer == Answer::Named && self.addresses != other.addresses;
+        (self.protocol, self.port) == (other.protocol, other.port) && share() && !reuse()
     }
 }
 
@@ -127,10 +130,11 @@ impl Sockets {
         &self.listeners
     }
 
-    /// The listener that takes what comes to `local`.
+    /// The listener that takes what comes to `local`. Models compute_score: one that is bound to the address is closer.
     #[must_use]
     pub fn listener(&self, protocol: TransportProtocol, local: (IpAddr, u16)) -> Option<&Listener> {
-        self.listeners.iter().find(|listener| listener.hears(protocol, local))
+        let hearing = self.listeners.iter().filter(|listener| listener.hears(protocol, local));
+        hearing.max_by_key(|listener| !listener.addresses.is_empty())
     }
 
     /// Opens a connected socket.

@@ -61,6 +61,10 @@ impl NodeAgents {
     /// Writes everything.
     fn program(&self, topo: &mut Topology) {
         cni::program_node(topo, self.ns, &self.net, &self.cluster, &self.nic);
+        // A critical pod is there before others, and has its ports before them.
+        if let Some(node_cache) = &self.node_cache {
+            node_cache.start(topo.ns_mut(self.ns));
+        }
         for pod in self.pods.iter() {
             kubelet::run_pod(topo, self.ns, &self.net, &self.cluster, pod, self.seed);
         }
@@ -71,9 +75,6 @@ impl NodeAgents {
             if let Some(pod) = topo.find(place) {
                 topo.ns_mut(pod).sysctls.apply(settings);
             }
-        }
-        if let Some(node_cache) = &self.node_cache {
-            node_cache.start(topo.ns_mut(self.ns));
         }
         if let Some(mut proxier) = self.proxier.clone() {
             proxier.sync(topo.ns_mut(self.ns), &self.ports);

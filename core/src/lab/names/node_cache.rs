@@ -3,6 +3,9 @@
 //! Models cluster/addons/dns/nodelocaldns/nodelocaldns.yaml with its variables filled in as the documentation of
 //! Kubernetes says, for kube-proxy in IPVS mode and in every other; what is left node-cache fills in (configmap.go).
 
+#[cfg(test)]
+mod tests;
+
 use std::iter::once;
 
 use ipnet::IpNet;
