@@ -129,6 +129,14 @@ pub enum RunError {
     /// There is no room for the cluster's DNS.
     #[error(transparent)]
     Names(#[from] NamesError),
+    /// There is no such walk.
+    #[error("--walk: there is no walk {found:?}{}; `kubehop walks` lists them", nearest_is(.nearest))]
+    NoSuchWalk {
+        /// What was asked for.
+        found: String,
+        /// The nearest that exists.
+        nearest: Option<String>,
+    },
     /// What is to happen meanwhile cannot.
     #[error(transparent)]
     Action(#[from] ActionError),
@@ -223,7 +231,7 @@ pub struct Ended {
     pub trace: Trace,
     /// The machines.
     pub topo: Topology,
-    /// The lab with its objects as they are then, if anything was done to them.
+    /// The lab as it is then, if anything was given to it, was broken before or done meanwhile.
     pub lab: Option<Lab>,
 }
 
@@ -232,16 +240,22 @@ pub struct Ended {
 /// # Errors
 /// If the client, the target or something that is acted upon does not exist or cannot be read.
 pub fn run_to_end(lab: &Lab, run: &Run) -> Result<Ended, RunError> {
-    let lab = &*named(lab, run)?;
+    let named = named(lab, run)?;
+    let lab = &*named;
     let (actions, start) = actions::parse(lab, &run.actions)?;
-    let ended = |(trace, topo)| Ended { trace, topo, lab: None };
     if run.faults.is_empty() && actions.is_empty() {
-        return trace_on(lab, prepare(lab, run.seed), run).map(ended);
+        let (trace, topo) = trace_on(lab, prepare(lab, run.seed), run)?;
+        let lab = match named {
+            Cow::Owned(lab) => Some(lab),
+            Cow::Borrowed(_) => None,
+        };
+        return Ok(Ended { trace, topo, lab });
     }
     let mut broken = faults::broken(lab, &run.faults, Some(run))?;
     if actions.is_empty() {
         let machines = broken.prepare(run.seed).topo;
-        return trace_on(&broken.lab, machines, run).map(ended);
+        let (trace, topo) = trace_on(&broken.lab, machines, run)?;
+        return Ok(Ended { trace, topo, lab: Some(broken.lab) });
     }
     // What the run creates is not there before.
     let absent = Absent::take_out(&mut broken.lab.objects, &actions);
@@ -263,7 +277,7 @@ pub fn run_to_end(lab: &Lab, run: &Run) -> Result<Ended, RunError> {
 }
 
 /// The lab as it is for `run`: a cluster that is asked for a name has somebody to answer.
-fn named<'a>(lab: &'a Lab, run: &Run) -> Result<Cow<'a, Lab>, RunError> {
+pub(super) fn named<'a>(lab: &'a Lab, run: &Run) -> Result<Cow<'a, Lab>, RunError> {
     match Target::parse(lab, &run.to) {
         Ok(Target { host: Host::Name(_), .. }) => Ok(with_names(lab)?),
         _ => Ok(Cow::Borrowed(lab)),
