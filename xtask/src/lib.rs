@@ -8,6 +8,7 @@ pub mod args;
 pub mod bench;
 mod groups;
 mod markup;
+mod own_std;
 mod packages;
 pub mod page;
 mod program;
