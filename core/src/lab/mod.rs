@@ -6,8 +6,10 @@ mod balancer;
 mod build;
 mod counts;
 mod dns;
+mod exhibits;
 mod fabric;
 mod faults;
+mod names;
 mod nearest;
 mod nested;
 mod parse;
@@ -16,6 +18,8 @@ mod run;
 mod session;
 mod show;
 mod spec;
+mod target;
+mod walks;
 mod yaml;
 
 use std::sync::Arc;
@@ -29,7 +33,9 @@ pub use balancer::via_note;
 pub use build::build;
 pub use counts::{MAX_SERVICES, RuleCount, rule_count, rule_counts};
 pub use dns::{CLUSTER_DOMAIN, libc, node_resolv_conf, resolv_conf};
-pub use faults::{Fault, fault_notes, faults};
+pub use exhibits::{PairView, answer_beside, pairs};
+pub use faults::{FAULT_GROUPS, Fault, FaultHere, fault_notes, faults, faults_here};
+pub use names::{NamesError, name_servers, with_names};
 pub use nearest::nearest;
 pub use parse::{Parsed, Source, parse};
 pub use problem::{Problem, Severity};
@@ -39,6 +45,7 @@ pub use spec::{
     CniMode, DnsSpec, FabricSpec, FilterSite, FilterSpec, HostSpec, KubeProxySpec, LabSpec, NestedSpec, RackSpec,
     UpstreamSpec,
 };
+pub use walks::{DEFAULT_WALK, Stop, WalkSpec, check_walk, is_walk, walk, walk_ids};
 
 /// A cluster and what surrounds it: complete, checked, and ready to be wired.
 #[derive(Clone, Debug, Default)]

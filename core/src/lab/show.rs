@@ -3,10 +3,13 @@
 mod cilium;
 mod route;
 
+use std::borrow::Cow;
+
 use thiserror::Error;
 
 use super::build::prepare;
 use super::dns::resolv_conf;
+use super::names::{corefile_at, with_names};
 use super::run::{RunError, resolve, run_to_end};
 use super::{Lab, Run, faults};
 use crate::base::{Instant, Place, Writer, sort_by};
@@ -36,7 +39,7 @@ pub enum ShowError {
 }
 
 /// What can be typed.
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 19] = [
     "ip addr",
     "ip link",
     "ip route",
@@ -54,6 +57,7 @@ const COMMANDS: [&str; 18] = [
     "nft list table FAMILY NAME",
     "conntrack -L",
     "cat /etc/resolv.conf",
+    "cat Corefile",
     "cilium bpf endpoint|ipcache|lb|nat|frag list, cilium bpf ct list global",
 ];
 
@@ -75,6 +79,9 @@ pub fn show(
     command: &[&str],
     with_writers: bool,
 ) -> Result<String, ShowError> {
+    // Asked for its Corefile, a cluster without a DNS is shown the one that it would have.
+    let named = if is_corefile(command) { with_names(lab).map_err(RunError::from)? } else { Cow::Borrowed(lab) };
+    let lab = &*named;
     let (mut topo, now, left) = match after {
         Some(run) => {
             let ended = run_to_end(lab, run)?;
@@ -100,17 +107,26 @@ pub fn show_broken(
     command: &[&str],
     with_writers: bool,
 ) -> Result<String, ShowError> {
-    let broken = faults::broken(lab, faults, None)?;
+    let named = if is_corefile(command) { with_names(lab).map_err(RunError::from)? } else { Cow::Borrowed(lab) };
+    let broken = faults::broken(&named, faults, None)?;
     let mut topo = broken.prepare(1).topo;
     let (id, _) = resolve(&broken.lab, &mut topo, at, "--at")?;
     let lines = file(&broken.lab, at, command).map_or_else(|| lines(&topo, id, Instant::START, command), Ok)?;
     Ok(lines.into_iter().map(|line| print(line, with_writers)).collect())
 }
 
+fn is_corefile(command: &[&str]) -> bool {
+    command.iter().flat_map(|word| word.split_whitespace()).eq(["cat", "Corefile"])
+}
+
 /// The file that `command` prints, if it is one that the kubelet or the admin has written.
 fn file(lab: &Lab, at: &str, command: &[&str]) -> Option<Vec<Line>> {
     let words: Vec<&str> = command.iter().flat_map(|word| word.split_whitespace()).collect();
     let (place, _) = Place::parse_with_container(at).ok()?;
+    if is_corefile(command) {
+        let lines = corefile_at(lab, &place)?.lines();
+        return Some(lines.map(|line| (line.to_owned(), Some(Writer::Admin))).collect());
+    }
     let writer = if matches!(place, Place::Node(_)) { Writer::Admin } else { Writer::Kubelet };
     let made = resolv_conf(lab, &place).filter(|_| words == ["cat", "/etc/resolv.conf"])?;
     Some(made.print().lines().map(|line| (line.to_owned(), Some(writer))).collect())
@@ -138,16 +154,35 @@ fn print((text, writer): Line, with_writers: bool) -> String {
     }
 }
 
-fn lines(topo: &Topology, at: NsId, now: Instant, command: &[&str]) -> Result<Vec<Line>, ShowError> {
+/// The answer to one of the few commands that a page types by itself: by its own function, so that a page has no more of
+/// the printers than it needs.
+pub(super) fn common(lab: &Lab, topo: &Topology, at: &str, ns: NsId, words: &[&str]) -> Option<String> {
+    let lines = file(lab, at, words).or_else(|| common_lines(topo, ns, words))?;
+    Some(lines.into_iter().map(|line| print(line, false)).collect())
+}
+
+fn common_lines(topo: &Topology, at: NsId, words: &[&str]) -> Option<Vec<Line>> {
     let ns = topo.ns(at);
-    let words: Vec<&str> = command.iter().flat_map(|word| word.split_whitespace()).collect();
-    Ok(match words[..] {
+    Some(match *words {
         ["ip", "addr" | "address" | "a"] | ["ip", "addr" | "address" | "a", "show" | "list"] => {
             ns.interfaces().iter().flat_map(|interface| ip_addr(interface, ns, topo)).collect()
         }
         ["ip", "link" | "l"] | ["ip", "link" | "l", "show" | "list"] => {
             ns.interfaces().iter().map(|interface| ip_link(interface, ns, topo)).collect()
         }
+        ["ip", "route"] => route::show(ns, &[]).ok()?,
+        ["iptables-save"] => ns.netfilter.iptables_rows(None),
+        _ => return None,
+    })
+}
+
+fn lines(topo: &Topology, at: NsId, now: Instant, command: &[&str]) -> Result<Vec<Line>, ShowError> {
+    let ns = topo.ns(at);
+    let words: Vec<&str> = command.iter().flat_map(|word| word.split_whitespace()).collect();
+    if let Some(lines) = common_lines(topo, at, &words) {
+        return Ok(lines);
+    }
+    Ok(match words[..] {
         ["ip", "route" | "r", "get", address, ref rest @ ..] => unsigned(&route::get(ns, address, rest, topo.now)?),
         ["ip", "route" | "r", ref rest @ ..] => route::show(ns, rest)?,
         ["ip", "rule" | "ru", ref rest @ ..] => route::rules(ns, rest)?,
@@ -162,7 +197,6 @@ fn lines(topo: &Topology, at: NsId, now: Instant, command: &[&str]) -> Result<Ve
             ns.neighbours.rows().iter().map(|row| (row.print(), Some(row.writer))).collect()
         }
         ["bridge", "fdb"] | ["bridge", "fdb", "show"] => bridge_fdb(ns, now),
-        ["iptables-save"] => ns.netfilter.iptables_rows(None),
         ["iptables-save", "-t" | "--table", table] => {
             let found = TableName::ALL.into_iter().find(|name| name.as_str() == table);
             let expected = "table filter, mangle, nat or raw";

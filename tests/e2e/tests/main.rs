@@ -1,5 +1,6 @@
 //! The built page in a real browser. `cargo xtask test e2e` builds the page first.
 
+mod breaking;
 mod cluster;
 mod controls;
 mod driver;
@@ -7,3 +8,4 @@ mod layout;
 mod links;
 mod loading;
 mod stepping;
+mod walks;

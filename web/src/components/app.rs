@@ -9,9 +9,13 @@ use yew::{
     use_reducer, use_state_eq,
 };
 
+use super::break_it::BreakIt;
 use super::caption::caption;
+use super::change::change;
 use super::chart::Chart;
+use super::compare::{compare, spoken};
 use super::controls::{icon_button, on};
+use super::exhibits::Exhibits;
 use super::help::help;
 use super::icons::{CLOSE, icon};
 use super::inspector::inspector;
@@ -26,10 +30,11 @@ use super::tables::tables;
 use super::tabs::{ALONE, BESIDE, name, tabs};
 use super::top_bar::top_bar;
 use super::transport::transport;
+use super::walks::{Walks, opening};
 use super::{Act, Current};
 use crate::hooks::{Layout, fragment, query, scroll_to, use_address, use_layout, use_player};
 use crate::scene::Picture;
-use crate::state::{Action, Arrival, Panel, Shared, Sheet, State, Theme, Walk};
+use crate::state::{Action, Arrival, Link, Panel, Scenario, Shared, Sheet, State, Theme, Walk};
 
 /// The page.
 #[component]
@@ -73,15 +78,18 @@ pub(crate) fn App() -> Html {
             scroll_to(&rows, ".hit, .fresh", 0.95);
         });
     }
+    let comparing = if state.comparison.is_some() { " comparing" } else { "" };
     let headline = &current.view.explanation.headline;
-    let spoken = match state.arrival {
-        Arrival::Stepped(_) => headline.clone(),
-        Arrival::Played(_) | Arrival::Opened => String::new(),
+    let spoken = match (state.arrival, &state.comparison) {
+        (Arrival::Stepped(_), Some(all)) => spoken(all, state.row),
+        (Arrival::Stepped(_), None) => headline.clone(),
+        _ => String::new(),
     };
     html! {
-        <div class={format!("kh {}", layout.class())} data-theme={theme} ref={root} tabindex="-1" onkeydown={on_key}>
+        <div class={format!("kh {}{comparing}", layout.class())} data-theme={theme} ref={root} tabindex="-1" onkeydown={on_key}>
             <header class="top">{ top_bar(&state, theme == "dark", layout, &act) }</header>
-            { regions(&state, layout, &current, [&command, &rows], &act) }
+            if let Some(all) = &state.comparison { { compare(&state, all, layout, &act) } }
+            else { { regions(&state, layout, &current, [&command, &rows], &act) } }
             <footer class="bar" role="toolbar" aria-label="Playback">{ transport(&state, &ticks, headline, &act) }</footer>
             if let Some(notice) = &state.notice {
                 <div class="notice" role="alert">
@@ -100,8 +108,17 @@ fn sheet(state: &State, layout: Layout, act: &Act) -> Html {
     match state.sheet {
         None => html! {},
         Some(Sheet::Help) => help(act),
+        Some(Sheet::Walks) => {
+            html! { <Walks walk={state.walk.clone()} has_arrows={!layout.has_arrows()} act={act.clone()} /> }
+        }
         Some(Sheet::Settings) => settings(state, layout, act),
         Some(Sheet::Meanwhile) => html! { <Meanwhile walk={state.walk.clone()} act={act.clone()} /> },
+        Some(Sheet::Faults) => {
+            let scenario = Scenario { faults: Some(Vec::new()), ..state.scenario.clone() };
+            // Another cluster or run has its own outcomes.
+            let key = Link { scenario: scenario.clone(), ..Link::default() }.to_fragment();
+            html! { <BreakIt key={key} scenario={scenario} walk={state.walk.clone()} act={act.clone()} /> }
+        }
         Some(Sheet::Chart) => html! { <Chart act={act.clone()} /> },
     }
 }
@@ -151,15 +168,28 @@ fn region(
     act: &Act,
 ) -> Html {
     let (walk, cursor) = (state.walk.clone(), state.cursor);
+    // A walk opens with its own words.
+    let spec = walk.spec.as_ref().filter(|_| cursor == walk.start());
     let (class, content) = match panel {
-        Panel::Topology if is_narrow => {
-            ("stage", html! { <Steps walk={walk} current={current.clone()} cursor={cursor} act={act.clone()} /> })
+        Panel::Topology if is_narrow => (
+            "stage",
+            html! { <Steps walk={walk.clone()} current={current.clone()} cursor={cursor} act={act.clone()} /> },
+        ),
+        Panel::Topology => (
+            "stage",
+            html! { <Stage walk={walk.clone()} current={current.clone()} cursor={cursor} arrival={state.arrival} /> },
+        ),
+        Panel::Explanation => {
+            let words = match spec {
+                Some(spec) => opening(&walk, spec, current, !is_narrow, act),
+                None => caption(&walk, current, command, state.copied, act),
+            };
+            ("cap", html! { <>{ change(state, act) }{ words }</> })
         }
-        Panel::Topology => {
-            ("stage", html! { <Stage walk={walk} current={current.clone()} cursor={cursor} arrival={state.arrival} /> })
-        }
-        Panel::Explanation => ("cap", caption(&walk, current, command, state.copied, act)),
         Panel::Packet => ("ins", inspector(&walk, current, state.shows_all_fields, act)),
+        Panel::Tables if spec.is_some_and(|spec| spec.has_pairs || !spec.shows.is_empty()) => {
+            ("tab", html! { <Exhibits walk={walk.clone()} scenario={state.scenario.clone()} /> })
+        }
         Panel::Tables => ("tab", tables(state, current, rows, act)),
         Panel::Mtu => ("mtu", mtu(&walk, current, act)),
     };

@@ -20,6 +20,12 @@ pub(super) const COPY: &str = "M7.3 5.5h4.4a1.8 1.8 0 0 1 1.8 1.8v4.4a1.8 1.8 0 
 pub(super) const THEME: &str = "M13.5 8a5.5 5.5 0 1 1-11 0a5.5 5.5 0 0 1 11 0ZM8 2.5a5.5 5.5 0 0 1 0 11Z";
 pub(super) const MENU: &str = "M2.5 4.5h11M2.5 8h11M2.5 11.5h11";
 pub(super) const ARROW: &str = "M3 8h9.5M8.8 4.2 12.6 8l-3.8 3.8";
+/// A menu that opens below.
+pub(super) const DOWN: &str = "M4 6.5 8 10.5l4-4";
+/// To the one after.
+pub(super) const ONWARD: &str = "M6 3.5 11 8l-5 4.5";
+pub(super) const BOLT: &str = "M9 2 4 9h4l-1 5 5-7H8Z";
+pub(super) const COLUMNS: &str = "M3 3h4v10H3ZM9 3h4v10H9Z";
 pub(super) const CLOSE: &str = "M4 4l8 8M12 4l-8 8";
 /// The anchor of the pause container, around its middle.
 pub(super) const ANCHOR: &str = "M0-5.2a1.7 1.7 0 1 1 0 3.4a1.7 1.7 0 1 1 0-3.4ZM0-1.8V5M-2.6.2H2.6M-5 1.6C-4.6 4 -2.4 \

@@ -2,10 +2,14 @@
 //! steps or needs an element of its own, the rest are functions.
 
 mod app;
+mod break_it;
 mod caption;
+mod change;
 mod chart;
 mod choices;
+mod compare;
 mod controls;
+mod exhibits;
 mod help;
 mod icons;
 mod inspector;
@@ -23,6 +27,7 @@ mod tables;
 mod tabs;
 mod top_bar;
 mod transport;
+mod walks;
 
 use kubehop_core::api::{Decision, StepView};
 use yew::UseReducerDispatcher;

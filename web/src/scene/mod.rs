@@ -4,8 +4,10 @@
 
 mod cast;
 mod chart;
+mod comparing;
 mod dice;
 mod dock;
+mod fault;
 pub mod geometry;
 mod inspect;
 mod mtu;
@@ -22,8 +24,10 @@ mod wake;
 
 pub use cast::{Cast, Machine};
 pub use chart::{CHART, Chart, Curve, chart};
+pub use comparing::{Comparing, comparing};
 pub use dice::{Dice, Face, dice};
 pub use dock::{Dock, Notch, Note};
+pub use fault::{FaultEnd, fault_end};
 pub use inspect::{Cell, FieldRow, HexRow, LayerRow, LayerState, dump, inspect, packet_size, packet_where};
 pub use mtu::{MtuBar, MtuSegment, mtu_bar};
 pub use note::{Change, is_end, packet_title, stage_name};

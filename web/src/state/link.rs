@@ -7,14 +7,17 @@ use std::rc::Rc;
 use data_encoding::BASE64URL_NOPAD;
 use kubehop_core::api::{CniMode, ProxyMode};
 
-use super::Scenario;
+use super::compare::{from_word, to_word};
 use super::scenario::proxy_name;
+use super::{Choice, Scenario};
 
 /// What a fragment says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Link {
     /// What to compute.
     pub scenario: Scenario,
+    /// What else to show beside it: each a choice that is made otherwise there.
+    pub with: Vec<Choice>,
     /// Id of the step to show.
     pub step: Option<String>,
     /// Keys that this version does not know, in order, as they stood.
@@ -65,19 +68,31 @@ impl Link {
                 scenario.proxy = Some(mode.ok_or_else(|| expected("iptables, ipvs, nftables or none"))?);
             }
             "via" => scenario.via = Some(value),
-            "do" => scenario.actions.push(value),
+            // Alone and empty: nothing is broken or done, whatever the walk says.
+            "fault" => {
+                scenario.faults = Some(value.split(',').filter(|id| !id.is_empty()).map(str::to_owned).collect());
+            }
+            "do" if value.is_empty() => scenario.actions = Some(Vec::new()),
+            "do" => scenario.actions.get_or_insert_default().push(value),
             "mtu" => {
                 let mtu = value.parse().ok().filter(|mtu| MTUS.contains(mtu));
                 scenario.mtu = Some(mtu.ok_or_else(|| expected("a number of bytes from 68 to 65535"))?);
             }
-            "seed" => scenario.seed = value.parse().map_err(|_| expected("a number"))?,
-            "size" => scenario.size = value.parse().map_err(|_| expected("a number of bytes"))?,
-            "reply" => scenario.reply = value.parse().map_err(|_| expected("a number of bytes"))?,
+            "seed" => scenario.seed = Some(value.parse().map_err(|_| expected("a number"))?),
+            "size" => scenario.size = Some(value.parse().map_err(|_| expected("a number of bytes"))?),
+            "reply" => scenario.reply = Some(value.parse().map_err(|_| expected("a number of bytes"))?),
             "df" => {
                 scenario.df = match value.as_str() {
-                    "1" | "true" => true,
-                    "0" | "false" => false,
+                    "1" | "true" => Some(true),
+                    "0" | "false" => Some(false),
                     _ => return Err(expected("0 or 1")),
+                }
+            }
+            "with" => {
+                for word in value.split(',').filter(|word| !word.is_empty()) {
+                    let choice =
+                        from_word(word).ok_or_else(|| expected("cni:, proxy:, mtu: or fault: with a value"))?;
+                    self.with.push(choice);
                 }
             }
             "step" => self.step = Some(value),
@@ -90,14 +105,13 @@ impl Link {
         Ok(())
     }
 
-    /// The fragment, without its `#`; empty for the built-in walk at its first step. Defaults are left out.
+    /// The fragment, without its `#`; empty for the walk that the page opens on, as it opens. What a walk's file says is
+    /// left out.
     #[must_use]
     pub fn to_fragment(&self) -> String {
         let scenario = &self.scenario;
-        let default = Scenario::default();
         let mut pairs: Vec<(&str, String)> = Vec::new();
         let mut add = |key, value: Option<String>| pairs.extend(value.map(|value| (key, value)));
-        let changed = |value: usize, default: usize| (value != default).then(|| value.to_string());
         add("s", scenario.walk.as_deref().map(encode));
         add("from", scenario.from.as_deref().map(encode));
         add("to", scenario.to.as_deref().map(encode));
@@ -105,12 +119,20 @@ impl Link {
         add("proxy", scenario.proxy.map(|mode| proxy_name(mode).to_owned()));
         add("via", scenario.via.as_deref().map(encode));
         add("mtu", scenario.mtu.map(|mtu| mtu.to_string()));
-        add("seed", (scenario.seed != default.seed).then(|| scenario.seed.to_string()));
-        add("size", changed(scenario.size, default.size));
-        add("reply", changed(scenario.reply, default.reply));
-        add("df", scenario.df.then(|| "1".to_owned()));
-        for action in &scenario.actions {
-            add("do", Some(encode(action)));
+        add("fault", scenario.faults.as_ref().map(|faults| encode(&faults.join(","))));
+        let with: Vec<String> = self.with.iter().filter_map(to_word).collect();
+        add("with", (!with.is_empty()).then(|| encode(&with.join(","))));
+        add("seed", scenario.seed.map(|seed| seed.to_string()));
+        add("size", scenario.size.map(|size| size.to_string()));
+        add("reply", scenario.reply.map(|reply| reply.to_string()));
+        add("df", scenario.df.map(|df| u8::from(df).to_string()));
+        if let Some(actions) = &scenario.actions {
+            if actions.is_empty() {
+                add("do", Some(String::new()));
+            }
+            for action in actions {
+                add("do", Some(encode(action)));
+            }
         }
         add("step", self.step.as_deref().map(encode));
         add("z", scenario.cluster.as_deref().map(pack));
@@ -175,7 +197,7 @@ fn decode(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::{Link, decode, encode, pack};
-    use crate::state::Scenario;
+    use crate::state::{Choice, Scenario};
     use kubehop_core::api::{CniMode, ProxyMode};
 
     #[test]
@@ -198,21 +220,35 @@ mod tests {
                     to: has(3).then(|| "http://10.244.1.2:8080/a?b=c&d=%20#e".to_owned()),
                     cni: has(4).then_some(CniMode::FlannelHostGw),
                     mtu: has(5).then_some(9000),
-                    seed: if has(6) { u64::MAX } else { 1 },
-                    size: if has(7) { 4000 } else { 100 },
-                    reply: if has(8) { 0 } else { 100 },
-                    df: has(3),
+                    seed: has(6).then_some(u64::MAX),
+                    size: has(7).then_some(4000),
+                    reply: has(8).then_some(0),
+                    df: has(3).then_some(has(4)),
                     proxy: has(9).then_some(ProxyMode::Ipvs),
                     via: has(9).then(|| "node-b".to_owned()),
-                    actions: if has(9) {
-                        ["-100 delete pod/default/web-1", "20 scale=3 web"].map(str::to_owned).to_vec()
-                    } else {
-                        Vec::new()
-                    },
+                    faults: has(2).then(|| {
+                        let faults: &[&str] = if has(8) { &[] } else { &["veth-down", "cni-mtu"] };
+                        faults.iter().map(|fault| (*fault).to_owned()).collect()
+                    }),
+                    actions: has(9).then(|| {
+                        let actions: &[&str] =
+                            if has(8) { &[] } else { &["-100 delete pod/default/web-1", "20 scale=3 web"] };
+                        actions.iter().map(|action| (*action).to_owned()).collect()
+                    }),
+                },
+                with: if has(6) {
+                    vec![
+                        Choice::Cni(CniMode::CalicoBgp),
+                        Choice::Proxy(ProxyMode::Nftables),
+                        Choice::Mtu(1400),
+                        Choice::Fault(None),
+                    ]
+                } else {
+                    Vec::new()
                 },
                 step: has(5).then(|| "http.syn.node-a.neigh-resume.2".to_owned()),
                 unknown: if has(7) {
-                    vec![("fault".to_owned(), "a%2Cb".to_owned()), ("x".to_owned(), String::new())]
+                    vec![("panel".to_owned(), "a%2Cb".to_owned()), ("x".to_owned(), String::new())]
                 } else {
                     Vec::new()
                 },
@@ -234,6 +270,7 @@ mod tests {
             ("#seed=-1", "seed="),
             ("#size=1e3", "size="),
             ("#df=yes", "df="),
+            ("#with=cni:weave", "with="),
             ("#to=%zz", "to:"),
             ("#to=%ff", "to:"),
             ("#z=!!", "z:"),
@@ -247,7 +284,7 @@ mod tests {
 
     #[test]
     fn unknown_keys_survive_in_order() {
-        let fragment = "v=1&mtu=9000&fault=icmp%2dblocked&panel=";
+        let fragment = "v=1&mtu=9000&mode=icmp%2dblocked&panel=";
         assert_eq!(Link::parse(fragment).expect("a link").to_fragment(), fragment);
     }
 

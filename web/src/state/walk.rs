@@ -1,6 +1,8 @@
 //! A walk: everything that is computed once for a scenario, and then only looked at.
 
-use kubehop_core::api::{self, Disposition, Run, Scene, Stage, StepView, Trace, explain, run_to_end, step_view};
+use kubehop_core::api::{
+    self, Disposition, Run, Scene, Stage, StepView, Trace, WalkSpec, explain, run_to_end, step_view,
+};
 
 use super::Scenario;
 use super::legs::{self, Leg, LegKind};
@@ -9,6 +11,8 @@ use crate::scene::{Cast, Kind, Reel, kinds_on};
 /// A computed scenario.
 #[derive(Clone, Debug)]
 pub struct Walk {
+    /// The file that it comes from; `None` in a cluster that somebody brought along.
+    pub spec: Option<WalkSpec>,
     /// The lab, as plain values.
     pub scene: Scene,
     /// NIC MTU that the lab itself states, in bytes: that of the sender's NIC.
@@ -37,12 +41,13 @@ impl Walk {
     /// # Errors
     /// In words: what of the cluster or of the run cannot be taken.
     pub fn new(scenario: &Scenario) -> Result<Self, String> {
-        let lab = scenario.lab()?;
+        let spec = scenario.spec()?;
+        let lab = scenario.lab_of(spec.as_ref())?;
         let scene = api::scene(&lab);
-        let run = scenario.run(&scene);
+        let run = scenario.run(&scene, spec.as_ref());
         let ended = run_to_end(&lab, &run).map_err(|error| error.to_string())?;
         let scene = match &ended.lab {
-            Some(lab) => with_new_pods(scene, api::scene(lab)),
+            Some(lab) => with_changes(scene, api::scene(lab)),
             None => scene,
         };
         let trace = ended.trace;
@@ -56,7 +61,14 @@ impl Walk {
         let stretches = legs::stretches(&legs);
         let mtu = cast.left.nic().map_or(0, |nic| nic.mtu);
         let tables = kinds_on(&trace);
-        Ok(Self { scene, mtu, run, trace, cast, reel, kinds, legs, stretches, tables })
+        Ok(Self { spec, scene, mtu, run, trace, cast, reel, kinds, legs, stretches, tables })
+    }
+
+    /// The step that it opens at.
+    #[must_use]
+    pub fn start(&self) -> usize {
+        let start = self.spec.as_ref().and_then(|spec| spec.start.as_ref());
+        start.and_then(|id| self.find(id)).unwrap_or(0)
     }
 
     /// Number of steps; never 0.
@@ -143,6 +155,12 @@ impl Walk {
         time_ns.cast_signed() - start.cast_signed()
     }
 
+    /// What its client sees.
+    #[must_use]
+    pub fn symptom(&self) -> String {
+        api::symptom(&self.trace, &self.run.to)
+    }
+
     /// How it ended, in a word and a sentence.
     #[must_use]
     pub fn outcome(&self) -> (&'static str, String) {
@@ -155,9 +173,13 @@ impl Walk {
     }
 }
 
-/// The scene before a run, with those pods that came while it lasted: a packet may have gone there.
-fn with_new_pods(mut before: Scene, after: Scene) -> Scene {
+/// The scene before a run, with those pods that came while it lasted, since a packet may have gone there, and with the
+/// MTUs of what is broken.
+fn with_changes(mut before: Scene, after: Scene) -> Scene {
     for (node, after) in before.nodes.iter_mut().zip(after.nodes) {
+        for device in &mut node.devices {
+            device.mtu = after.devices.iter().find(|other| other.name == device.name).map_or(device.mtu, |it| it.mtu);
+        }
         let known: Vec<String> = node.pods.iter().map(|pod| pod.reference.clone()).collect();
         node.pods.extend(after.pods.into_iter().filter(|pod| !known.contains(&pod.reference)));
     }
@@ -177,7 +199,7 @@ mod tests {
     fn the_built_in_walk_goes_from_the_client_to_a_pod_on_the_other_node() {
         let walk = walk();
         assert_eq!(walk.run.from, "pod/default/client");
-        assert_eq!(walk.run.to, "http://10.244.1.2:8080");
+        assert_eq!(walk.run.to, "http://10.96.45.67:80");
         assert_eq!(walk.outcome().1, "delivered at web-1");
         assert_eq!(walk.cast.left.node.name, "node-a");
         assert_eq!(walk.cast.right.as_ref().map(|right| right.node.name.as_str()), Some("node-b"));

@@ -1,10 +1,10 @@
 //! Documents to objects: which kind each is, and what is passed over.
 
-use crate::base::{BTreeMap, Span};
+use crate::base::{BTreeMap, BTreeSet, Span};
 use crate::k8s::objects::{EndpointSlice, Ingress, Node, Pod, Service, Workload};
 use crate::lab::nearest::nearest;
 
-use super::fields::Fields;
+use super::fields::{Fields, text};
 use super::k8s::{self, Endpoints};
 use super::problems::Problems;
 
@@ -37,9 +37,11 @@ pub(super) struct Draft<'n> {
     pub(super) endpoints: Vec<Stated<'n, Endpoints>>,
     pub(super) workloads: Vec<Stated<'n, Workload>>,
     pub(super) ingresses: Vec<Stated<'n, Ingress>>,
+    pub(super) namespaces: BTreeSet<String>,
     /// Whether a Node stands anywhere, even one that cannot be read.
     pub(super) has_node: bool,
     labs: Vec<Fields<'n>>,
+    walks: Vec<Fields<'n>>,
     skipped: BTreeMap<(&'n str, &'n str), (Span, usize)>,
 }
 
@@ -74,7 +76,10 @@ impl<'n> Draft<'n> {
                 self.has_node = true;
                 push(&mut self.nodes, k8s::node(&fields), fields);
             }
-            ("v1", "Namespace") => {}
+            ("v1", "Namespace") => {
+                let name = fields.mapping("metadata").get("name").and_then(text);
+                self.namespaces.extend(name.map(str::to_owned));
+            }
             ("v1", "Pod") => push(&mut self.pods, k8s::pod(&fields), fields),
             ("v1", "Service") => push(&mut self.services, k8s::service(&fields), fields),
             ("v1", "Endpoints") => push(&mut self.endpoints, k8s::endpoints(&fields), fields),
@@ -91,11 +96,22 @@ impl<'n> Draft<'n> {
     fn add_lab(&mut self, fields: Fields<'n>, api_version: &str, kind: &str) {
         if (api_version, kind) == ("kubehop.dev/v1", "Lab") {
             self.labs.push(fields);
+        } else if (api_version, kind) == ("kubehop.dev/v1", "Walk") {
+            self.walks.push(fields);
         } else {
-            let text =
-                format!("found {api_version} {kind}, expected kubehop.dev/v1 Lab: Kubehop has no other document");
+            let text = format!(
+                "found {api_version} {kind}, expected kubehop.dev/v1 Lab: Kubehop has no other document of a cluster"
+            );
             fields.problems().error(fields.at("kind"), text);
         }
+    }
+
+    /// A walk says what to run, and is not part of a cluster. Whether there was one.
+    pub(super) fn refuse_walks(&self) -> bool {
+        for walk in &self.walks {
+            walk.problems().error(walk.at("kind"), "found a Walk, expected a cluster: `kubehop check` reads walks");
+        }
+        !self.walks.is_empty()
     }
 
     /// One note for each kind that is not read.
