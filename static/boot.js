@@ -5,6 +5,18 @@
 (() => {
   const { program, wasm } = document.currentScript.dataset;
   const at = (path) => new URL(path, document.baseURI).href;
+  // When the program panics it stops for good, without a word: this is the word.
+  const stopped = (error) => {
+    if (!(error instanceof WebAssembly.RuntimeError) || document.querySelector(".stopped")) return;
+    const note = document.createElement("p");
+    note.className = "stopped";
+    note.role = "alert";
+    note.textContent = "Kubehop has stopped: an error of the program, not of your files. Reload the page to go on.";
+    document.body.prepend(note);
+  };
+  addEventListener("error", (event) => stopped(event.error));
+  addEventListener("unhandledrejection", (event) => stopped(event.reason));
+
   const root = document.getElementById("kubehop");
   const picture = root.querySelector("noscript").textContent;
   // Whom the page is embedded by, if by anyone: nobody else is told anything, and nobody else is listened to.

@@ -9,6 +9,7 @@ pub mod bench;
 mod element;
 mod groups;
 mod markup;
+mod own_std;
 mod packages;
 pub mod page;
 mod program;

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use crate::program::{command, find, run};
 use crate::setup::{Need, prepare};
 use crate::tools::{TRUNK, WASM_BINDGEN};
-use crate::{element, markup, project};
+use crate::{element, markup, own_std, project};
 
 /// What a build of the page needs.
 pub(crate) const NEEDS: &[Need] = &[Need::WasmTarget, Need::Tool(&TRUNK), Need::Tool(&WASM_BINDGEN)];
@@ -44,8 +44,12 @@ const FOR_SIZE: &[&str] = &[
 /// Leaves the release page in `dist/`.
 pub fn dist() -> Result<()> {
     let needs = [NEEDS, &[Need::WasmOpt]].concat();
-    if let Some(reason) = prepare(needs.iter().copied()).reason(&needs) {
+    let missing = prepare(needs.iter().copied().chain([Need::StdSource]));
+    if let Some(reason) = missing.reason(&needs) {
         bail!("dist {reason}");
+    }
+    if let Some(reason) = missing.reason(&[Need::StdSource]) {
+        println!("the page is larger than it could be: it {}", reason.replace('\n', " "));
     }
     let start = Instant::now();
     build(true)?;
@@ -65,11 +69,14 @@ pub fn pictures() -> Result<()> {
     Ok(())
 }
 
-/// Builds the page into `dist/`, with or without wasm-opt.
+/// Builds the page into `dist/`, with or without wasm-opt, and with a standard library of its own where that can be had.
 pub(crate) fn build(optimised: bool) -> Result<()> {
     let mut trunk = command("trunk", ["build", "--release", "--offline", "true"]);
     // Trunk takes this variable for an option of its own, and fails on the value that others understand.
     trunk.env_remove("NO_COLOR");
+    if own_std::is_there() {
+        trunk.envs(own_std::BUILD);
+    }
     run(trunk)?;
     if optimised {
         optimise()?;
