@@ -98,7 +98,6 @@ fn a_place_that_does_not_exist_names_the_nearest_that_does() {
         3,
         "the nearest is pod/default/duo/side",
     );
-    fails(&["trace", LAB, "--from", "pod/client", "--to", "ping://web1"], 3, "the nearest is 10.244.1.2 (web-1)");
     fails(&["show", LAB, "--at", "node/node-c", "--", "ip", "route"], 3, "the nearest is node/node-");
 }
 

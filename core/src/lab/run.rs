@@ -126,6 +126,9 @@ pub enum RunError {
         /// The nearest that exists.
         nearest: Option<String>,
     },
+    /// There is no room for the cluster's DNS.
+    #[error(transparent)]
+    Names(#[from] NamesError),
     /// There is no such walk.
     #[error("--walk: there is no walk {found:?}{}; `kubehop walks` lists them", nearest_is(.nearest))]
     NoSuchWalk {
@@ -134,9 +137,6 @@ pub enum RunError {
         /// The nearest that exists.
         nearest: Option<String>,
     },
-    /// There is no room for the cluster's DNS.
-    #[error(transparent)]
-    Names(#[from] NamesError),
     /// What is to happen meanwhile cannot.
     #[error(transparent)]
     Action(#[from] ActionError),
