@@ -25,6 +25,7 @@ mod stage;
 mod steps;
 mod tables;
 mod tabs;
+mod take;
 mod top_bar;
 mod transport;
 mod walks;
@@ -35,7 +36,7 @@ use yew::UseReducerDispatcher;
 use crate::scene::Picture;
 use crate::state::State;
 
-pub(crate) use app::App;
+pub(crate) use app::{App, Props};
 
 /// Sends actions.
 type Act = UseReducerDispatcher<State>;

@@ -2,16 +2,18 @@
 
 mod address;
 mod clipboard;
+mod drawing;
 mod file;
 mod player;
 mod scroll;
 mod travel;
 mod width;
 
-pub(crate) use address::{fragment, query, use_address};
-pub(crate) use clipboard::copy_or_select;
+pub(crate) use address::{fragment, use_address};
+pub(crate) use clipboard::{copy_or_select, copy_selected, is_sandboxed};
+pub(crate) use drawing::standalone;
 pub(crate) use file::read_text;
 pub(crate) use player::use_player;
 pub(crate) use scroll::scroll_to;
-pub(crate) use travel::{Travel, use_travel};
-pub(crate) use width::{Layout, use_layout};
+pub(crate) use travel::{Travel, object, use_travel};
+pub(crate) use width::{Layout, measure, use_layout};

@@ -4,6 +4,7 @@ mod compare;
 mod legs;
 mod link;
 mod locked;
+mod options;
 mod playback;
 mod scenario;
 mod shared;
@@ -22,6 +23,7 @@ pub use compare::{
 };
 pub use legs::{Leg, LegKind};
 pub use link::{Link, Unreadable};
+pub use options::{Controls, Options};
 pub use playback::Speed;
 pub use scenario::{Scenario, proxy_name};
 pub use shared::Shared;
@@ -70,6 +72,8 @@ pub enum Sheet {
     Chart,
     /// What can be broken.
     Faults,
+    /// What can be taken away.
+    Take,
 }
 
 /// How the cursor came to where it is.
