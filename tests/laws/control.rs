@@ -82,7 +82,7 @@ fn case() -> impl Strategy<Value = Case> {
 
 fn yaml(case: &Case) -> String {
     let ((plugin, mode), (proxy, _)) = (CNIS[case.cni], ProxyMode::ALL[case.proxy]);
-    let dns = if case.seed % 2 == 0 { ", dns: { nodeLocal: true }" } else { "" };
+    let dns = if case.seed.is_multiple_of(2) { ", dns: { nodeLocal: true }" } else { "" };
     let mut text = format!(
         "apiVersion: kubehop.dev/v1\nkind: Lab\nmetadata: {{ name: law }}\nspec: {{ cni: {{ plugin: {plugin}, mode: {mode} }}, kubeProxy: {{ mode: {proxy} }}{dns} }}\n"
     );

@@ -61,6 +61,9 @@ pub(super) fn passes(step: &Step, table: &str, n_tried: usize, mark: Option<u32>
     }
     let why = match (table, hook) {
         ("nat", "POSTROUTING") => "Only what was marked for it, or leaves the cluster, is masqueraded here.",
+        ("raw", _) => {
+            "Table raw is read before connection tracking: what it exempts is neither tracked nor translated."
+        }
         ("nat", _) => "No rule gives this address and port another destination.",
         ("filter", _) => "Most rules that reject are for services without endpoints; most that accept are the CNI's.",
         _ => "Marks are notes that one table leaves for another; they never leave the machine.",
