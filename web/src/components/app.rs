@@ -10,7 +10,7 @@ use yew::{
 };
 
 use super::caption::caption;
-use super::chart::Chart;
+use super::chart::{Chart, efficiency};
 use super::controls::{icon_button, on};
 use super::help::help;
 use super::icons::{CLOSE, icon};
@@ -65,7 +65,7 @@ pub(crate) fn App() -> Html {
             }
         })
     };
-    let ticks = use_memo(state.walk.clone(), |walk| Ticks::new(walk));
+    let ticks = use_memo((state.walk.clone(), state.zoom), |(walk, zoom)| Ticks::new(walk, *zoom));
     let (command, rows) = (use_node_ref(), use_node_ref());
     {
         let rows = rows.clone();
@@ -102,6 +102,7 @@ fn sheet(state: &State, layout: Layout, act: &Act) -> Html {
         Some(Sheet::Help) => help(act),
         Some(Sheet::Settings) => settings(state, layout, act),
         Some(Sheet::Meanwhile) => html! { <Meanwhile walk={state.walk.clone()} act={act.clone()} /> },
+        Some(Sheet::Efficiency) => efficiency(&state.walk, act),
         Some(Sheet::Chart) => html! { <Chart act={act.clone()} /> },
     }
 }

@@ -10,6 +10,7 @@ mod help;
 mod icons;
 mod inspector;
 mod keys;
+mod lanes;
 mod machine;
 mod meanwhile;
 mod mtu;

@@ -5,6 +5,7 @@ mod link;
 mod playback;
 mod scenario;
 mod shared;
+mod stops;
 mod walk;
 
 use std::ops::Range;
@@ -20,6 +21,7 @@ pub use link::{Link, Unreadable};
 pub use playback::Speed;
 pub use scenario::{Scenario, proxy_name};
 pub use shared::Shared;
+pub use stops::Zoom;
 pub use walk::Walk;
 
 /// Light or dark.
@@ -61,6 +63,8 @@ pub enum Sheet {
     Meanwhile,
     /// The chart of rules against services.
     Chart,
+    /// The chart of payload against the MTU.
+    Efficiency,
 }
 
 /// How the cursor came to where it is.
@@ -89,6 +93,8 @@ pub struct State {
     pub is_playing: bool,
     /// How fast.
     pub speed: Speed,
+    /// How far one press of Next goes.
+    pub zoom: Zoom,
     /// Light or dark.
     pub theme: Theme,
     /// The table that is shown.
@@ -132,6 +138,8 @@ pub enum Action {
     Tick,
     /// Play or pause.
     TogglePlay,
+    /// By steps or by hops.
+    Zoom(Zoom),
     /// Another speed.
     CycleSpeed,
     /// Light or dark.
@@ -229,6 +237,7 @@ impl State {
             arrival: Arrival::Opened,
             is_playing: false,
             speed: Speed::default(),
+            zoom: Zoom::default(),
             theme: Theme::default(),
             table: Kind::Route,
             panel: Panel::default(),
@@ -358,15 +367,15 @@ impl Reducible for State {
         let mut state = (*self).clone();
         match action {
             Action::First => state.go(0),
-            Action::Previous => state.go(state.cursor.saturating_sub(1)),
-            Action::Next => state.go(state.cursor + 1),
+            Action::Previous => state.go(state.walk.before(state.cursor, state.zoom)),
+            Action::Next => state.go(state.walk.after(state.cursor, state.zoom)),
             Action::Last => state.go(usize::MAX),
             Action::PreviousHop => state.go(state.walk.previous_hop(state.cursor)),
             Action::NextHop => state.go(state.walk.next_hop(state.cursor)),
             Action::Go(idx) => state.go(idx),
             Action::Tick if state.is_at_end() => state.is_playing = false,
             Action::Tick => {
-                state.move_to(state.cursor + 1, Arrival::Played(state.cursor));
+                state.move_to(state.walk.after(state.cursor, state.zoom), Arrival::Played(state.cursor));
                 state.is_playing = !state.is_at_end();
             }
             Action::TogglePlay => {
@@ -376,6 +385,7 @@ impl Reducible for State {
                 }
                 state.is_playing = !state.is_playing;
             }
+            Action::Zoom(zoom) => state.zoom = zoom,
             Action::CycleSpeed => state.speed = state.speed.next(),
             Action::Theme(theme) => state.theme = theme,
             Action::Table(kind) => {
@@ -407,6 +417,7 @@ impl Reducible for State {
                 state = Self {
                     theme: state.theme,
                     speed: state.speed,
+                    zoom: state.zoom,
                     panel: state.panel,
                     shows_all_fields: state.shows_all_fields,
                     n_chosen: state.n_chosen,
