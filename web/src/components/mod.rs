@@ -24,6 +24,7 @@ mod tables;
 mod tabs;
 mod top_bar;
 mod transport;
+mod typed;
 
 use kubehop_core::api::{Decision, StepView};
 use yew::UseReducerDispatcher;

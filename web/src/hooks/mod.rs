@@ -7,6 +7,7 @@ mod player;
 mod scroll;
 mod travel;
 mod width;
+mod window;
 
 pub(crate) use address::{fragment, query, use_address};
 pub(crate) use clipboard::copy_or_select;
@@ -15,3 +16,4 @@ pub(crate) use player::use_player;
 pub(crate) use scroll::scroll_to;
 pub(crate) use travel::{Travel, use_travel};
 pub(crate) use width::{Layout, use_layout};
+pub(crate) use window::use_window;

@@ -67,6 +67,15 @@ pub enum Sheet {
     Efficiency,
 }
 
+/// A command that is typed at the packet's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Typed {
+    /// It.
+    pub command: &'static str,
+    /// After the run, or before it.
+    pub is_after: bool,
+}
+
 /// How the cursor came to where it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arrival {
@@ -99,6 +108,8 @@ pub struct State {
     pub theme: Theme,
     /// The table that is shown.
     pub table: Kind,
+    /// The command that is typed in place of a table.
+    pub typed: Option<Typed>,
     /// The panel that a narrow page shows.
     pub panel: Panel,
     /// Whether the packet panel shows all fields.
@@ -146,6 +157,8 @@ pub enum Action {
     Theme(Theme),
     /// Show a table.
     Table(Kind),
+    /// Type a command, or look at what the step read.
+    Type(Option<Typed>),
     /// Show a panel.
     Panel(Panel),
     /// All fields or what changed.
@@ -240,6 +253,7 @@ impl State {
             zoom: Zoom::default(),
             theme: Theme::default(),
             table: Kind::Route,
+            typed: None,
             panel: Panel::default(),
             shows_all_fields: false,
             notice,
@@ -390,8 +404,10 @@ impl Reducible for State {
             Action::Theme(theme) => state.theme = theme,
             Action::Table(kind) => {
                 state.table = kind;
+                state.typed = None;
                 state.unfolded = None;
             }
+            Action::Type(typed) => state.typed = typed,
             Action::Panel(panel) => state.panel = panel,
             Action::ToggleAllFields => state.shows_all_fields = !state.shows_all_fields,
             Action::Show(sheet) => state.sheet = sheet,
@@ -406,6 +422,7 @@ impl Reducible for State {
             }
             Action::ShowTable(kind) => {
                 state.table = kind;
+                state.typed = None;
                 state.panel = Panel::Tables;
             }
             Action::Dismiss => state.notice = None,
