@@ -1,5 +1,6 @@
 //! The built page in a real browser. `cargo xtask test e2e` builds the page first.
 
+mod access;
 mod cluster;
 mod controls;
 mod driver;

@@ -22,6 +22,7 @@ mod stage;
 mod steps;
 mod tables;
 mod tabs;
+mod text_view;
 mod top_bar;
 mod transport;
 mod typed;

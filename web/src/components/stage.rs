@@ -48,7 +48,7 @@ pub(super) fn Stage(props: &Props) -> Html {
     }
     lines.extend(picture.loops.iter().filter_map(|(station, mark)| loopback(walk, *station, *mark)));
     html! {
-        <svg class="canvas" viewBox="0 0 800 464" role="img" aria-label={describe(walk)}>
+        <svg class="canvas" viewBox="12 0 776 464" role="img" aria-label={describe(walk)}>
             { fabric(walk, current) }
             { for SPINE.iter().map(|(y, name)| label(400.0, *y, "spine", name)) }
             { for Side::BOTH.map(|side| html! { <Machine walk={walk.clone()} side={side} marks={Marks::new(picture, side)} /> }) }

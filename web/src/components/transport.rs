@@ -4,11 +4,11 @@ use yew::{AttrValue, Html, html};
 
 use super::Act;
 use super::controls::{bool_word, icon_button, on};
-use super::icons::{FIRST, LAST, NEXT, PAUSE, PLAY, PREVIOUS, icon};
+use super::icons::{FIRST, LAST, LINES, NEXT, PAUSE, PLAY, PREVIOUS, icon};
 use super::lanes::Lanes;
 use super::scrubber::{Ticks, position, scrubber};
 use super::shapes::text;
-use crate::state::{Action, State, Zoom};
+use crate::state::{Action, Sheet, State, Zoom};
 
 /// First, Previous, Next, Last, Play, the legs, the slider and the counter.
 pub(super) fn transport(state: &State, ticks: &Ticks, headline: &str, act: &Act) -> Html {
@@ -36,6 +36,7 @@ pub(super) fn transport(state: &State, ticks: &Ticks, headline: &str, act: &Act)
                 { step("icon", "Last step", Action::Last, is_last, icon(LAST)) }
             </div>
             <div class="pl">
+                { icon_button("icon txt", "Text view", on(act, Action::Show((state.sheet != Some(Sheet::Text)).then_some(Sheet::Text))), icon(LINES)) }
                 { icon_button(play_class, play, on(act, Action::TogglePlay), icon(play_icon)) }
                 <button class="spd" aria-label={AttrValue::from(format!("Speed {speed}"))} title="Speed" onclick={on(act, Action::CycleSpeed)}>{ text(speed) }</button>
                 <button class="spd hop" aria-pressed={bool_word(is_by_hops)} aria-label="Go by hops" title="One stop for each place and device, or every step"

@@ -13,7 +13,7 @@ const AROUND: u32 = 38;
 /// Ways of wrapping, with the bytes of their envelope. VXLAN's and Geneve's are as long, and share a line.
 const ENVELOPES: [(&str, u32); 3] = [("no envelope", 0), ("IPIP", 20), ("VXLAN, Geneve", 50)];
 /// MTUs along the axis.
-const MTUS: [u32; 6] = [576, 1280, 1500, 2500, 4500, 9000];
+const MTUS: [u32; 5] = [576, 1500, 2500, 4500, 9000];
 /// Points of a line.
 const N_POINTS: u32 = 48;
 
@@ -44,7 +44,8 @@ impl Efficiency {
         let envelope = machine.overlay().map_or(0, |device| if device.kind == DeviceKind::Ipip { 20 } else { 50 });
         let (least, most) = (MTUS[0].min(mtu), MTUS[MTUS.len() - 1].max(mtu));
         let line = |(name, envelope): &(&str, u32)| -> Placed {
-            let at = |n: u32| least + (most - least) * n / N_POINTS;
+            let at = |n: u32| least + (most - least) * n * n / (N_POINTS * N_POINTS);
+            // Close to each other where the line bends.
             let points = (0..=N_POINTS).map(|n| (log(at(n)), share(at(n), *envelope).max(LEAST)));
             (format!("{name} {} %", percent(share(most, *envelope))), points.collect())
         };

@@ -65,6 +65,8 @@ pub enum Sheet {
     Chart,
     /// The chart of payload against the MTU.
     Efficiency,
+    /// The walk as text.
+    Text,
 }
 
 /// A command that is typed at the packet's place.
@@ -106,6 +108,8 @@ pub struct State {
     pub zoom: Zoom,
     /// Light or dark.
     pub theme: Theme,
+    /// Whether nothing moves, whatever the system wants.
+    pub is_still: bool,
     /// The table that is shown.
     pub table: Kind,
     /// The command that is typed in place of a table.
@@ -155,6 +159,8 @@ pub enum Action {
     CycleSpeed,
     /// Light or dark.
     Theme(Theme),
+    /// Without motion, or as the system wants it.
+    Still(bool),
     /// Show a table.
     Table(Kind),
     /// Type a command, or look at what the step read.
@@ -252,6 +258,7 @@ impl State {
             speed: Speed::default(),
             zoom: Zoom::default(),
             theme: Theme::default(),
+            is_still: false,
             table: Kind::Route,
             typed: None,
             panel: Panel::default(),
@@ -401,6 +408,7 @@ impl Reducible for State {
             }
             Action::Zoom(zoom) => state.zoom = zoom,
             Action::CycleSpeed => state.speed = state.speed.next(),
+            Action::Still(is_still) => state.is_still = is_still,
             Action::Theme(theme) => state.theme = theme,
             Action::Table(kind) => {
                 state.table = kind;
@@ -433,6 +441,7 @@ impl Reducible for State {
                 // How a person likes to look at it is not part of a link.
                 state = Self {
                     theme: state.theme,
+                    is_still: state.is_still,
                     speed: state.speed,
                     zoom: state.zoom,
                     panel: state.panel,
