@@ -14,7 +14,7 @@ use super::chart::{Chart, efficiency};
 use super::controls::{icon_button, on};
 use super::help::help;
 use super::icons::{CLOSE, icon};
-use super::inspector::inspector;
+use super::inspector::Inspector;
 use super::keys::{Focus, action};
 use super::meanwhile::Meanwhile;
 use super::mtu::mtu;
@@ -163,7 +163,10 @@ fn region(
             ("stage", html! { <Stage walk={walk} current={current.clone()} cursor={cursor} arrival={state.arrival} /> })
         }
         Panel::Explanation => ("cap", caption(&walk, current, command, state.copied, act)),
-        Panel::Packet => ("ins", inspector(&walk, current, state.shows_all_fields, act)),
+        Panel::Packet => (
+            "ins",
+            html! { <Inspector walk={walk} current={current.clone()} shows_all={state.shows_all_fields} act={act.clone()} /> },
+        ),
         Panel::Tables => ("tab", tables(state, current, rows, act)),
         Panel::Mtu => ("mtu", mtu(&walk, current, act)),
     };

@@ -26,7 +26,7 @@ pub use chart::{CHART, Chart, Curve, rules_chart};
 pub use dice::{Dice, Face, dice};
 pub use dock::{Dock, Notch, Note};
 pub use efficiency::Efficiency;
-pub use inspect::{Cell, FieldRow, HexRow, LayerRow, LayerState, dump, inspect, packet_size, packet_where};
+pub use inspect::{Cell, FieldRow, HexRow, LayerRow, LayerState, dump, inspect, packet_size, packet_where, told};
 pub use mtu::{MtuBar, MtuSegment, mtu_bar};
 pub use note::{Change, is_end, packet_title, stage_name};
 pub use path::{length, rounded};
