@@ -4,6 +4,7 @@ mod access;
 mod cluster;
 mod controls;
 mod driver;
+mod instrument;
 mod layout;
 mod links;
 mod loading;
