@@ -3,6 +3,7 @@
 use std::fs;
 
 use kubehop_e2e::{Page, serve_dist};
+use serde_json::json;
 
 const LAYOUTS: [(u32, u32); 5] = [(1280, 720), (1060, 720), (700, 450), (360, 740), (320, 568)];
 /// What can be opened: names of buttons, one after the other. A layout that lacks one is passed over.
@@ -80,23 +81,28 @@ fn axe_finds_nothing_in_any_layout_and_theme_with_whatever_is_open() {
 }
 
 #[test]
-fn targets_are_large_enough() {
+fn targets_are_large_enough_and_larger_under_a_finger() {
     let server = serve_dist().unwrap();
     let mut page = Page::blank().unwrap();
-    for (width, height) in LAYOUTS {
-        page.resize(width, height).unwrap();
-        page.navigate(&format!("{}?{width}#step=http.syn.node-a.encap", server.url())).unwrap();
-        page.wait_until("document.querySelector('[aria-label=\"Next step\"]')").unwrap();
-        // Links in a sentence and the like are excepted by the rule; nothing here is.
-        let small = page
-            .eval(
-                "[...document.querySelectorAll('.kh :is(button, select, input)')].filter(it => {
-                    const box = it.getBoundingClientRect();
-                    return box.width && (box.width < 24 || box.height < 24) && !it.closest('.ch, .fold, label');
-                }).map(it => it.outerHTML.slice(0, 120))",
-            )
-            .unwrap();
-        assert_eq!(small.as_array().map(Vec::len), Some(0), "{width}: {small:#}");
+    for (has_touch, least) in [(false, 24), (true, 44)] {
+        page.call("Emulation.setTouchEmulationEnabled", json!({ "enabled": has_touch })).unwrap();
+        for (width, height) in LAYOUTS {
+            page.resize(width, height).unwrap();
+            page.navigate(&format!("{}?{width}{has_touch}#step=http.syn.node-a.encap", server.url())).unwrap();
+            page.wait_until("document.querySelector('[aria-label=\"Next step\"]')").unwrap();
+            page.wait_until("document.querySelector('.ptabs') || innerWidth >= 1040").unwrap();
+            assert_eq!(page.eval("matchMedia('(pointer: coarse)').matches").unwrap(), has_touch);
+            // A field's name and a cause stand in rows, each with room of its own.
+            let small = page
+                .eval(&format!(
+                    "[...document.querySelectorAll('.kh :is(button, select, input)')].filter(it => {{
+                        const box = it.getBoundingClientRect();
+                        return box.width && (box.width < {least} - .1 || box.height < {least} - .1) && !it.closest('.ch, .fold');
+                    }}).map(it => it.outerHTML.slice(0, 120))"
+                ))
+                .unwrap();
+            assert_eq!(small.as_array().map(Vec::len), Some(0), "{width} {least}: {small:#}");
+        }
     }
 }
 

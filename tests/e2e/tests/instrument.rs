@@ -72,9 +72,10 @@ fn a_field_its_bytes_and_its_layer_light_up_together() {
     // The destination before and after, by its four bytes.
     assert_eq!(page.eval(&lit(".hx i")).unwrap(), "0a,60,2d,43,,f4,00,03");
     assert_eq!(page.eval("document.querySelector('.where').textContent").unwrap(), "bytes 30 to 33: IP dst 10.244.0.3");
-    // A byte leads to its field, and a press keeps it.
-    page.eval("document.querySelector('.ly-tcp .hx i[data-at]').click()").unwrap();
-    page.eval("document.querySelector('.lys').dispatchEvent(new MouseEvent('mouseout', { bubbles: true }))").unwrap();
+    // A byte leads to its field, and a press keeps it when the focus has gone.
+    page.eval("document.activeElement.blur()").unwrap();
+    page.wait_until("!document.querySelector('.ch.lit')").unwrap();
+    page.eval("document.querySelector('.ly-tcp .hx i.new').click()").unwrap();
     page.wait_until("document.querySelector('.ly-tcp.lit')").unwrap();
     assert_eq!(page.complaints().unwrap(), Vec::<String>::new());
 }

@@ -65,9 +65,13 @@ pub(super) fn Inspector(props: &Props) -> Html {
         Callback::from(move |event: yew::MouseEvent| over(event.target()))
     };
     let on_focus = Callback::from(move |event: yew::FocusEvent| over(event.target()));
+    let on_blur = {
+        let hovered = hovered.clone();
+        Callback::from(move |_: yew::FocusEvent| hovered.set(None))
+    };
     let on_leave = {
         let hovered = hovered.clone();
-        Callback::from(move |_| hovered.set(None))
+        Callback::from(move |_: yew::MouseEvent| hovered.set(None))
     };
     let on_click = Callback::from(move |event: yew::MouseEvent| {
         let found = meant(event.target(), &rows);
@@ -83,7 +87,7 @@ pub(super) fn Inspector(props: &Props) -> Html {
                     onclick={on(act, Action::ToggleAllFields)}>{ "all" }</button>
             </header>
             <div class="lys" tabindex="0" role="group" aria-label="Layers" onmouseover={on_over} onmouseleave={on_leave}
-                onfocusin={on_focus} onclick={on_click}>{ layers }</div>
+                onfocusin={on_focus} onfocusout={on_blur} onclick={on_click}>{ layers }</div>
         </>
     }
 }
