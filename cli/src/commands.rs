@@ -134,11 +134,14 @@ fn status_of(error: &RunError) -> u8 {
         RunError::NoSuchPlace { .. }
         | RunError::NotAnAddress { .. }
         | RunError::NoBgpSession { .. }
-        | RunError::CannotAsk { .. } => INPUT_ERROR,
+        | RunError::CannotAsk { .. }
+        | RunError::Names(_) => INPUT_ERROR,
         RunError::From(_)
         | RunError::Action(_)
         | RunError::NotATarget { .. }
         | RunError::Port { .. }
+        | RunError::NotAName { .. }
+        | RunError::RecordType { .. }
         | RunError::BgpEvent { .. }
         | RunError::ProbeKind { .. }
         | RunError::NoSuchFault { .. }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use kubehop_core::app::resolver::{AddressType, Families, Libc, Lookup, Query, Reply, Resolver, Transport};
+use kubehop_core::app::resolver::{Families, Libc, Lookup, Query, Reply, Resolver, Transport};
+use kubehop_core::wire::RecordType;
 use serde::Deserialize;
 
 use crate::scripted::{Does, Outcome, Seen, code, kind_name, of_zone, run, transport_name};
@@ -174,7 +175,7 @@ fn said(tests: &GlibcTests, query: &Query) -> Reply {
     let is_domain = tests.search.iter().any(|domain| domain == name);
     let Some(record) = tests.records.get(name) else { return code(if is_domain { 0 } else { 3 }) };
     let Some(count) = record.as_u64() else { return code(2) };
-    let address = if query.kind == AddressType::A { IpAddr::from([10, 0, 0, 1]) } else { IpAddr::from([1_u16; 8]) };
+    let address = if query.kind == RecordType::A { IpAddr::from([10, 0, 0, 1]) } else { IpAddr::from([1_u16; 8]) };
     let truncated = count > FIT && query.transport == Transport::Udp;
     let addresses = if truncated { Vec::new() } else { vec![address; usize::try_from(count).expect("a count")] };
     Reply { truncated, n_answers: addresses.len(), addresses, ..code(0) }

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use kubehop_core::app::resolver::{
-    Action, AddressType, Event, LookupError, Progress, Query, Reply, Resolver, Transport,
-};
+use kubehop_core::app::resolver::{Action, Event, LookupError, Progress, Query, Reply, Resolver, Transport};
 use kubehop_core::base::Instant;
+use kubehop_core::wire::RecordType;
 
 /// What a server does with a question.
 pub(crate) enum Does {
@@ -76,13 +75,13 @@ pub(crate) fn code(rcode: u16) -> Reply {
 /// What a zone says; `records` by name with its trailing dot.
 pub(crate) fn of_zone(records: &BTreeMap<String, Vec<IpAddr>>, query: &Query) -> Reply {
     let Some(addresses) = records.get(&query.name) else { return code(3) };
-    let fits = |ip: &&IpAddr| ip.is_ipv4() == (query.kind == AddressType::A);
+    let fits = |ip: &&IpAddr| ip.is_ipv4() == (query.kind == RecordType::A);
     let addresses: Vec<IpAddr> = addresses.iter().filter(fits).copied().collect();
     Reply { n_answers: addresses.len(), addresses, ..code(0) }
 }
 
-pub(crate) fn kind_name(kind: AddressType) -> &'static str {
-    if kind == AddressType::A { "A" } else { "AAAA" }
+pub(crate) fn kind_name(kind: RecordType) -> &'static str {
+    if kind == RecordType::A { "A" } else { "AAAA" }
 }
 
 pub(crate) fn transport_name(transport: Transport) -> &'static str {

@@ -4,8 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::Serialize;
 
-use crate::trace::{Choice, Trace, explain};
-use crate::wire::one_line;
+use crate::trace::{Choice, NameQuery, Trace, explain};
+use crate::wire::{DnsRecord, one_line};
 
 #[derive(Serialize)]
 struct TraceJson<'a> {
@@ -14,8 +14,7 @@ struct TraceJson<'a> {
     destinations: Vec<DestinationJson>,
     chosen: Option<String>,
     masqueraded: bool,
-    /// Nothing resolves names yet.
-    queries: [(); 0],
+    queries: Vec<QueryJson>,
     hops: Vec<HopJson<'a>>,
 }
 
@@ -30,6 +29,25 @@ struct DispositionJson {
 struct DestinationJson {
     endpoint: String,
     probability: f64,
+}
+
+#[derive(Serialize)]
+struct QueryJson {
+    name: String,
+    r#type: String,
+    /// Whom it asked, and how.
+    server: String,
+    tcp: bool,
+    rcode: Option<String>,
+    answers: Vec<AnswerJson>,
+}
+
+#[derive(Serialize)]
+struct AnswerJson {
+    name: String,
+    r#type: String,
+    ttl: u32,
+    data: String,
 }
 
 #[derive(Serialize)]
@@ -83,7 +101,7 @@ pub fn to_json(trace: &Trace) -> String {
         destinations: trace.choice.iter().flat_map(destinations).collect(),
         chosen: trace.choice.as_ref().map(|choice| endpoint(choice.chosen)),
         masqueraded: trace.choice.as_ref().is_some_and(|choice| choice.masqueraded),
-        queries: [],
+        queries: trace.queries.iter().map(query).collect(),
         hops: hops.collect(),
     };
     // Strings and numbers alone: this cannot fail.
@@ -97,6 +115,24 @@ fn destinations(choice: &Choice) -> impl Iterator<Item = DestinationJson> {
         probability: (probability * 1e9).round() / 1e9,
     };
     choice.destinations.iter().map(json)
+}
+
+fn query(query: &NameQuery) -> QueryJson {
+    let message = query.reply.as_ref().map(|reply| &reply.message);
+    let answer = |record: &DnsRecord| AnswerJson {
+        name: record.name.to_string(),
+        r#type: record.record_type().to_string(),
+        ttl: record.ttl,
+        data: record.data.to_string(),
+    };
+    QueryJson {
+        name: query.name.to_string(),
+        r#type: query.kind.to_string(),
+        server: query.server.to_string(),
+        tcp: query.tcp,
+        rcode: message.map(|message| message.rcode.to_string()),
+        answers: message.iter().flat_map(|message| &message.answers).map(answer).collect(),
+    }
 }
 
 fn endpoint((ip, port): (IpAddr, u16)) -> String {

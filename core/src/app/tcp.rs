@@ -150,6 +150,18 @@ impl TcpEndpoint {
         self.plan.role
     }
 
+    /// What it says.
+    #[must_use]
+    pub fn message(&self) -> &[u8] {
+        &self.plan.message
+    }
+
+    /// Its first sequence number, which no translation changes.
+    #[must_use]
+    pub fn iss(&self) -> u32 {
+        self.plan.iss
+    }
+
     /// The client's SYN.
     #[must_use]
     pub fn open(&mut self, now: Instant) -> Segment {

@@ -6,6 +6,7 @@
 use std::net::IpAddr;
 
 use super::cni::{self, ClusterNet, NodeNet};
+use super::coredns;
 use super::objects::{Pod, Protocol};
 use crate::base::Place;
 use crate::net::{Answer, Listener, NetNs, NsId, Topology, TransportProtocol};
@@ -56,6 +57,7 @@ pub fn stop_containers(topo: &mut Topology, ns: NsId, pod: &Pod) {
     }
 }
 
+/// What CoreDNS opens comes first, and so is not what its declared ports would be.
 fn listeners(pod: &Pod) -> impl Iterator<Item = Listener> {
     let of_container = |container: &super::objects::Container| -> Vec<Listener> {
         let listener = |port: &super::objects::ContainerPort| {
@@ -73,5 +75,6 @@ fn listeners(pod: &Pod) -> impl Iterator<Item = Listener> {
         };
         container.ports.iter().filter_map(listener).collect()
     };
-    pod.containers.iter().flat_map(of_container)
+    let containers = pod.containers.iter().filter(|_| !pod.crash_looping);
+    coredns::listeners(pod).into_iter().chain(containers.flat_map(of_container))
 }

@@ -6,6 +6,7 @@
 pub mod cni;
 pub mod control_plane;
 pub mod controllers;
+pub mod coredns;
 pub mod ingress;
 pub mod kube_proxy;
 pub mod kubelet;

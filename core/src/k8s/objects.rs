@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::base::{BTreeMap, Span};
+use crate::base::{BTreeMap, BTreeSet, Span};
 use crate::net::PathMatching;
 
 /// Everything that the input files state, in file order, plus what controllers have added.
@@ -12,6 +12,8 @@ use crate::net::PathMatching;
 pub struct Objects {
     /// v1 Node.
     pub nodes: Vec<Node>,
+    /// v1 Namespace, by name; objects have others besides.
+    pub namespaces: BTreeSet<String>,
     /// v1 Pod.
     pub pods: Vec<Pod>,
     /// v1 Service.
@@ -103,6 +105,8 @@ pub struct Pod {
     pub finished: bool,
     /// Whether `metadata.deletionTimestamp` is set.
     pub terminating: bool,
+    /// Whether its containers end as soon as they have started (CrashLoopBackOff): they listen on nothing.
+    pub crash_looping: bool,
     /// `spec.dnsPolicy`.
     pub dns_policy: DnsPolicy,
     /// `spec.dnsConfig`.

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use ipnet::IpNet;
 
 use super::fabric::{Fabric, set_sysctls};
+use super::names::machines_outside;
 use super::{Lab, balancer};
 use crate::base::{BTreeMap, Place};
 use crate::k8s::cni::bgp::Bgp;
@@ -13,7 +14,8 @@ use crate::k8s::control_plane::NodeAgents;
 use crate::k8s::ingress;
 use crate::k8s::kube_proxy::{self, Proxier, ProxyConfig, ProxyMode, ServicePorts};
 use crate::k8s::objects::{Node, Pod};
-use crate::net::{Conf, NetNs, Topology};
+use crate::net::{Answer, Conf, Listener, NetNs, Topology, TransportProtocol};
+use crate::wire::DNS_PORT;
 
 /// MTU of machines outside the cluster, and of the router's side towards them, in bytes.
 const OUTSIDE_MTU: usize = 1500;
@@ -54,8 +56,9 @@ pub(super) fn prepare_cluster(lab: &Lab, seed: u64) -> Prepared {
     for net in &node_nets {
         fabric.node_subnet(&mut topo, net.subnet, lab.spec.mtu);
     }
-    for host in &lab.spec.hosts {
-        fabric.subnet(&mut topo, host.address.trunc(), OUTSIDE_MTU);
+    let outside = machines_outside(&lab.spec);
+    for host in &outside {
+        fabric.subnet(&mut topo, host.address, OUTSIDE_MTU);
     }
     let speakers = if lab.spec.cni.speaks_bgp() { &*node_nets } else { &[] };
     // Without racks the routers have nobody to talk to.
@@ -117,14 +120,25 @@ pub(super) fn prepare_cluster(lab: &Lab, seed: u64) -> Prepared {
         topo.defer(id, node.unfinished());
         agents.push(node);
     }
-    for host in &lab.spec.hosts {
+    let has_upstream = outside.len() > lab.spec.hosts.len();
+    for (at, host) in outside.iter().enumerate() {
         let mut ns = NetNs::new(Place::Host(host.name.clone()), seed);
         set_sysctls(&mut ns, &lab.spec);
+        if has_upstream && at == lab.spec.hosts.len() {
+            listen_for_names(&mut ns);
+        }
         fabric.plug_in(&mut topo, ns, host.address.trunc(), [host.address].into_iter(), OUTSIDE_MTU);
     }
     fabric.finish(&mut topo, &lab.spec.fabric);
     balancer::balance(lab, &mut topo, &services, seed);
     Prepared { topo, bgp, nodes: agents }
+}
+
+/// The resolver outside answers over both.
+fn listen_for_names(ns: &mut NetNs) {
+    for protocol in [TransportProtocol::Udp, TransportProtocol::Tcp] {
+        ns.sockets.listen(Listener { protocol, port: DNS_PORT, program: "resolver".into(), answer: Answer::Named });
+    }
 }
 
 /// What the CNI plugin is told of a node.

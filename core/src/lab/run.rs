@@ -1,19 +1,26 @@
 //! What to run: a client, a target and how much is said. From the words of the command line and the page to an
 //! [`Exchange`].
 
-use std::net::IpAddr;
+use std::borrow::Cow;
+use std::net::{IpAddr, Ipv4Addr};
 
 use thiserror::Error;
 
 use super::actions::{self, ActionError};
 use super::build::{Prepared, prepare};
-use super::{Lab, asked, balancer, faults, session};
+use super::dns::{CLUSTER_DOMAIN, libc, resolv_conf};
+use super::names::{self, name_servers, with_names};
+use super::target::{Host, Scheme, Target};
+use super::{Lab, NamesError, asked, balancer, faults, session};
 use crate::app;
-use crate::base::{Place, PlaceError};
+use crate::app::resolver::Libc;
+use crate::base::{Instant, Place, PlaceError};
 use crate::k8s::control_plane::{Absent, ControlPlane};
+use crate::k8s::objects::{ObjectMeta, Objects};
 use crate::net::{NsId, Topology};
-use crate::sim::{self, Exchange, Talk};
+use crate::sim::{self, Exchange, LookupBy, NameLookup, NameServers, Names, Talk};
 use crate::trace::Trace;
+use crate::wire::{DNS_PORT, DnsNameError};
 
 /// One run of one client, as it is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,19 +84,33 @@ pub enum RunError {
     },
     /// The target is no target.
     #[error(
-        "--to: {found:?} is not a target; expected tcp://HOST:PORT, udp://HOST:PORT, http://HOST[:PORT][/PATH], ping://HOST, bgp://HOST[?withdraw|?shutdown], probe://pod/NS/NAME[/CONTAINER][?kind=KIND] or scrape://pod/NS/NAME"
+        "--to: {found:?} is not a target; expected tcp://HOST:PORT, udp://HOST:PORT, http://HOST[:PORT][/PATH], ping://HOST, dns://NAME[?type=TYPE], lookup://NAME, bgp://HOST[?withdraw|?shutdown], probe://pod/NS/NAME[/CONTAINER][?kind=KIND] or scrape://pod/NS/NAME"
     )]
     NotATarget {
         /// What stood there.
         found: String,
     },
-    /// The target's host is a name, and nothing here resolves names.
-    #[error("--to: {found:?} is not an IP address, and this version resolves no names{}", nearest_is(.nearest))]
+    /// The router of a BGP session has no name.
+    #[error("--to: {found:?} is not an IP address{}", nearest_is(.nearest))]
     NotAnAddress {
         /// What stood there.
         found: String,
         /// The address of a place with nearly that name.
         nearest: Option<String>,
+    },
+    /// No message can ask for this.
+    #[error("--to: {found:?} is not a name that can be asked for: {reason}")]
+    NotAName {
+        /// What stood there.
+        found: String,
+        /// What is wrong with it.
+        reason: DnsNameError,
+    },
+    /// There is no such type of records.
+    #[error("--to: {found:?} is not a type of records; expected A, AAAA, SRV, PTR, TXT, … or TYPE and a number")]
+    RecordType {
+        /// What stood behind `type=`.
+        found: String,
     },
     /// A port is missing or is none.
     #[error("--to: {found:?} is not a port; expected a number from 1 to 65535")]
@@ -105,6 +126,9 @@ pub enum RunError {
         /// The nearest that exists.
         nearest: Option<String>,
     },
+    /// There is no room for the cluster's DNS.
+    #[error(transparent)]
+    Names(#[from] NamesError),
     /// What is to happen meanwhile cannot.
     #[error(transparent)]
     Action(#[from] ActionError),
@@ -199,7 +223,7 @@ pub struct Ended {
     pub trace: Trace,
     /// The machines.
     pub topo: Topology,
-    /// The lab with its objects as they are then, if anything was done to them.
+    /// The lab as it is then, if anything was given to it, was broken before or done meanwhile.
     pub lab: Option<Lab>,
 }
 
@@ -208,15 +232,22 @@ pub struct Ended {
 /// # Errors
 /// If the client, the target or something that is acted upon does not exist or cannot be read.
 pub fn run_to_end(lab: &Lab, run: &Run) -> Result<Ended, RunError> {
+    let named = named(lab, run)?;
+    let lab = &*named;
     let (actions, start) = actions::parse(lab, &run.actions)?;
-    let ended = |(trace, topo)| Ended { trace, topo, lab: None };
     if run.faults.is_empty() && actions.is_empty() {
-        return trace_on(lab, prepare(lab, run.seed), run).map(ended);
+        let (trace, topo) = trace_on(lab, prepare(lab, run.seed), run)?;
+        let lab = match named {
+            Cow::Owned(lab) => Some(lab),
+            Cow::Borrowed(_) => None,
+        };
+        return Ok(Ended { trace, topo, lab });
     }
     let mut broken = faults::broken(lab, &run.faults, Some(run))?;
     if actions.is_empty() {
         let machines = broken.prepare(run.seed).topo;
-        return trace_on(&broken.lab, machines, run).map(ended);
+        let (trace, topo) = trace_on(&broken.lab, machines, run)?;
+        return Ok(Ended { trace, topo, lab: Some(broken.lab) });
     }
     // What the run creates is not there before.
     let absent = Absent::take_out(&mut broken.lab.objects, &actions);
@@ -229,9 +260,20 @@ pub fn run_to_end(lab: &Lab, run: &Run) -> Result<Ended, RunError> {
     let exchange = exchange(&lab, &mut topo, run)?;
     let objects = std::mem::take(&mut lab.objects);
     let control = ControlPlane::new(objects, absent, nodes, lab.spec.kube_proxy.mode, actions, run.seed);
-    let (trace, topo, control) = sim::run_controlled(topo, &exchange, control, start);
+    let mut tell_dns = |objects: &Objects, now: Instant, servers: &mut NameServers| {
+        names::tell(&Lab { objects: objects.clone(), ..lab.clone() }, run.seed, now, servers);
+    };
+    let (trace, topo, control) = sim::run_controlled(topo, &exchange, control, start, &mut tell_dns);
     lab.objects = control.into_objects();
     Ok(Ended { trace, topo, lab: Some(lab) })
+}
+
+/// The lab as it is for `run`: a cluster that is asked for a name has somebody to answer.
+pub(super) fn named<'a>(lab: &'a Lab, run: &Run) -> Result<Cow<'a, Lab>, RunError> {
+    match Target::parse(lab, &run.to) {
+        Ok(Target { host: Host::Name(_), .. }) => Ok(with_names(lab)?),
+        _ => Ok(Cow::Borrowed(lab)),
+    }
 }
 
 /// The lab and its machines with the faults of `run` broken in them.
@@ -239,6 +281,7 @@ pub fn run_to_end(lab: &Lab, run: &Run) -> Result<Ended, RunError> {
 /// # Errors
 /// If there is no such fault, or the run cannot be made.
 pub fn broken(lab: &Lab, run: &Run) -> Result<(Lab, Topology), RunError> {
+    let lab = &*named(lab, run)?;
     let broken = faults::broken(lab, &run.faults, Some(run))?;
     let topo = broken.prepare(run.seed).topo;
     Ok((broken.lab, topo))
@@ -251,7 +294,7 @@ pub fn broken(lab: &Lab, run: &Run) -> Result<(Lab, Topology), RunError> {
 /// If the client or the target does not exist or cannot be read.
 pub fn trace_on(lab: &Lab, mut topo: Topology, run: &Run) -> Result<(Trace, Topology), RunError> {
     hand_over(lab, &mut topo, run)?;
-    if let Ok(Target { scheme: Scheme::Bgp, host, path, .. }) = Target::parse(lab, &run.to) {
+    if let Ok(Target { scheme: Scheme::Bgp, host: Host::Address(host), path, .. }) = Target::parse(lab, &run.to) {
         resolve(lab, &mut topo, &run.from, "--from")?;
         return session::run(lab, run, &run.from.parse::<Place>()?, host, path.parse()?);
     }
@@ -267,9 +310,25 @@ pub fn hand_over(lab: &Lab, topo: &mut Topology, run: &Run) -> Result<(), RunErr
     balancer::hand_over_via(lab, topo, run)
 }
 
+/// The address of the service that a client means by `name`, if it is one of the cluster.
+fn named_service(lab: &Lab, run: &Run, name: &str) -> Option<IpAddr> {
+    let (place, _) = Place::parse_with_container(&run.from).ok()?;
+    let searched = resolv_conf(lab, &place).unwrap_or_default().searches;
+    let names = searched.iter().map(|entry| format!("{name}.{entry}")).chain([name.trim_end_matches('.').to_owned()]);
+    names.into_iter().find_map(|full| {
+        let (service, namespace) =
+            full.strip_suffix(CLUSTER_DOMAIN)?.strip_suffix(".svc.").and_then(|inner| inner.split_once('.'))?;
+        let is_it = |meta: &ObjectMeta| meta.name == service && meta.namespace == namespace;
+        lab.objects.services.iter().find(|other| is_it(&other.meta))?.cluster_ip
+    })
+}
+
 /// The address that a run's target names, with its port, if it can be read; of a ping the port is 0.
 pub(super) fn target_address(lab: &Lab, run: &Run) -> Option<(IpAddr, u16)> {
-    asked::address(lab, run).or_else(|| Target::parse(lab, &run.to).ok().map(|target| (target.host, target.port)))
+    asked::address(lab, run).or_else(|| match Target::parse(lab, &run.to).ok()? {
+        Target { host: Host::Address(address), port, .. } => Some((address, port)),
+        Target { host: Host::Name(name), port, .. } => Some((named_service(lab, run, &name)?, port)),
+    })
 }
 
 fn exchange(lab: &Lab, topo: &mut Topology, run: &Run) -> Result<Exchange, RunError> {
@@ -277,22 +336,24 @@ fn exchange(lab: &Lab, topo: &mut Topology, run: &Run) -> Result<Exchange, RunEr
     let check = |option, found, what, max| {
         if found > max { Err(RunError::TooLarge { option, found, what, max }) } else { Ok(()) }
     };
+    let mut names = Names::default();
     if let Some(asked) = asked::asked(lab, run) {
         check("--reply-size", run.reply_size, "message of one walk", MAX_STREAM)?;
         let asked = asked?;
         let program = asked.program.unwrap_or_else(|| program.unwrap_or_else(|| "prometheus".to_owned()).into());
-        return Ok(Exchange { client, program, dst: asked.dst, talk: asked.talk, ttl: run.ttl, seed: run.seed });
+        return Ok(Exchange { client, program, dst: asked.dst, talk: asked.talk, ttl: run.ttl, seed: run.seed, names });
     }
     let target = Target::parse(lab, &run.to)?;
     let (what, max) = match target.scheme {
         Scheme::Ping | Scheme::Udp => ("datagram", MAX_DATAGRAM),
-        Scheme::Tcp | Scheme::Http | Scheme::Bgp => ("message of one walk", MAX_STREAM),
+        _ => ("message of one walk", MAX_STREAM),
     };
     check("--size", run.size, what, max)?;
     check("--reply-size", run.reply_size, what, max)?;
     let talk = match target.scheme {
         Scheme::Ping => Talk::Ping { size: run.size, df: run.df },
         Scheme::Udp => Talk::Udp { port: target.port, size: run.size, reply_size: run.reply_size },
+        Scheme::Dns(_) | Scheme::Lookup => Talk::Names,
         Scheme::Tcp | Scheme::Http | Scheme::Bgp => {
             let is_http = target.scheme == Scheme::Http;
             let (request, reply) = if is_http {
@@ -308,12 +369,52 @@ fn exchange(lab: &Lab, topo: &mut Topology, run: &Run) -> Result<Exchange, RunEr
     // ping is a program of its own in whatever container it is typed; a machine without containers has its tools.
     let program = match (target.scheme, program) {
         (Scheme::Ping, _) => "ping".to_owned(),
+        (Scheme::Dns(_), _) => "dig".to_owned(),
         (_, Some(container)) => container,
         (Scheme::Http, None) => "curl".to_owned(),
+        (Scheme::Lookup, None) => "getent".to_owned(),
         (Scheme::Tcp | Scheme::Udp | Scheme::Bgp, None) => "client".to_owned(),
     };
     let program = program.into();
-    Ok(Exchange { client, program, dst: target.host, talk, ttl: run.ttl, seed: run.seed })
+    // What they know of a large cluster takes its time to write down.
+    if target.port == DNS_PORT || matches!(target.host, Host::Name(_)) {
+        names.servers = name_servers(lab, run.seed);
+    }
+    let dst = match target.host {
+        Host::Address(address) => address,
+        // It is looked up first.
+        Host::Name(name) => {
+            names.lookup = Some(lookup(lab, run, topo, client, name, target.scheme)?);
+            IpAddr::V4(Ipv4Addr::UNSPECIFIED)
+        }
+    };
+    Ok(Exchange { client, program, dst, talk, ttl: run.ttl, seed: run.seed, names })
+}
+
+/// The lookup of `name` by the client of `run`.
+fn lookup(
+    lab: &Lab,
+    run: &Run,
+    topo: &Topology,
+    client: NsId,
+    name: String,
+    scheme: Scheme,
+) -> Result<NameLookup, RunError> {
+    let (place, _) = Place::parse_with_container(&run.from)?;
+    let pod = lab.objects.pods.iter().find(|pod| Place::pod(&pod.meta.namespace, &pod.meta.name) == place);
+    let by = match scheme {
+        Scheme::Dns(kind) => {
+            let parsed = name.parse().map_err(|reason| RunError::NotAName { found: name.clone(), reason })?;
+            LookupBy::Dig(parsed, kind)
+        }
+        _ => LookupBy::Library(pod.map_or(Libc::Glibc, libc)),
+    };
+    // A machine that nobody has told of a nameserver has no such file.
+    let resolv_conf = resolv_conf(lab, &place).map(|conf| conf.print()).unwrap_or_default();
+    // On the host network a pod has its node's name.
+    let hostname = topo.ns(client).place.short();
+    let hostname = pod.map(|pod| &*pod.hostname).filter(|stated| !stated.is_empty()).unwrap_or(hostname);
+    Ok(NameLookup { name, by, resolv_conf, hostname: hostname.to_owned() })
 }
 
 /// The namespace that a reference names, and the container in it. A pod on the host network is its node.
@@ -361,72 +462,4 @@ pub fn resolve(
         }
         _ => Ok((ns, first)),
     }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Scheme {
-    Ping,
-    Udp,
-    Tcp,
-    Http,
-    Bgp,
-}
-
-struct Target {
-    scheme: Scheme,
-    host: IpAddr,
-    port: u16,
-    authority: String,
-    path: String,
-}
-
-impl Target {
-    fn parse(lab: &Lab, text: &str) -> Result<Self, RunError> {
-        let not_a_target = || RunError::NotATarget { found: text.to_owned() };
-        let (scheme, rest) = text.split_once("://").ok_or_else(not_a_target)?;
-        let scheme = match scheme {
-            "ping" => Scheme::Ping,
-            "udp" => Scheme::Udp,
-            "tcp" => Scheme::Tcp,
-            "http" => Scheme::Http,
-            "bgp" => Scheme::Bgp,
-            _ => return Err(not_a_target()),
-        };
-        let (authority, path) = match rest.find('/') {
-            Some(slash) if scheme == Scheme::Http => rest.split_at(slash),
-            _ if scheme == Scheme::Bgp => rest.split_once('?').unwrap_or((rest, "")),
-            _ => (rest, "/"),
-        };
-        let (host, port) = match authority.rsplit_once(':') {
-            Some((host, port)) if !matches!(scheme, Scheme::Ping | Scheme::Bgp) => (host, Some(port)),
-            _ => (authority, None),
-        };
-        if host.is_empty() || path.contains(|c: char| c.is_control() || c == ' ') {
-            return Err(not_a_target());
-        }
-        let port = match (port, scheme) {
-            (Some(port), _) => match port.parse() {
-                Ok(number) if number > 0 => number,
-                _ => return Err(RunError::Port { found: port.to_owned() }),
-            },
-            (None, Scheme::Http) => 80,
-            (None, Scheme::Ping | Scheme::Bgp) => 0,
-            (None, Scheme::Tcp | Scheme::Udp) => return Err(not_a_target()),
-        };
-        // IPv4 only on the path; an IPv6 address is read and leads nowhere.
-        let host_ip = host
-            .parse::<std::net::Ipv4Addr>()
-            .map_err(|_| RunError::NotAnAddress { found: host.to_owned(), nearest: nearest_address(lab, host) })?;
-        Ok(Self { scheme, host: IpAddr::V4(host_ip), port, authority: authority.to_owned(), path: path.to_owned() })
-    }
-}
-
-/// The address of the pod or node with nearly this name.
-fn nearest_address(lab: &Lab, name: &str) -> Option<String> {
-    let pods = lab.objects.pods.iter().filter_map(|pod| Some((pod.meta.name.as_str(), pod.pod_ip?)));
-    let nodes = lab.objects.nodes.iter().filter_map(|node| Some((node.meta.name.as_str(), *node.addresses.first()?)));
-    let hosts = lab.spec.hosts.iter().map(|host| (host.name.as_str(), host.address.addr()));
-    let all: Vec<(&str, IpAddr)> = pods.chain(nodes).chain(hosts).collect();
-    let (found, address) = all.into_iter().min_by_key(|(other, _)| strsim::osa_distance(name, other))?;
-    Some(format!("{address} ({found})"))
 }

@@ -22,7 +22,7 @@ use super::run::{Run, RunError};
 use crate::base::{Place, Writer};
 use crate::k8s::cni::bgp::{Bgp, Learned, SpeakerId};
 use crate::net::{Answer, Listener, NsId, Protocol, Topology, TransportProtocol};
-use crate::sim::{self, BgpTalk, Exchange, Talk};
+use crate::sim::{self, BgpTalk, Exchange, Names, Talk};
 use crate::trace::{Recorder, Trace, Written};
 use crate::wire::{BGP_PORT, BgpMessage, BgpUpdate};
 
@@ -168,7 +168,7 @@ impl Change<'_> {
         };
         topo.ns_mut(server).sockets.listen(listener);
         let talk = Talk::Bgp(BgpTalk { server, server_ttl, ..talk });
-        Some(Exchange { client, program: PROGRAM.into(), dst: address, talk, ttl, seed })
+        Some(Exchange { client, program: PROGRAM.into(), dst: address, talk, ttl, seed, names: Names::default() })
     }
 
     /// The TTL of what a speaker says. Between systems it is 1 (BIRD, FRR and GoBGP alike); Calico's BIRD is told

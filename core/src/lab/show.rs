@@ -4,10 +4,13 @@ mod cilium;
 mod route;
 mod ss;
 
+use std::borrow::Cow;
+
 use thiserror::Error;
 
 use super::build::prepare;
 use super::dns::resolv_conf;
+use super::names::{corefile_at, with_names};
 use super::run::{RunError, resolve, run_to_end};
 use super::{Lab, Run, faults};
 use crate::base::{Instant, Place, Writer, sort_by};
@@ -37,7 +40,7 @@ pub enum ShowError {
 }
 
 /// What can be typed.
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 20] = [
     "ip addr",
     "ip link",
     "ip route",
@@ -56,6 +59,7 @@ const COMMANDS: [&str; 19] = [
     "conntrack -L",
     "cat /etc/resolv.conf",
     "ss -tunl",
+    "cat Corefile",
     "cilium bpf endpoint|ipcache|lb|nat|frag list, cilium bpf ct list global",
 ];
 
@@ -77,6 +81,9 @@ pub fn show(
     command: &[&str],
     with_writers: bool,
 ) -> Result<String, ShowError> {
+    // Asked for its Corefile, a cluster without a DNS is shown the one that it would have.
+    let named = if is_corefile(command) { with_names(lab).map_err(RunError::from)? } else { Cow::Borrowed(lab) };
+    let lab = &*named;
     let (mut topo, now, left) = match after {
         Some(run) => {
             let ended = run_to_end(lab, run)?;
@@ -102,17 +109,26 @@ pub fn show_broken(
     command: &[&str],
     with_writers: bool,
 ) -> Result<String, ShowError> {
-    let broken = faults::broken(lab, faults, None)?;
+    let named = if is_corefile(command) { with_names(lab).map_err(RunError::from)? } else { Cow::Borrowed(lab) };
+    let broken = faults::broken(&named, faults, None)?;
     let mut topo = broken.prepare(1).topo;
     let (id, _) = resolve(&broken.lab, &mut topo, at, "--at")?;
     let lines = file(&broken.lab, at, command).map_or_else(|| lines(&topo, id, Instant::START, command), Ok)?;
     Ok(lines.into_iter().map(|line| print(line, with_writers)).collect())
 }
 
+fn is_corefile(command: &[&str]) -> bool {
+    command.iter().flat_map(|word| word.split_whitespace()).eq(["cat", "Corefile"])
+}
+
 /// The file that `command` prints, if it is one that the kubelet or the admin has written.
 fn file(lab: &Lab, at: &str, command: &[&str]) -> Option<Vec<Line>> {
     let words: Vec<&str> = command.iter().flat_map(|word| word.split_whitespace()).collect();
     let (place, _) = Place::parse_with_container(at).ok()?;
+    if is_corefile(command) {
+        let lines = corefile_at(lab, &place)?.lines();
+        return Some(lines.map(|line| (line.to_owned(), Some(Writer::Admin))).collect());
+    }
     let writer = if matches!(place, Place::Node(_)) { Writer::Admin } else { Writer::Kubelet };
     let made = resolv_conf(lab, &place).filter(|_| words == ["cat", "/etc/resolv.conf"])?;
     Some(made.print().lines().map(|line| (line.to_owned(), Some(writer))).collect())

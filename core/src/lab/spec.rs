@@ -10,6 +10,7 @@ use crate::base::{BTreeMap, Span};
 pub use crate::k8s::cni::CniMode;
 use crate::k8s::kube_proxy::ProxyMode;
 use crate::netfilter::Scheduler;
+use crate::wire::DnsRecord;
 pub use fabric::{FabricSpec, FilterSite, FilterSpec, NestedSpec, RackSpec};
 
 /// `Lab.spec`, complete: every field has its value or its default.
@@ -72,8 +73,8 @@ pub struct DnsSpec {
 pub struct UpstreamSpec {
     /// `address`.
     pub address: IpAddr,
-    /// `records`, each in presentation form: `example.com. 300 IN A 93.184.216.34`.
-    pub records: Vec<String>,
+    /// `records`: `example.com. 300 IN A 93.184.216.34`.
+    pub records: Vec<DnsRecord>,
 }
 
 /// A machine outside the cluster.

@@ -4,13 +4,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::names::is_stream;
 use super::queue::Event;
 use super::{BgpTalk, Simulator, Talk};
 use crate::app::{Cause, Progress, Role, Segment, TcpEndpoint, TcpPlan};
 use crate::base::{Instant, Place};
 use crate::datapath::{self, Next, Sender};
 use crate::net::{NsId, Skb, SocketLookup, SocketOwner, TransportProtocol};
-use crate::trace::RejectReason;
+use crate::trace::{JourneyId, RejectReason};
 use crate::wire::{self, IcmpError, IpSpec, Packet, Tcp, Transport};
 
 /// How long the client of a connection waits: for the handshake, and then each time for more of the answer. A kernel
@@ -28,6 +29,8 @@ pub(super) struct Connection {
     /// The first part of the ids of its packets' steps.
     pub(super) flow: &'static str,
     pub(super) program: Arc<str>,
+    /// The other end, if it is known whom a name server talks to.
+    pub(super) peer: Option<ConnectionKey>,
     ip_id: u16,
     /// When it will be looked at again.
     armed: Option<Instant>,
@@ -77,7 +80,7 @@ impl Simulator<'_> {
             tcp.stay_open();
         }
         let syn = tcp.open(self.now);
-        self.connections.insert(key, Connection { tcp, flow, program, ip_id, armed: None });
+        self.connections.insert(key, Connection { tcp, flow, program, peer: None, ip_id, armed: None });
         self.send_segments(key, vec![syn]);
     }
 
@@ -124,7 +127,8 @@ impl Simulator<'_> {
         }
         let segments = client.speak(self.now);
         let flow = self.exchange.talk.flow();
-        let connection = |tcp, ip_id| Connection { tcp, flow, program: program.clone(), ip_id, armed: None };
+        let connection =
+            |tcp, ip_id| Connection { tcp, flow, program: program.clone(), peer: None, ip_id, armed: None };
         self.connections.insert((server, remote, local), connection(peer, server_ip_id));
         self.connections.insert(key, connection(client, ip_id));
         self.wait(key);
@@ -132,9 +136,15 @@ impl Simulator<'_> {
     }
 
     /// A connection that a client opens to a listener.
-    fn accept(&mut self, key: ConnectionKey, program: Arc<str>, flow: &'static str) {
+    fn accept(&mut self, key: ConnectionKey, program: Arc<str>, flow: &'static str, syn: Tcp) {
         let (ns, local, remote) = key;
-        let Some((awaits, message)) = self.messages(key, flow) else { return };
+        let peer = self.stream_peer(key, flow, syn);
+        let messages = match peer.and_then(|peer| self.connections.get(&peer)) {
+            // What a name server answers is known when it has heard the questions.
+            Some(asks) => Some((asks.tcp.message().len(), Vec::new())),
+            None => self.messages(key, flow),
+        };
+        let Some((awaits, message)) = messages else { return };
         let Some((_, mtu)) = datapath::route_output(self.topo.ns(ns), remote.0) else { return };
         let ns_ref = self.topo.ns_mut(ns);
         let tcp = TcpEndpoint::new(TcpPlan {
@@ -149,20 +159,23 @@ impl Simulator<'_> {
         });
         let ip_id = ns_ref.dice.word() as u16;
         ns_ref.sockets.connect(TransportProtocol::Tcp, local, remote, SocketOwner::Server, program.clone());
-        self.connections.insert(key, Connection { tcp, flow, program, ip_id, armed: None });
+        self.connections.insert(key, Connection { tcp, flow, program, peer, ip_id, armed: None });
+        if let Some(asks) = peer.and_then(|peer| self.connections.get_mut(&peer)) {
+            asks.peer = Some(key);
+        }
     }
 
-    /// A segment of `flow` reached a socket.
+    /// A segment reached a socket, by this journey.
     pub(super) fn receive_segment(
         &mut self,
         key: ConnectionKey,
         tcp: Tcp,
         socket: SocketLookup,
         from: &Place,
-        flow: &'static str,
+        journey: JourneyId,
     ) {
         if let SocketLookup::Listening(program) = socket {
-            self.accept(key, program, flow);
+            self.accept(key, program, self.recorder.journey_of(journey).flow, tcp);
         }
         let Some(connection) = self.connections.get_mut(&key) else { return };
         let was_opening = connection.tcp.progress() == Progress::Opening;
@@ -180,15 +193,18 @@ impl Simulator<'_> {
                 Progress::Opening | Progress::Open => {}
             }
         }
+        if role == Role::Client && progress == Progress::Reset && is_stream(flow) && self.is_clients(key) {
+            self.outcome.rejected = Some((RejectReason::NoSocket, from.clone()));
+        }
         if has_heard_all {
             (self.heard)(key.0, &mut self.topo, &mut self.recorder);
-            self.heard_all(key);
+            self.heard_all(key, journey);
         }
         self.send_segments(key, segments);
         // A reset ends it at once, and a SYN that comes after it begins another one.
         if progress == Progress::Reset {
             self.close(key);
-            self.failed(flow, role);
+            self.failed(key, flow, role);
         }
     }
 
@@ -223,7 +239,7 @@ impl Simulator<'_> {
             let (flow, role) = (connection.flow, connection.tcp.role());
             if is_fatal {
                 self.close(key);
-                self.failed(flow, role);
+                self.failed(key, flow, role);
             }
             return is_fatal;
         }
@@ -235,7 +251,7 @@ impl Simulator<'_> {
     }
 
     /// A connection is forgotten.
-    fn close(&mut self, key: ConnectionKey) {
+    pub(super) fn close(&mut self, key: ConnectionKey) {
         let (ns, local, remote) = key;
         self.topo.ns_mut(ns).sockets.disconnect(TransportProtocol::Tcp, local, remote);
         self.connections.remove(&key);
@@ -294,6 +310,9 @@ impl Simulator<'_> {
             Cause::Loss => Sender::Loss,
         };
         let journey = self.recorder.journey(connection.flow, segment.name);
+        if !segment.payload.is_empty() {
+            self.stream_sends(key, journey);
+        }
         self.dispatch(Next::LocalOut(ns, Skb::new(packet, journey), sender));
     }
 

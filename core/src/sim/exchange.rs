@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::names::Names;
 use crate::net::NsId;
 
 /// One run of one client.
@@ -20,6 +21,8 @@ pub struct Exchange {
     pub ttl: Option<u8>,
     /// Seed of everything that is drawn.
     pub seed: u64,
+    /// What it looks up before, and who answers.
+    pub names: Names,
 }
 
 /// A protocol, and how much is said in it. Sizes are bytes of payload.
@@ -54,6 +57,8 @@ pub enum Talk {
         /// How much the client waits for.
         reply_len: usize,
     },
+    /// Nothing but the lookup of a name.
+    Names,
     /// What two BGP speakers say to each other.
     Bgp(BgpTalk),
 }
@@ -83,6 +88,7 @@ impl Talk {
             Self::Ping { .. } => "ping",
             Self::Udp { .. } => "udp",
             Self::Tcp { flow, .. } => flow,
+            Self::Names => super::names::FLOW,
             Self::Bgp(_) => "bgp",
         }
     }
@@ -92,7 +98,7 @@ impl Talk {
         match self {
             Self::Tcp { request, reply, .. } => Some((request, reply)),
             Self::Bgp(talk) => Some((&talk.says, &talk.answers)),
-            Self::Ping { .. } | Self::Udp { .. } => None,
+            Self::Ping { .. } | Self::Udp { .. } | Self::Names => None,
         }
     }
 }

@@ -6,9 +6,14 @@
 
 mod connection;
 mod controlled;
+mod dns_cluster;
 mod exchange;
 #[cfg(test)]
 mod hand_built;
+mod lookup;
+mod name_server;
+mod name_socket;
+mod name_stream;
 mod names;
 mod proxy;
 mod queue;
@@ -28,9 +33,11 @@ use crate::wire::{self, BGP_PORT, Icmp, IpSpec, Packet, Transport};
 
 use connection::{Connection, ConnectionKey, Patience};
 use controlled::Waken;
-pub use controlled::run_controlled;
+pub use controlled::{TellDns, run_controlled};
+pub use dns_cluster::dns_cluster;
 pub use exchange::{BgpTalk, Exchange, Talk};
-pub use names::{NameServer, NameServers};
+use names::NameWork;
+pub use names::{LookupBy, NameLookup, NameServer, NameServers, Names};
 use proxy::Proxied;
 use queue::{Event, Queue};
 
@@ -109,6 +116,7 @@ struct Simulator<'a> {
     connections: BTreeMap<ConnectionKey, Connection>,
     patience: Patience,
     proxied: Option<Proxied>,
+    names: NameWork,
     outcome: Outcome,
     loses: &'a mut dyn FnMut(At, &Packet) -> bool,
     heard: Heard<'a>,
@@ -131,6 +139,7 @@ impl<'a> Simulator<'a> {
             connections: BTreeMap::new(),
             patience: Patience::default(),
             proxied: None,
+            names: NameWork::new(&exchange.names),
             outcome: Outcome::default(),
             loses,
             heard,
@@ -183,8 +192,15 @@ impl<'a> Simulator<'a> {
             Event::Expire { key } => self.expire(key),
             Event::GiveUp { key } => self.give_up(key),
             Event::Forward { key } => self.forward(key),
+            Event::Connect => self.connect_target(),
+            Event::Query(queries) => self.send_queries(&queries),
+            Event::QueryTimer => self.query_timer(),
+            Event::Ask { ask } => self.ask_next(ask),
+            Event::AskOver { ask, turn } => self.ask_over(ask, turn),
+            Event::NameError { whose } => self.name_error(whose),
+            Event::StreamOver { key } => self.stream_over(key),
             Event::SendDatagram { ns, packet, flow, name, program } => {
-                let journey = self.recorder.journey(flow, name);
+                let journey = self.recorder.journey(flow, &name);
                 self.dispatch(Next::LocalOut(ns, Skb::new(packet, journey), Sender::Program(program)));
             }
         }
@@ -222,9 +238,18 @@ impl<'a> Simulator<'a> {
         }
     }
 
-    /// The client begins.
+    /// The client begins, with a name if it has one.
     fn start(&mut self) {
-        match socket::connected(&mut self.topo, &self.exchange, &mut self.recorder, self.now) {
+        match self.exchange.names.lookup.clone() {
+            Some(lookup) => self.look_up(&lookup),
+            None => self.connect_target(),
+        }
+    }
+
+    /// The client talks to its target.
+    fn connect_target(&mut self) {
+        let cookie = self.names.target_socket();
+        match socket::connected(&mut self.topo, &self.exchange, &mut self.recorder, cookie, self.now) {
             Ok(Some(exchange)) => self.exchange = Cow::Owned(exchange),
             Ok(None) => {}
             Err(rejected) => {
@@ -263,6 +288,7 @@ impl<'a> Simulator<'a> {
                 let key = (ns, (IpAddr::V4(src), sport), (exchange.dst, *port));
                 self.open_as_client(key, mtu, request.clone(), *reply_len);
             }
+            Talk::Names => {}
             Talk::Bgp(talk) => {
                 let sport = self.ephemeral_port();
                 self.connect(TransportProtocol::Tcp, (src, sport), (dst, BGP_PORT));
@@ -280,7 +306,7 @@ impl<'a> Simulator<'a> {
         let (protocol, port) = match self.exchange.talk {
             Talk::Tcp { port, .. } => (TransportProtocol::Tcp, port),
             Talk::Udp { port, .. } => (TransportProtocol::Udp, port),
-            Talk::Ping { .. } | Talk::Bgp(_) => return,
+            Talk::Ping { .. } | Talk::Names | Talk::Bgp(_) => return,
         };
         let dst = self.exchange.dst;
         let host = self.topo.namespaces().find(|ns| matches!(*ns.place, Place::Host(_)) && ns.is_local(dst));
@@ -364,22 +390,26 @@ impl<'a> Simulator<'a> {
         ns: NsId,
         packet: Packet,
         flow: &'static str,
-        name: &'static str,
+        name: impl Into<Cow<'static, str>>,
         program: Arc<str>,
     ) {
+        let name = name.into();
         self.queue.push(self.now + after, Event::SendDatagram { ns, packet, flow, name, program });
     }
 
     fn deliver(&mut self, ns: NsId, socket: SocketLookup, skb: &Skb) {
         let (Some(ip), Some(transport)) = (skb.packet.ip_header(), skb.packet.transport()) else { return };
         // Addresses may have been translated on the way; who made the packet is certain.
+        if self.deliver_name(ns, &socket, skb) {
+            return;
+        }
         let from = self.recorder.birthplace(skb.journey).unwrap_or_else(|| self.topo.ns(ns).place.clone());
         match (transport, socket) {
             (Transport::Icmp(Icmp::EchoReply { .. }), _) => self.complete((*from).clone()),
             (Transport::Udp(udp), SocketLookup::Connected(SocketOwner::Client, _)) => {
-                let flow = self.exchange.talk.flow();
+                let (flow, cookie) = (self.exchange.talk.flow(), self.names.target_cookie);
                 let journey = |ctx: &mut Ctx<'_>| ctx.recorder.journey(flow, "recvmsg");
-                self.with_ctx(|topo, ctx| datapath::recvmsg(topo, ns, (ip.src, udp.sport), journey, ctx));
+                self.with_ctx(|topo, ctx| datapath::recvmsg(topo, ns, (ip.src, udp.sport), cookie, journey, ctx));
                 self.complete((*from).clone());
             }
             (Transport::Udp(udp), SocketLookup::Listening(program)) => {
@@ -397,8 +427,8 @@ impl<'a> Simulator<'a> {
                 self.outcome.rejected = Some((error.into(), (*from).clone()));
             }
             (Transport::Tcp(tcp), socket) => {
-                let flow = self.recorder.journey_of(skb.journey).flow;
-                self.receive_segment((ns, (ip.dst, tcp.dport), (ip.src, tcp.sport)), tcp, socket, &from, flow);
+                let key = (ns, (ip.dst, tcp.dport), (ip.src, tcp.sport));
+                self.receive_segment(key, tcp, socket, &from, skb.journey);
             }
             _ => {}
         }

@@ -8,11 +8,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::connection::{Asker, ConnectionKey};
+use super::names::is_stream;
 use super::queue::Event;
 use super::{Simulator, Talk};
 use crate::app::{self, Role, SPACING};
 use crate::datapath;
 use crate::net::{Answer, SocketOwner, TransportProtocol};
+use crate::trace::JourneyId;
 
 /// The first part of the ids of what a proxy asks.
 const FLOW: &str = "upstream";
@@ -66,9 +68,12 @@ impl Simulator<'_> {
     }
 
     /// An end has heard all that the other had to say: a proxy goes on with it.
-    pub(super) fn heard_all(&mut self, key: ConnectionKey) {
+    pub(super) fn heard_all(&mut self, key: ConnectionKey, journey: JourneyId) {
         let (ns, local, _) = key;
         let Some(connection) = self.connections.get(&key) else { return };
+        if is_stream(connection.flow) {
+            return self.stream_heard(key, journey);
+        }
         let listeners = self.topo.ns(ns).sockets.listeners();
         let forwards = listeners.iter().any(|it| it.port == local.1 && matches!(it.answer, Answer::Forwarded(_)));
         let is_client = connection.tcp.role() == Role::Client;
@@ -81,6 +86,7 @@ impl Simulator<'_> {
     pub(super) fn forward(&mut self, key: ConnectionKey) {
         let Some(connection) = self.connections.get(&key) else { return };
         match (connection.flow, connection.tcp.role()) {
+            (flow, Role::Server) if is_stream(flow) => self.serve_stream(key),
             (FLOW, Role::Client) => {
                 let Some((_, reply)) = self.exchange.talk.messages() else { return };
                 let reply = app::relayed(&self.upstream_reply(key).unwrap_or_else(|| reply.to_vec()));
@@ -165,7 +171,10 @@ impl Simulator<'_> {
     }
 
     /// A connection has failed: it may have been a proxy's.
-    pub(super) fn failed(&mut self, flow: &str, role: Role) {
+    pub(super) fn failed(&mut self, key: ConnectionKey, flow: &str, role: Role) {
+        if role == Role::Client && is_stream(flow) {
+            self.stream_failed(key);
+        }
         if flow == FLOW && role == Role::Client {
             self.ask_upstream();
         }

@@ -1,10 +1,13 @@
 //! The event queue: what happens next, in virtual time.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::connection::ConnectionKey;
+use super::name_socket::Whose;
 use crate::app::Segment;
+use crate::app::resolver::Query;
 use crate::base::{BTreeMap, Instant};
 use crate::k8s::control_plane::Wake;
 use crate::net::{At, DevRef, NsId, Skb};
@@ -31,7 +34,21 @@ pub(super) enum Event {
     /// A proxy goes on with a message that it has heard.
     Forward { key: ConnectionKey },
     /// A program sends a packet.
-    SendDatagram { ns: NsId, packet: Packet, flow: &'static str, name: &'static str, program: Arc<str> },
+    SendDatagram { ns: NsId, packet: Packet, flow: &'static str, name: Cow<'static, str>, program: Arc<str> },
+    /// The client knows whom to talk to.
+    Connect,
+    /// The client's resolver sends messages; those over TCP with one socket at once.
+    Query(Vec<Query>),
+    /// The client's resolver may have waited long enough.
+    QueryTimer,
+    /// A name server asks the next of its upstreams.
+    Ask { ask: usize },
+    /// A name server may have waited long enough for an upstream.
+    AskOver { ask: usize, turn: usize },
+    /// A socket of DNS cannot be used any more.
+    NameError { whose: Whose },
+    /// A connection of DNS may have taken too long.
+    StreamOver { key: ConnectionKey },
 }
 
 impl Event {
@@ -55,6 +72,13 @@ impl Queue {
         self.n_pushed += 1;
         self.n_awaited += usize::from(!event.is_housekeeping());
         self.events.insert((time, self.n_pushed), event);
+    }
+
+    /// Forgets timers that nobody needs any more: they alone do not keep a run going.
+    pub(super) fn cancel(&mut self, is_it: impl Fn(&Event) -> bool) {
+        let n_before = self.events.len();
+        self.events.retain(|_, event| !is_it(event));
+        self.n_awaited -= n_before - self.events.len();
     }
 
     pub(super) fn pop(&mut self) -> Option<(Instant, Event)> {

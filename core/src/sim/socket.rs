@@ -14,18 +14,19 @@ pub(super) fn connected(
     topo: &mut Topology,
     exchange: &Exchange,
     recorder: &mut Recorder,
+    cookie: u64,
     now: Instant,
 ) -> Result<Option<Exchange>, (RejectReason, Place)> {
     let (protocol, port) = match exchange.talk {
         // Of these nobody is a service.
-        Talk::Ping { .. } | Talk::Bgp(_) => return Ok(None),
+        Talk::Ping { .. } | Talk::Names | Talk::Bgp(_) => return Ok(None),
         Talk::Udp { port, .. } => (TransportProtocol::Udp, port),
         Talk::Tcp { port, .. } => (TransportProtocol::Tcp, port),
     };
     let asked = (exchange.dst, port);
     let mut ctx = Ctx { now, recorder, effects: Vec::new() };
     let journey = |ctx: &mut Ctx<'_>| ctx.recorder.journey(exchange.talk.flow(), "connect");
-    match connect(topo, exchange.client, protocol, asked, journey, &mut ctx) {
+    match connect(topo, exchange.client, protocol, asked, cookie, journey, &mut ctx) {
         SockVerdict::Reject => Err((RejectReason::IcmpHostUnreach, (*topo.ns(exchange.client).place).clone())),
         SockVerdict::Proceed(to) if to == asked => Ok(None),
         SockVerdict::Proceed((dst, to_port)) => {

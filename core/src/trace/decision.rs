@@ -349,6 +349,23 @@ pub fn show_end((ip, port): (IpAddr, u16)) -> String {
     if port == 0 { ip.to_string() } else { SocketAddr::new(ip, port).to_string() }
 }
 
+/// What a resolver does once it has read an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resolves {
+    /// Waits for the answer to its other question.
+    Waits,
+    /// Asks for the next name of the search list.
+    NextName(Arc<str>),
+    /// Asks this server the same.
+    AsksAgain(IpAddr),
+    /// Asks the same over TCP, for the answer was cut off.
+    ByTcp,
+    /// Has what it wanted: these addresses.
+    Found(Vec<IpAddr>),
+    /// Tells the program that there is no address: a name of `netdb.h`.
+    GivesUp(&'static str),
+}
+
 /// What was decided. Holds what the sentence about it needs, and nothing else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
@@ -546,6 +563,13 @@ pub enum Decision {
     Complain(DropReason, IcmpError),
     /// The packet ended here.
     Drop(DropReason),
+    /// The client's resolver has read an answer.
+    Resolve {
+        /// `glibc`, `musl` or `dig`.
+        by: &'static str,
+        /// What it does now.
+        resolves: Resolves,
+    },
     /// A component of the control plane did its part.
     Reconcile(Arc<Reconcile>),
 }

@@ -6,13 +6,16 @@ mod bpf;
 mod control;
 mod ends;
 mod ipvs;
+mod names;
 mod netfilter;
+mod symptom;
 mod way;
 
 use super::{Decision, Hop, NextHop, Stage, Step, Trace};
 use crate::base::{Place, Writer};
 use crate::wire::{Packet, Transport};
 use ends::{delivers, drops, kernel_sends, learns, refuses, sends, sends_again};
+pub use symptom::symptom;
 use way::{bridges, decapsulates, encapsulates, fits, transmits, via};
 
 /// A step in words.
@@ -47,7 +50,11 @@ fn words(trace: &Trace, hop: &Hop, step: &Step, at: &str, dev: &str) -> Words {
         Decision::Deliver { .. } => bgp::hears(step, at),
         _ => None,
     };
-    if let Some(words) = about_bgp {
+    let about_names = match &step.decision {
+        Decision::Send { by, .. } | Decision::Deliver { to: by } => names::says(trace, hop, step, by),
+        _ => None,
+    };
+    if let Some(words) = about_names.or(about_bgp) {
         return words;
     }
     if let Decision::Send { by, .. } = &step.decision
@@ -227,6 +234,7 @@ fn words(trace: &Trace, hop: &Hop, step: &Step, at: &str, dev: &str) -> Words {
             (headline, what, format!("{why} The sender is told: {}.", error.name()))
         }
         Decision::Drop(reason) => drops(*reason, step, at, dev, false),
+        Decision::Resolve { by, resolves } => names::resolves(by, resolves),
         Decision::Reconcile(done) => control::reconciles(step, done, at),
     }
 }

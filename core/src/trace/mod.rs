@@ -7,6 +7,7 @@
 mod control;
 mod decision;
 mod explain;
+mod queries;
 mod reason;
 mod recorder;
 mod render;
@@ -21,10 +22,11 @@ use crate::wire::{CapturedFrame, LinkType, Packet};
 
 pub use control::{Change, Component, Reconcile, WokenBy, Work};
 pub use decision::{
-    BpfHook, BridgeTarget, By, Chosen, Decision, Draw, Ends, Envelope, Hook, HookFunction, NextHop, Stage, Tracked,
-    show_end,
+    BpfHook, BridgeTarget, By, Chosen, Decision, Draw, Ends, Envelope, Hook, HookFunction, NextHop, Resolves, Stage,
+    Tracked, show_end,
 };
-pub use explain::{Explanation, explain};
+pub use explain::{Explanation, explain, symptom};
+pub use queries::{Lookup, NameQuery, NameReply};
 pub use reason::{Disposition, DropReason, RejectReason};
 pub use recorder::Recorder;
 pub use render::{Detail, render};
@@ -40,6 +42,10 @@ pub struct Trace {
     pub start: Instant,
     /// How the target's address was translated, if it was.
     pub choice: Option<Choice>,
+    /// The name that the client looked up, if it did.
+    pub lookup: Option<Lookup>,
+    /// Every message that the client's resolver sent, in order, retries included.
+    pub queries: Vec<NameQuery>,
     /// Every packet of the run, in order of birth.
     pub journeys: Vec<Journey>,
     /// The run, place by place, in order of time.

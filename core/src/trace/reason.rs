@@ -34,6 +34,8 @@ pub enum Disposition {
 pub enum RejectReason {
     /// A reset: nobody listens on that port.
     NoSocket,
+    /// The target's name does not resolve.
+    NameNotFound,
     /// ICMP fragmentation needed, or EMSGSIZE from the client's own kernel: too large, and not to be cut.
     IcmpFragNeeded,
     /// ICMP net unreachable, or ENETUNREACH from the client's own kernel: no route.
@@ -159,6 +161,7 @@ impl RejectReason {
     pub fn name(self) -> &'static str {
         match self {
             Self::NoSocket => "NO_SOCKET",
+            Self::NameNotFound => "NAME_NOT_FOUND",
             Self::IcmpFragNeeded => "ICMP_FRAG_NEEDED",
             Self::IcmpNetUnreach => "ICMP_NET_UNREACH",
             Self::IcmpHostUnreach => "ICMP_HOST_UNREACH",

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{
-    Choice, Consulted, Decision, Device, Disposition, Frame, Hop, Journey, JourneyId, MtuCheck, Slug, Stage, Step,
-    Trace, Written,
+    Choice, Consulted, Decision, Device, Disposition, Frame, Hop, Journey, JourneyId, Lookup, MtuCheck, NameQuery,
+    NameReply, Slug, Stage, Step, Trace, Written,
 };
 use crate::base::{BTreeMap, Instant, Place, ServiceNote};
 use crate::wire::{Link, LinkType, Packet};
@@ -108,6 +108,9 @@ pub struct Recorder {
     frames: Vec<Frame>,
     choice: Option<Choice>,
     start: Option<Instant>,
+    ignores_choices: bool,
+    lookup: Option<Lookup>,
+    queries: Vec<NameQuery>,
     n_steps: usize,
     n_steps_of: Vec<usize>,
     n_named: BTreeMap<(&'static str, String), usize>,
@@ -179,9 +182,49 @@ impl Recorder {
         self.start.get_or_insert(now);
     }
 
-    /// Notes how a connection was translated. The first translation of a run is the target's.
+    /// Notes how a connection was translated. The first translation of a run is the target's, but for those of a lookup
+    /// before it.
     pub fn choose(&mut self, choice: Choice) {
-        self.choice.get_or_insert(choice);
+        if !self.ignores_choices {
+            self.choice.get_or_insert(choice);
+        }
+    }
+
+    /// Notes that the client looks a name up. Unless that is all it does, what is translated meanwhile is not its target.
+    pub fn lookup_begins(&mut self, lookup: Lookup, is_all: bool) {
+        self.lookup = Some(lookup);
+        self.ignores_choices = !is_all;
+    }
+
+    /// Notes that the client has looked up what it wanted to know.
+    pub fn lookup_ends(&mut self) {
+        self.ignores_choices = false;
+    }
+
+    /// Notes a message that the client's resolver sends; returns its place among them.
+    pub fn query(&mut self, query: NameQuery) -> usize {
+        self.queries.push(query);
+        self.queries.len() - 1
+    }
+
+    /// How many messages the client's resolver has sent.
+    #[must_use]
+    pub fn n_queries(&self) -> usize {
+        self.queries.len()
+    }
+
+    /// Notes which packet carries a message.
+    pub fn query_sent(&mut self, query: usize, journey: JourneyId) {
+        if let Some(query) = self.queries.get_mut(query) {
+            query.sent.get_or_insert(journey);
+        }
+    }
+
+    /// Notes how a message was answered.
+    pub fn query_answered(&mut self, query: usize, reply: NameReply) {
+        if let Some(query) = self.queries.get_mut(query) {
+            query.reply.get_or_insert(reply);
+        }
     }
 
     /// Notes that the source of the connection to `endpoint` has become a node's.
@@ -244,6 +287,8 @@ impl Recorder {
             disposition,
             start: self.start.unwrap_or_default(),
             choice: self.choice,
+            lookup: self.lookup,
+            queries: self.queries,
             journeys: self.journeys,
             hops: self.hops,
             devices: self.devices,

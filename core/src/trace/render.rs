@@ -101,7 +101,25 @@ fn minimal(trace: &Trace, out: &mut String) -> std::fmt::Result {
             _ => {}
         }
     }
+    queries(trace, out)?;
     writeln!(out, "{}", trace.disposition)
+}
+
+/// What the client's resolver asked, and what it was told.
+fn queries(trace: &Trace, out: &mut String) -> std::fmt::Result {
+    for query in &trace.queries {
+        let tcp = if query.tcp { " over TCP" } else { "" };
+        write!(out, "asked {}{tcp}: {} {}: ", query.server, query.name, query.kind)?;
+        match query.reply.as_ref().map(|reply| &reply.message) {
+            None => writeln!(out, "no answer")?,
+            Some(message) => {
+                let data: Vec<String> = message.answers.iter().map(|record| record.data.to_string()).collect();
+                let cut = if message.flags.truncated { ", cut off" } else { "" };
+                writeln!(out, "{}", format!("{}{cut} {}", message.rcode, data.join(", ")).trim_end())?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Milliseconds after the client started, with three decimals: `-0.055 ms`.
@@ -119,6 +137,7 @@ fn summary(trace: &Trace, out: &mut String) -> std::fmt::Result {
             writeln!(out, "  {:width$}  {}", step.id, explain(trace, hop, step).headline)?;
         }
     }
+    queries(trace, out)?;
     writeln!(out, "{}", trace.disposition)
 }
 
@@ -129,6 +148,7 @@ fn full(trace: &Trace, out: &mut String) -> std::fmt::Result {
             full_step(trace, hop, step, out)?;
         }
     }
+    queries(trace, out)?;
     writeln!(out, "{}", trace.disposition)
 }
 

@@ -249,8 +249,12 @@ impl<'a> Reader<'a> {
         f.add("window", 14..16, f.u16(14));
         f.checksum("checksum", 16..18, sum.is_right());
         tcp_options(&mut f, header_len);
+        let ports = [f.u16(0), f.u16(2)];
         self.push(Role::Transport, "TCP", header_len, f);
-        self.payload(start + header_len, end);
+        let body = start + header_len;
+        if !ports.contains(&DNS_PORT) || !self.dns_stream(body, end) {
+            self.payload(body, end);
+        }
     }
 
     fn udp(&mut self, start: usize, end: usize, sum: &PseudoHeader<'_>) {
@@ -273,10 +277,27 @@ impl<'a> Reader<'a> {
 
     /// Whether a DNS message stands there.
     fn dns(&mut self, start: usize, end: usize) -> bool {
-        let Some(fields) = dns::fields(&self.bytes[start..end]) else { return false };
+        self.dns_behind(start, start, end)
+    }
+
+    /// Whether whole messages stand there, each behind its length.
+    fn dns_stream(&mut self, start: usize, end: usize) -> bool {
+        let Some(messages) = dns::in_stream(&self.bytes[start..end]) else { return false };
+        messages
+            .into_iter()
+            .all(|range| self.dns_behind(start + range.start - 2, start + range.start, start + range.end))
+    }
+
+    /// The same for a message that something stands in front of.
+    fn dns_behind(&mut self, start: usize, message: usize, end: usize) -> bool {
+        let Some(fields) = dns::fields(&self.bytes[message..end]) else { return false };
         let mut f = Fields { bytes: self.bytes, start, fields: Vec::new() };
+        if message > start {
+            f.add("length", 0..message - start, f.u16(0));
+        }
+        let shift = message - start;
         for (name, range, value) in fields {
-            f.add(name, range, value);
+            f.add(name, range.start + shift..range.end + shift, value);
         }
         self.push(Role::Payload, "DNS", end - start, f);
         true

@@ -8,6 +8,7 @@
 //! Not modelled: DNSSEC and TSIG records (kept as unknown bytes), dynamic updates.
 
 mod name;
+mod present;
 mod read;
 mod record;
 #[cfg(test)]
@@ -16,11 +17,14 @@ mod types;
 mod write;
 
 pub use name::{DnsName, DnsNameError, Labels};
+pub use present::DnsTextError;
 pub use read::DnsReadError;
-pub(super) use read::fields;
+pub(super) use read::{fields, in_stream};
 pub use record::{DnsRecord, Edns, RData, Soa};
 pub use types::{CLASS_IN, Rcode, RecordType};
 pub use write::DnsWriteError;
+
+use super::{Packet, Transport};
 
 /// The port of DNS, over UDP and TCP.
 pub const DNS_PORT: u16 = 53;
@@ -155,6 +159,29 @@ impl DnsMessage {
             flags.checking_disabled = self.flags.checking_disabled;
         }
         Self { id: self.id, flags, questions: self.questions.first().cloned().into_iter().collect(), ..Self::default() }
+    }
+
+    /// The messages that a packet carries: one in a datagram of port 53, or whole ones in a segment.
+    #[must_use]
+    pub fn carried_by(packet: &Packet) -> Vec<Self> {
+        let body = |len: usize| {
+            let bytes = packet.ip_payload();
+            bytes.get(bytes.len().saturating_sub(len)..).unwrap_or_default()
+        };
+        let mut messages: Vec<Self> = match packet.transport() {
+            Some(Transport::Udp(udp)) if [udp.sport, udp.dport].contains(&DNS_PORT) => {
+                Self::from_slice(body(udp.payload_len)).into_iter().collect()
+            }
+            Some(Transport::Tcp(tcp)) if [tcp.sport, tcp.dport].contains(&DNS_PORT) => {
+                let bytes = body(tcp.payload_len);
+                let messages = in_stream(bytes).unwrap_or_default().into_iter();
+                messages.filter_map(|range| Self::from_slice(&bytes[range]).ok()).collect()
+            }
+            _ => Vec::new(),
+        };
+        // What asks nothing is something else.
+        messages.retain(|message| !message.questions.is_empty());
+        messages
     }
 
     /// What the OPT record says.

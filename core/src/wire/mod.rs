@@ -27,7 +27,7 @@ pub use diff::{FieldChange, LayerChange, diff};
 pub use dissect::{Field, Layer, Role, dissect};
 pub use dns::{
     CLASS_IN, DNS_HEADER_LEN, DNS_MAX_SIZE, DNS_MIN_SIZE, DNS_PORT, DnsFlags, DnsMessage, DnsName, DnsNameError,
-    DnsReadError, DnsRecord, DnsWriteError, Edns, Labels, Question, RData, Rcode, RecordType, Soa,
+    DnsReadError, DnsRecord, DnsTextError, DnsWriteError, Edns, Labels, Question, RData, Rcode, RecordType, Soa,
 };
 pub use geneve::{ETHERTYPE_TEB, GENEVE_HEADER_LEN, GeneveHeader};
 pub use packet::{EthernetHeader, Icmp, IpHeader, Link, Packet, Tcp, Transport, Udp};

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{ArpOp, Icmp, IcmpError, Packet, Tcp, Transport, udp_tunnel::UdpTunnel};
+use super::{ArpOp, DnsMessage, Icmp, IcmpError, Packet, Rcode, Tcp, Transport, udp_tunnel::UdpTunnel};
 
 /// `packet` in one line: `IP 10.244.0.2.40000 > 10.244.1.2.8080: Flags [S], seq 1, win 64860, length 0`.
 #[must_use]
@@ -56,7 +56,10 @@ pub fn one_line(packet: &Packet) -> String {
                     let inner = one_line(&Packet::frame(body[tunnel.header_len()..].to_vec()));
                     write!(line, "{from_to}: {}: {inner}", tunnel_header(&tunnel))
                 }
-                None => write!(line, "{from_to}: UDP, length {}", udp.payload_len),
+                None => match DnsMessage::carried_by(packet).first() {
+                    Some(message) => write!(line, "{from_to}: {} ({})", dns(message), udp.payload_len),
+                    None => write!(line, "{from_to}: UDP, length {}", udp.payload_len),
+                },
             }
         }
         Transport::Icmp(icmp) => {
@@ -126,6 +129,36 @@ fn sack(tcp: &Tcp) -> String {
 }
 
 /// The options of a segment, in the order in which Linux writes them.
+/// `59551+ A? web.`, and what answers it: `59551* 1/0/0 A 10.96.0.1`. Models ns_print.
+fn dns(message: &DnsMessage) -> String {
+    let sign = |is_set: bool, sign: &'static str| if is_set { sign } else { "" };
+    let flags = message.flags;
+    if !flags.response {
+        let asked: Vec<String> = message.questions.iter().map(|it| format!("{}? {}", it.qtype, it.name)).collect();
+        let edns = sign(!message.additionals.is_empty(), " [1au]");
+        return format!("{}{}{edns} {}", message.id, sign(flags.recursion_desired, "+"), asked.join(", "));
+    }
+    let rcode = match message.rcode {
+        Rcode::NOERROR => String::new(),
+        Rcode::NXDOMAIN => " NXDomain".to_owned(),
+        Rcode::SERVFAIL => " ServFail".to_owned(),
+        Rcode::REFUSED => " Refused".to_owned(),
+        other => format!(" {other}"),
+    };
+    let signs = [
+        sign(flags.authoritative, "*"),
+        sign(!flags.recursion_available, "-"),
+        sign(flags.truncated, "|"),
+        sign(flags.authentic_data, "$"),
+    ];
+    let answers: Vec<String> = message.answers.iter().map(|it| format!("{} {}", it.record_type(), it.data)).collect();
+    let counts = [&message.answers, &message.authorities, &message.additionals].map(Vec::len);
+    let [answered, authorities, additionals] = counts;
+    format!("{}{rcode}{} {answered}/{authorities}/{additionals} {}", message.id, signs.concat(), answers.join(", "))
+        .trim_end()
+        .to_owned()
+}
+
 fn tcp_options(tcp: &Tcp) -> String {
     let timestamps = tcp.timestamps.map(|(val, ecr)| format!("TS val {val} ecr {ecr}"));
     match (tcp.mss, timestamps, tcp.window_scale) {

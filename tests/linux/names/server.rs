@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use kubehop_core::app::resolver::{AddressType, Query, Reply, Socket, Transport};
+use kubehop_core::app::resolver::{Query, Reply, Socket, Transport};
+use kubehop_core::wire::RecordType;
 
 use super::{SERVERS, halves, serve};
 use crate::netns::KernelNs;
@@ -139,8 +140,8 @@ fn read(message: &[u8], server: IpAddr, socket: Socket, transport: Transport) ->
         at = end;
     }
     let kind = match message[at + 2] {
-        1 => AddressType::A,
-        28 => AddressType::Aaaa,
+        1 => RecordType::A,
+        28 => RecordType::AAAA,
         other => panic!("a question of type {other}"),
     };
     let (edns, authentic_data) = ((message[11] > 0).then_some(1200), message[3] & 0x20 != 0);

@@ -7,6 +7,7 @@ use yew::{Callback, Event, Html, TargetCast as _, html};
 
 use super::Act;
 use super::choices::entries;
+use super::compare::compare_button;
 use super::controls::{Take, menu, number, on, tick, word_button};
 use super::top_bar::{choose, main, share};
 use crate::hooks::{Layout, read_text};
@@ -30,6 +31,7 @@ pub(super) fn settings(state: &State, layout: Layout, act: &Act) -> Html {
             if layout != Layout::Full {
                 { open("What happens to the cluster meanwhile", Sheet::Meanwhile, "While it runs", act) }
             }
+            if !is_full { { compare_button(state, act) } }
             { number("Request size", "Request", &scenario.size.to_string(), act, bytes("Request size", Choice::Size)) }
             { more(state, act) }
             { tick("without motion", state.is_still, act, Action::Still) }

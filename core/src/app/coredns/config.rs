@@ -10,6 +10,8 @@ use ipnet::IpNet;
 
 use super::corefile::{Block, CorefileError, Directive};
 use super::kubernetes::{Kubernetes, PodMode};
+use super::rewrite::Rewrite;
+use super::template::Template;
 use crate::wire::{DNS_PORT, DnsName};
 
 /// The plugins of one server block; each stands at most once, and their order is CoreDNS' own.
@@ -20,29 +22,11 @@ pub(super) struct Plugins {
     pub(super) rewrites: Vec<Rewrite>,
     pub(super) autopath: Option<Autopath>,
     pub(super) cache: Option<CacheConfig>,
+    pub(super) templates: Vec<Template>,
     pub(super) hosts: Option<Hosts>,
     pub(super) kubernetes: Option<Kubernetes>,
     pub(super) looping: bool,
     pub(super) forwards: Vec<Forward>,
-}
-
-/// `rewrite name`.
-#[derive(Clone, Debug)]
-pub(super) struct Rewrite {
-    pub(super) goes_on: bool,
-    pub(super) kind: RewriteKind,
-    pub(super) from: String,
-    pub(super) to: String,
-    /// Whether names in answers are changed back.
-    pub(super) answers: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum RewriteKind {
-    Exact,
-    Prefix,
-    Suffix,
-    Substring,
 }
 
 #[derive(Clone, Debug)]
@@ -90,6 +74,8 @@ pub(super) struct Forward {
     pub(super) policy: Policy,
     pub(super) force_tcp: bool,
     pub(super) prefer_udp: bool,
+    /// `max_concurrent`: queries that may wait for an answer at once.
+    pub(super) max_concurrent: Option<u32>,
 }
 
 /// What is read from the node's own files.
@@ -112,7 +98,7 @@ pub(super) fn plugins(
     block: &Block,
     zones: &[DnsName],
     files: &HostFiles,
-    notices: &mut Vec<String>,
+    notices: &mut Vec<CorefileError>,
 ) -> Result<Plugins, CorefileError> {
     let mut plugins = Plugins::default();
     for directive in &block.directives {
@@ -135,10 +121,11 @@ pub(super) fn plugins(
                 plugins.hosts = Some(hosts(directive, zones, files)?);
             }
             "autopath" => plugins.autopath = Some(autopath(directive, zones)?),
-            "rewrite" => match rewrite(directive)? {
+            "rewrite" => match Rewrite::read(directive)? {
                 Some(rule) => plugins.rewrites.push(rule),
-                None => notices.push(format!("Corefile:{}: this kind of rewrite is not modelled", directive.line)),
+                None => notices.push(directive.error(directive.line, "this kind of rewrite is not modelled; skipped")),
             },
+            "template" => plugins.templates.push(Template::read(directive, zones)?),
             "loadbalance" => match directive.args.first().map(String::as_str) {
                 None | Some("round_robin") => plugins.loadbalance = true,
                 Some(other) => return Err(directive.error(directive.line, format!("unknown policy: {other}"))),
@@ -170,17 +157,20 @@ pub(super) fn plugins(
                 }
             }
             silent if SILENT.contains(&silent) => {}
-            unknown => notices.push(format!("Corefile:{}: plugin {unknown} is not modelled; skipped", directive.line)),
+            unknown if notices.iter().all(|notice| notice.directive != unknown) => {
+                notices.push(directive.error(directive.line, "this plugin is not modelled; skipped"));
+            }
+            _ => {}
         }
     }
     let is_verified = plugins.kubernetes.as_ref().is_some_and(|kubernetes| kubernetes.pod_mode == PodMode::Verified);
-    if plugins.autopath.is_some() && !is_verified {
-        notices.push("autopath @kubernetes does nothing without `pods verified`".to_owned());
+    if let Some(autopath) = block.directives.iter().find(|directive| directive.name == "autopath" && !is_verified) {
+        notices.push(autopath.error(autopath.line, "@kubernetes does nothing without `pods verified`"));
     }
     Ok(plugins)
 }
 
-fn unknown(directive: &Directive, line: usize, words: &[String]) -> CorefileError {
+pub(super) fn unknown(directive: &Directive, line: usize, words: &[String]) -> CorefileError {
     directive.error(line, format!("unknown property '{}'", words.join(" ")))
 }
 
@@ -207,7 +197,7 @@ fn reverse_zone(net: IpNet, is_v4: bool) -> Option<DnsName> {
 }
 
 /// The zones in `words`, or those of the server block.
-fn zones_or(
+pub(super) fn zones_or(
     directive: &Directive,
     line: usize,
     words: &[String],
@@ -221,7 +211,7 @@ fn zones_or(
 }
 
 /// The zones of `fallthrough`: all if none is named.
-fn fall(directive: &Directive, line: usize, words: &[String]) -> Result<Vec<DnsName>, CorefileError> {
+pub(super) fn fall(directive: &Directive, line: usize, words: &[String]) -> Result<Vec<DnsName>, CorefileError> {
     zones_or(directive, line, words, &[DnsName::root()])
 }
 
@@ -312,15 +302,19 @@ fn forward(directive: &Directive, files: &HostFiles) -> Result<Forward, Corefile
         let error = |_| directive.error(line, format!("not an IP address or file: {word:?}"));
         upstreams.push(ip.or_else(|_| address.parse()).map_err(error)?);
     }
-    if upstreams.is_empty() {
-        return Err(directive.error(line, "no valid upstream addresses found"));
-    }
     if upstreams.len() > 15 {
         return Err(directive.error(line, format!("more than 15 TOs configured: {}", upstreams.len())));
     }
     let from = from.into_iter().next().unwrap_or_default();
-    let mut plugin =
-        Forward { from, upstreams, except: Vec::new(), policy: Policy::default(), force_tcp: false, prefer_udp: false };
+    let mut plugin = Forward {
+        from,
+        upstreams,
+        except: Vec::new(),
+        policy: Policy::default(),
+        force_tcp: false,
+        prefer_udp: false,
+        max_concurrent: None,
+    };
     for (line, words) in &directive.options {
         match (&words[0][..], &words[1..]) {
             ("except", zones @ [_, ..]) => plugin.except.extend(zones_or(directive, *line, zones, &[])?),
@@ -334,7 +328,8 @@ fn forward(directive: &Directive, files: &HostFiles) -> Result<Forward, Corefile
                     other => return Err(directive.error(*line, format!("unknown policy '{other}'"))),
                 };
             }
-            ("max_concurrent" | "max_fails" | "max_connect_attempts", [n]) => drop(number::<u32>(directive, *line, n)?),
+            ("max_concurrent", [n]) => plugin.max_concurrent = Some(number(directive, *line, n)?).filter(|n| *n > 0),
+            ("max_fails" | "max_connect_attempts", [n]) => drop(number::<u32>(directive, *line, n)?),
             ("expire" | "read_timeout" | "max_age", [time]) => drop(duration(directive, *line, time)?),
             ("health_check", [time, ..]) => drop(duration(directive, *line, time)?),
             ("tls" | "tls_servername" | "next" | "failover" | "failfast_all_unhealthy_upstreams", _) => {}
@@ -429,34 +424,4 @@ fn autopath(directive: &Directive, own: &[DnsName]) -> Result<Autopath, Corefile
         Some((source, _)) => Err(directive.error(directive.line, format!("{source}: only @kubernetes is modelled"))),
         None => Err(directive.error(directive.line, "no resolv-conf specified")),
     }
-}
-
-/// `None` for the kinds that are not modelled.
-fn rewrite(directive: &Directive) -> Result<Option<Rewrite>, CorefileError> {
-    let mut words: Vec<&str> = directive.args.iter().map(String::as_str).collect();
-    let goes_on = words.first() == Some(&"continue");
-    if goes_on || words.first() == Some(&"stop") {
-        words.remove(0);
-    }
-    let (kind, rest) = match &words[..] {
-        [] if directive.options.is_empty() => {
-            return Err(directive.error(directive.line, "no rule type specified for rewrite"));
-        }
-        ["name", "exact", rest @ ..] => (RewriteKind::Exact, rest),
-        ["name", "prefix", rest @ ..] => (RewriteKind::Prefix, rest),
-        ["name", "suffix", rest @ ..] => (RewriteKind::Suffix, rest),
-        ["name", "substring", rest @ ..] => (RewriteKind::Substring, rest),
-        ["name", "regex", ..] => return Ok(None),
-        ["name", rest @ ..] => (RewriteKind::Exact, rest),
-        _ => return Ok(None),
-    };
-    let [from, to, answer @ ..] = rest else {
-        return Err(directive.error(directive.line, "too few arguments for a name rule: expected FROM and TO"));
-    };
-    let dotted = |text: &str| {
-        let text = text.to_ascii_lowercase();
-        if matches!(kind, RewriteKind::Exact | RewriteKind::Suffix) && !text.ends_with('.') { text + "." } else { text }
-    };
-    let answers = kind == RewriteKind::Exact || answer == ["answer", "auto"];
-    Ok(Some(Rewrite { goes_on, kind, from: dotted(from), to: dotted(to), answers }))
 }

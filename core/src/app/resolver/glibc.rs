@@ -8,10 +8,11 @@ use std::net::IpAddr;
 
 use super::glibc_search::{Failure, HostError, Walk};
 use super::{
-    Action, AddressType, Event, GlibcConf, Lookup, LookupError, NOERROR, NOTIMP, NXDOMAIN, Progress, Query, REFUSED,
-    Reply, SERVFAIL, Socket, Transport, name, seconds,
+    Action, Event, GlibcConf, Lookup, LookupError, NOERROR, NOTIMP, NXDOMAIN, Progress, Query, REFUSED, Reply,
+    SERVFAIL, Socket, Transport, name, seconds,
 };
 use crate::base::{Instant, sort_by};
+use crate::wire::RecordType;
 
 /// What `edns0` states: RESOLV_EDNS_BUFFER_SIZE.
 const EDNS_SIZE: u16 = 1200;
@@ -20,7 +21,7 @@ const EDNS_SIZE: u16 = 1200;
 #[derive(Clone, Debug)]
 pub(super) struct Glibc {
     conf: GlibcConf,
-    types: &'static [AddressType],
+    types: &'static [RecordType],
     walk: Walk,
     /// Where the next exchange starts in the list of servers.
     offset: usize,
@@ -61,9 +62,9 @@ impl Glibc {
     pub(super) fn new(lookup: &Lookup<'_>) -> Self {
         let conf = GlibcConf::parse(lookup.resolv_conf, lookup.hostname);
         let walk = Walk::new(lookup.name, &conf.search, conf.ndots, conf.no_tld_query);
-        let types: &[AddressType] = match lookup.families.types() {
-            [AddressType::A, AddressType::Aaaa] if conf.no_aaaa => &[AddressType::A],
-            [AddressType::Aaaa] if conf.no_aaaa => &[],
+        let types: &[RecordType] = match lookup.families.types() {
+            [RecordType::A, RecordType::AAAA] if conf.no_aaaa => &[RecordType::A],
+            [RecordType::AAAA] if conf.no_aaaa => &[],
             types => types,
         };
         let offset = if conf.rotate { usize::try_from(lookup.draw).unwrap_or(0) % conf.nameservers.len() } else { 0 };

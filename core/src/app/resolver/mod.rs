@@ -1,9 +1,10 @@
-//! The stub resolver: what getaddrinfo asks for a typed name, as glibc 2.36 and musl 1.2.5 do it.
+//! The stub resolver: what getaddrinfo asks for a typed name, as glibc 2.36 and musl 1.2.5 do it; and dig.
 //!
 //! A state machine without a clock or a socket. It says what to send, from which socket and until when it waits; whoever
 //! drives it hands it answers, errors and the time. Not modelled: `/etc/hosts`, which comes first, `nscd`, host aliases,
 //! environment variables, the order of RFC 6724 beyond IPv4 first (a machine here has no way to IPv6).
 
+mod dig;
 mod glibc;
 mod glibc_conf;
 mod glibc_search;
@@ -16,6 +17,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use crate::base::Instant;
+use crate::wire::{DnsMessage, DnsName, RData, RecordType};
 
 pub use glibc_conf::GlibcConf;
 pub use musl_conf::MuslConf;
@@ -44,21 +46,12 @@ pub enum Families {
     Ipv6,
 }
 
-/// A type of record that a lookup asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AddressType {
-    /// IPv4.
-    A,
-    /// IPv6.
-    Aaaa,
-}
-
 impl Families {
-    fn types(self) -> &'static [AddressType] {
+    fn types(self) -> &'static [RecordType] {
         match self {
-            Self::Both => &[AddressType::A, AddressType::Aaaa],
-            Self::Ipv4 => &[AddressType::A],
-            Self::Ipv6 => &[AddressType::Aaaa],
+            Self::Both => &[RecordType::A, RecordType::AAAA],
+            Self::Ipv4 => &[RecordType::A],
+            Self::Ipv6 => &[RecordType::AAAA],
         }
     }
 }
@@ -85,7 +78,7 @@ pub struct Query {
     /// The name, with its trailing dot.
     pub name: String,
     /// The type.
-    pub kind: AddressType,
+    pub kind: RecordType,
     /// To port 53 of whom.
     pub server: IpAddr,
     /// From where.
@@ -115,6 +108,29 @@ pub struct Reply {
     pub n_additionals: usize,
     /// The addresses of the asked type in the answer section, in their order.
     pub addresses: Vec<IpAddr>,
+}
+
+impl Reply {
+    /// What a resolver that has asked for records of `kind` reads of `message`.
+    #[must_use]
+    pub fn read(message: &DnsMessage, kind: RecordType) -> Self {
+        let addresses = message.answers.iter().filter(|record| record.record_type() == kind);
+        Self {
+            rcode: message.rcode.0,
+            truncated: message.flags.truncated,
+            authoritative: message.flags.authoritative,
+            recursion_available: message.flags.recursion_available,
+            n_answers: message.answers.len(),
+            n_additionals: message.additionals.len(),
+            addresses: addresses
+                .filter_map(|record| match record.data {
+                    RData::A(address) => Some(address.into()),
+                    RData::Aaaa(address) => Some(address.into()),
+                    _ => None,
+                })
+                .collect(),
+        }
+    }
 }
 
 const NOERROR: u16 = 0;
@@ -229,6 +245,7 @@ enum Kind {
     Literal(Result<IpAddr, LookupError>),
     Glibc(Box<glibc::Glibc>),
     Musl(Box<musl::Musl>),
+    Dig(Box<dig::Dig>),
 }
 
 impl Resolver {
@@ -243,12 +260,19 @@ impl Resolver {
         Self { kind, actions: Vec::new() }
     }
 
+    /// One question, as dig asks it: of the first server that `resolv_conf` names, without the search list.
+    #[must_use]
+    pub fn dig(name: &DnsName, kind: RecordType, resolv_conf: &str) -> Self {
+        Self { kind: Kind::Dig(Box::new(dig::Dig::new(name, kind, resolv_conf))), actions: Vec::new() }
+    }
+
     /// Begins.
     pub fn start(&mut self, now: Instant) -> Progress {
         match &mut self.kind {
             Kind::Literal(ip) => Progress::Done(ip.map(|ip| vec![ip])),
             Kind::Glibc(glibc) => glibc.start(now, &mut self.actions),
             Kind::Musl(musl) => musl.start(now, &mut self.actions),
+            Kind::Dig(dig) => dig.start(now, &mut self.actions),
         }
     }
 
@@ -258,6 +282,7 @@ impl Resolver {
             Kind::Literal(ip) => Progress::Done(ip.map(|ip| vec![ip])),
             Kind::Glibc(glibc) => glibc.on(event, now, &mut self.actions),
             Kind::Musl(musl) => musl.on(event, now, &mut self.actions),
+            Kind::Dig(dig) => dig.on(event, now, &mut self.actions),
         }
     }
 

@@ -6,17 +6,18 @@
 use std::net::IpAddr;
 
 use super::{
-    Action, AddressType, Event, Lookup, LookupError, MuslConf, NOERROR, NXDOMAIN, Progress, Query, Reply, SERVFAIL,
-    Socket, Transport, name,
+    Action, Event, Lookup, LookupError, MuslConf, NOERROR, NXDOMAIN, Progress, Query, Reply, SERVFAIL, Socket,
+    Transport, name,
 };
 use crate::base::{Instant, sort_by};
+use crate::wire::RecordType;
 use std::time::Duration;
 
 /// A lookup by musl.
 #[derive(Clone, Debug)]
 pub(super) struct Musl {
     conf: MuslConf,
-    types: &'static [AddressType],
+    types: &'static [RecordType],
     /// The names that are left, as they would be written.
     names: std::vec::IntoIter<String>,
     n_sockets: u32,

@@ -17,9 +17,6 @@ use crate::net::{
 use crate::trace::{BpfHook, By, Decision, JourneyId, RejectReason, Stage, Step};
 use crate::wire::End;
 
-/// Number of the client's socket: in a run it is the only one that a program has touched.
-const COOKIE: u64 = 1;
-
 /// What the program says to a system call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SockVerdict {
@@ -29,12 +26,13 @@ pub(crate) enum SockVerdict {
     Reject,
 }
 
-/// A process in `ns` connects a socket. `journey` names the call; it is asked for only if a service is meant.
+/// A process in `ns` connects a socket, whose number is `cookie`. `journey` names the call; it is asked for only if a service is meant.
 pub(crate) fn connect(
     topo: &mut Topology,
     ns: NsId,
     protocol: TransportProtocol,
     dst: (IpAddr, u16),
+    cookie: u64,
     journey: impl FnOnce(&mut Ctx<'_>) -> JourneyId,
     ctx: &mut Ctx<'_>,
 ) -> SockVerdict {
@@ -63,7 +61,7 @@ pub(crate) fn connect(
     let decision = Decision::Translate { end: End::Destination, from: dst, to: backend, by: By::Map };
     let mut step = step(decision).consulted(slot);
     // sock4_update_revnat
-    let key = ReverseSkKey { cookie: COOKIE, backend };
+    let key = ReverseSkKey { cookie, backend };
     let row = ReverseSkRow { key, service: dst, rev_nat: service.rev_nat };
     let written = topo.ns_mut(node).bpf.as_mut().map(|bpf| Arc::make_mut(bpf).reverse_sk.update(row));
     step.wrote.extend(written);
@@ -71,17 +69,18 @@ pub(crate) fn connect(
     SockVerdict::Proceed(backend)
 }
 
-/// A process in `ns` has received a datagram from `from`. `journey` names the call; it is asked for only if the socket
+/// A process in `ns` has received a datagram from `from` at its socket `cookie`. `journey` names the call; it is asked for only if the socket
 /// meant a service.
 pub(crate) fn recvmsg(
     topo: &Topology,
     ns: NsId,
     from: (IpAddr, u16),
+    cookie: u64,
     journey: impl FnOnce(&mut Ctx<'_>) -> JourneyId,
     ctx: &mut Ctx<'_>,
 ) {
     let Some(bpf) = node_of(topo, ns).and_then(|node| topo.ns(node).bpf.as_ref()) else { return };
-    let lookup = bpf.reverse_sk.lookup(ReverseSkKey { cookie: COOKIE, backend: from });
+    let lookup = bpf.reverse_sk.lookup(ReverseSkKey { cookie, backend: from });
     let Some(service) = lookup.row().map(|row| row.service) else { return };
     let decision = Decision::Translate { end: End::Source, from, to: service, by: By::Map };
     let step = Step::without_packet(Stage::Bpf(BpfHook::SockRecvmsg), decision).consulted(lookup);

@@ -156,6 +156,12 @@ impl ControlPlane {
 
     /// The objects as they are now.
     #[must_use]
+    pub fn objects(&self) -> &Objects {
+        self.store.objects()
+    }
+
+    /// The objects as they are at the end.
+    #[must_use]
     pub fn into_objects(self) -> Objects {
         self.store.into_objects()
     }

@@ -23,7 +23,7 @@ pub(in crate::k8s) use endpoint_slice::{empty_slice, slices};
 pub use ipam::{bridge_address, node_addresses, pod_addresses, pod_cidrs, pod_ips};
 pub use scheduler::schedule;
 pub(in crate::k8s) use scheduler::takes;
-pub use service::{cluster_ips, kube_dns_address, node_ports};
+pub use service::{KUBE_DNS, cluster_ips, is_kube_dns, kube_dns_address, kube_dns_default, node_ports};
 pub use workload::{MAX_REPLICAS, create_pods};
 pub(in crate::k8s) use workload::{daemon_fits, pod};
 

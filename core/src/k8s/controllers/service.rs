@@ -10,6 +10,8 @@ use crate::k8s::objects::{Service, ServiceType};
 use super::ranges::{hosts_from, nth};
 use super::{Shortage, Unfilled};
 
+/// The service of a cluster's DNS: the name of what CoreDNS has replaced.
+pub const KUBE_DNS: &str = "kube-dns";
 /// Where kubeadm puts kube-dns in the service network.
 const KUBE_DNS_OFFSET: u32 = 10;
 /// Below this the service network is left for addresses that somebody chooses.
@@ -38,11 +40,19 @@ pub fn cluster_ips(services: &mut [Service], range: IpNet) -> Vec<Unfilled> {
 #[must_use]
 pub fn kube_dns_address(services: &[Service], range: IpNet) -> Option<IpAddr> {
     let stated = services.iter().find(|service| is_kube_dns(service));
-    stated.map_or_else(|| nth(range, KUBE_DNS_OFFSET), |service| service.cluster_ip)
+    stated.map_or_else(|| kube_dns_default(range), |service| service.cluster_ip)
 }
 
-fn is_kube_dns(service: &Service) -> bool {
-    service.meta.namespace == "kube-system" && service.meta.name == "kube-dns"
+/// The address that kubeadm gives kube-dns in this service network.
+#[must_use]
+pub fn kube_dns_default(range: IpNet) -> Option<IpAddr> {
+    nth(range, KUBE_DNS_OFFSET)
+}
+
+/// Whether it is the service of the cluster's DNS.
+#[must_use]
+pub fn is_kube_dns(service: &Service) -> bool {
+    service.meta.namespace == "kube-system" && service.meta.name == KUBE_DNS
 }
 
 /// Gives every port that should have a node port and has none the lowest free one, and after all of these the

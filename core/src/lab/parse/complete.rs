@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use crate::base::BTreeSet;
 use crate::k8s::controllers::{self, Shortage, Unfilled};
 use crate::k8s::objects::{EndpointSlice, Node, Objects, Service};
-use crate::lab::{Lab, LabSpec};
+use crate::lab::{Lab, LabSpec, Severity, names};
 
 use super::check;
 use super::documents::{Draft, Stated};
@@ -28,7 +28,8 @@ pub(super) fn complete(mut draft: Draft<'_>, mut spec: LabSpec, spec_fields: &Fi
     check::networks(&mut draft.nodes, &spec, spec_fields);
 
     let unsure = unsure(&draft.nodes);
-    let mut objects = Objects { nodes: objects_of(draft.nodes), ..Objects::default() };
+    let nodes = objects_of(draft.nodes);
+    let mut objects = Objects { nodes, namespaces: draft.namespaces, ..Objects::default() };
     check::racks(&mut spec, &mut objects.nodes, spec_fields);
     let hosts = spec.hosts.iter().map(|host| host.address.addr());
     let taken: BTreeSet<IpAddr> = hosts.chain(check::rack_addresses(&spec)).collect();
@@ -36,6 +37,7 @@ pub(super) fn complete(mut draft: Draft<'_>, mut spec: LabSpec, spec_fields: &Fi
     report(controllers::pod_cidrs(&mut objects.nodes, spec.pod_cidr), problems);
     objects.nodes.retain(|node| !node.addresses.is_empty() && node.pod_cidr.is_some());
     check::hosts(&mut spec, &objects.nodes, spec_fields);
+    check::corefile(&mut spec, spec_fields);
 
     check::pods(&mut draft.pods, &objects.nodes, &unsure);
     check::services(&mut draft.services, &spec, spec_fields);
@@ -56,9 +58,23 @@ pub(super) fn complete(mut draft: Draft<'_>, mut spec: LabSpec, spec_fields: &Fi
     report(controllers::cluster_ips(&mut objects.services, spec.service_cidr), problems);
     report(controllers::node_ports(&mut objects.services), problems);
     controllers::endpoint_slices(&mut objects);
+    if spec.dns.is_some() {
+        let here = spec_fields.at("dns");
+        for error in names::add_names(&mut objects, spec.service_cidr) {
+            match error.severity() {
+                Severity::Error => problems.error(here, error.to_string()),
+                Severity::Note => problems.note(here, error.to_string()),
+            }
+        }
+    }
     check::ingresses(&objects, problems);
     check::places(&mut spec, &objects, spec_fields);
-    Lab { objects, spec, ..Lab::default() }
+    let mut lab = Lab { objects, spec, ..Lab::default() };
+    if lab.spec.dns.is_some() {
+        let here = spec_fields.mapping("dns").at("corefile");
+        names::settle(&mut lab).into_iter().for_each(|note| problems.note(here, note));
+    }
+    lab
 }
 
 fn objects_of<T>(list: Vec<Stated<'_, T>>) -> Vec<T> {

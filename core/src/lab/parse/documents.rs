@@ -1,10 +1,10 @@
 //! Documents to objects: which kind each is, and what is passed over.
 
-use crate::base::{BTreeMap, Span};
+use crate::base::{BTreeMap, BTreeSet, Span};
 use crate::k8s::objects::{EndpointSlice, Ingress, Node, Pod, Service, Workload};
 use crate::lab::nearest::nearest;
 
-use super::fields::Fields;
+use super::fields::{Fields, text};
 use super::k8s::{self, Endpoints};
 use super::problems::Problems;
 
@@ -37,6 +37,7 @@ pub(super) struct Draft<'n> {
     pub(super) endpoints: Vec<Stated<'n, Endpoints>>,
     pub(super) workloads: Vec<Stated<'n, Workload>>,
     pub(super) ingresses: Vec<Stated<'n, Ingress>>,
+    pub(super) namespaces: BTreeSet<String>,
     /// Whether a Node stands anywhere, even one that cannot be read.
     pub(super) has_node: bool,
     labs: Vec<Fields<'n>>,
@@ -74,7 +75,10 @@ impl<'n> Draft<'n> {
                 self.has_node = true;
                 push(&mut self.nodes, k8s::node(&fields), fields);
             }
-            ("v1", "Namespace") => {}
+            ("v1", "Namespace") => {
+                let name = fields.mapping("metadata").get("name").and_then(text);
+                self.namespaces.extend(name.map(str::to_owned));
+            }
             ("v1", "Pod") => push(&mut self.pods, k8s::pod(&fields), fields),
             ("v1", "Service") => push(&mut self.services, k8s::service(&fields), fields),
             ("v1", "Endpoints") => push(&mut self.endpoints, k8s::endpoints(&fields), fields),

@@ -90,6 +90,14 @@ impl DnsName {
         }
     }
 
+    /// The name without its leftmost label; the root has none.
+    #[must_use]
+    pub fn parent(&self) -> Option<Self> {
+        let mut rest = self.labels();
+        rest.next()?;
+        Some(Self(rest.as_bytes().to_vec()))
+    }
+
     /// In small letters.
     #[must_use]
     pub fn to_lowercase(&self) -> Self {

@@ -58,6 +58,21 @@ impl DnsMessage {
     }
 }
 
+/// Where the messages stand that a connection carries, each behind its length; `None` if these are not whole ones.
+pub(in crate::wire) fn in_stream(bytes: &[u8]) -> Option<Vec<Range<usize>>> {
+    let (mut at, mut messages) = (0, Vec::new());
+    while at < bytes.len() {
+        let len = bytes.get(at..at + 2)?;
+        let end = at + 2 + usize::from(u16::from_be_bytes([len[0], len[1]]));
+        if end > bytes.len() || end < at + 2 + super::DNS_HEADER_LEN {
+            return None;
+        }
+        messages.push(at + 2..end);
+        at = end;
+    }
+    (!messages.is_empty()).then_some(messages)
+}
+
 /// The fields of the message that `bytes` are, each with the bytes it occupies; `None` if they are none.
 pub(in crate::wire) fn fields(bytes: &[u8]) -> Option<Vec<(&'static str, Range<usize>, String)>> {
     let mut reader = Reader { bytes, at: 0 };

@@ -3,6 +3,7 @@
 use crate::lab::parse::fields::{Fields, text};
 use crate::lab::spec::{DnsSpec, UpstreamSpec};
 use crate::lab::yaml::Node;
+use crate::wire::{DnsRecord, DnsTextError};
 
 pub(super) fn dns(fields: &Fields<'_>) -> DnsSpec {
     fields.only("dns", &["corefile", "upstream"]);
@@ -17,17 +18,17 @@ fn upstream(fields: &Fields<'_>) -> Option<UpstreamSpec> {
     if fields.get("address").is_none_or(|node| text(node) == Some("")) {
         fields.problems().error(fields.span(), "found an upstream without address, expected an IP address");
     }
-    let records = fields.read_all("records", "a record like `example.com. 300 IN A 93.184.216.34`", record);
+    let records = fields.items("records").iter().filter_map(|node| record(fields, node)).collect();
     Some(UpstreamSpec { address: fields.ip("address")?, records })
 }
 
-/// A record in presentation form: owner, TTL, class IN, type and data. The data is read where it is served.
-fn record(node: &Node<'_>) -> Option<String> {
-    let record = text(node)?;
-    let mut words = record.split_whitespace();
-    let owner = words.next()?;
-    let ttl = words.next()?.parse::<u32>();
-    let class = words.next()?;
-    let has_type_and_data = words.count() >= 2;
-    (owner.ends_with('.') && ttl.is_ok() && class == "IN" && has_type_and_data).then(|| record.to_owned())
+/// A record in presentation form. Its owner ends with a dot: no search list and no `$ORIGIN` is at hand.
+fn record(fields: &Fields<'_>, node: &Node<'_>) -> Option<DnsRecord> {
+    let stated = text(node).filter(|text| text.split_whitespace().next().is_some_and(|owner| owner.ends_with('.')));
+    let Some(stated) = stated else {
+        fields.wrong("records", node, "a record like `example.com. 300 IN A 93.184.216.34`");
+        return None;
+    };
+    let error = |error: DnsTextError| fields.problems().error(node.span, format!("records: {stated:?}: {error}"));
+    stated.parse().map_err(error).ok()
 }
