@@ -12,10 +12,24 @@ pub(crate) enum Command {
     Help,
     Version,
     Faults,
+    Walks,
     Rules(Vec<usize>),
     Check(Input),
-    Trace { input: Input, run: Run, format: Format, detail: Detail, output: Option<OsString>, expect: Option<Expect> },
-    Show { input: Input, at: String, after: Option<Run>, writers: bool, command: Vec<String> },
+    Trace {
+        input: Input,
+        asked: Asked,
+        format: Format,
+        detail: Detail,
+        output: Option<OsString>,
+        expect: Option<Expect>,
+    },
+    Show {
+        input: Input,
+        at: String,
+        after: Option<Run>,
+        writers: bool,
+        command: Vec<String>,
+    },
 }
 
 /// The files of a lab and what `--set` changes in it.
@@ -24,6 +38,40 @@ pub(crate) struct Input {
     pub files: Vec<OsString>,
     pub set: Vec<(String, String)>,
     pub faults: Vec<String>,
+    /// The built-in walk that stands in the files' place.
+    pub walk: Option<String>,
+}
+
+/// What the options say of a run; the rest is as the walk has it, or as the command line's defaults are.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    from: Option<String>,
+    to: Option<String>,
+    size: Option<usize>,
+    reply_size: Option<usize>,
+    df: bool,
+    ttl: Option<u8>,
+    seed: Option<u64>,
+    via: Option<String>,
+    actions: Vec<String>,
+}
+
+impl Asked {
+    /// `base` with what was asked for in place of what it says. What breaks and what is done comes on top.
+    pub(crate) fn over(&self, base: Run, faults: &[String]) -> Run {
+        Run {
+            from: self.from.clone().unwrap_or(base.from),
+            to: self.to.clone().unwrap_or(base.to),
+            size: self.size.unwrap_or(base.size),
+            reply_size: self.reply_size.unwrap_or(base.reply_size),
+            df: self.df || base.df,
+            ttl: self.ttl.or(base.ttl),
+            seed: self.seed.unwrap_or(base.seed),
+            faults: [&base.faults[..], faults].concat(),
+            actions: [&base.actions[..], &self.actions].concat(),
+            via: self.via.clone().or(base.via),
+        }
+    }
 }
 
 /// How a trace is written.
@@ -47,7 +95,9 @@ kubehop: walks a packet through a Kubernetes cluster, as Linux would
 
   kubehop check FILE...                                  problems as file:line:col
   kubehop trace FILE... --from REF --to TARGET [options] one run of one client
+  kubehop trace --walk ID [options]                      a built-in walk; options replace what it says
   kubehop show  FILE... --at REF [options] -- COMMAND... a command typed at that place
+  kubehop walks                                          the built-in walks, one per line: id, title
   kubehop faults                                         what can be broken, one per line: id, title
   kubehop rules [--services N,N,...]                     what a connection's first packet costs a node, by services
 
@@ -89,7 +139,9 @@ exit status: 0 it ran, 1 not as expected, 2 wrong usage, 3 bad input
 /// Reads the command line.
 pub(crate) fn parse(mut parser: Parser) -> Result<Command, UsageError> {
     let command = match parser.next().map_err(text)? {
-        None => return Err("no command; expected check, trace, show, faults or rules (kubehop --help)".to_owned()),
+        None => {
+            return Err("no command; expected check, trace, show, walks, faults or rules (kubehop --help)".to_owned());
+        }
         Some(Long("help") | Short('h')) => return Ok(Command::Help),
         Some(Long("version") | Short('V')) => return Ok(Command::Version),
         Some(Value(command)) => command.to_string_lossy().into_owned(),
@@ -99,16 +151,18 @@ pub(crate) fn parse(mut parser: Parser) -> Result<Command, UsageError> {
         "check" => check(parser),
         "trace" => trace(parser),
         "show" => show(parser),
-        "faults" => faults(parser),
+        "faults" => alone(parser, Command::Faults),
+        "walks" => alone(parser, Command::Walks),
         "rules" => rules(parser),
         "help" => Ok(Command::Help),
-        other => Err(format!("no command {other:?}; expected check, trace, show, faults or rules")),
+        other => Err(format!("no command {other:?}; expected check, trace, show, walks, faults or rules")),
     }
 }
 
-fn faults(mut parser: Parser) -> Result<Command, UsageError> {
+/// A command without options.
+fn alone(mut parser: Parser, command: Command) -> Result<Command, UsageError> {
     match parser.next().map_err(text)? {
-        None => Ok(Command::Faults),
+        None => Ok(command),
         Some(Long("help") | Short('h')) => Ok(Command::Help),
         Some(other) => Err(other.unexpected().to_string()),
     }
@@ -147,26 +201,26 @@ fn check(mut parser: Parser) -> Result<Command, UsageError> {
 
 fn trace(mut parser: Parser) -> Result<Command, UsageError> {
     let mut input = Input::default();
-    let (mut from, mut to) = (None, None);
-    let mut run = Run::new("", "");
+    let mut asked = Asked::default();
     let (mut format, mut detail, mut output, mut expect) = (Format::default(), Detail::default(), None, None);
     while let Some(arg) = parser.next().map_err(text)? {
         match arg {
             Long("set") => input.set.push(assignment(&mut parser)?),
             Long("fault") => input.faults.push(word(&mut parser)?),
-            Long("from") => from = Some(word(&mut parser)?),
-            Long("to") => to = Some(word(&mut parser)?),
-            Long("size") => run.size = number(&mut parser, "--size", "a number of bytes")?,
-            Long("reply-size") => run.reply_size = number(&mut parser, "--reply-size", "a number of bytes")?,
-            Long("df") => run.df = true,
+            Long("walk") => input.walk = Some(word(&mut parser)?),
+            Long("from") => asked.from = Some(word(&mut parser)?),
+            Long("to") => asked.to = Some(word(&mut parser)?),
+            Long("size") => asked.size = Some(number(&mut parser, "--size", "a number of bytes")?),
+            Long("reply-size") => asked.reply_size = Some(number(&mut parser, "--reply-size", "a number of bytes")?),
+            Long("df") => asked.df = true,
             Long("ttl") => {
                 let ttl: u8 = number(&mut parser, "--ttl", "a number from 1 to 255")?;
                 if ttl == 0 {
                     return Err("--ttl: found 0, expected a number from 1 to 255".to_owned());
                 }
-                run.ttl = Some(ttl);
+                asked.ttl = Some(ttl);
             }
-            Long("seed") => run.seed = number(&mut parser, "--seed", "a number")?,
+            Long("seed") => asked.seed = Some(number(&mut parser, "--seed", "a number")?),
             Long("format") => {
                 let name = word(&mut parser)?;
                 format = match name.as_str() {
@@ -181,8 +235,8 @@ fn trace(mut parser: Parser) -> Result<Command, UsageError> {
                 detail = Detail::parse(&name)
                     .ok_or_else(|| format!("--detail: found {name:?}, expected minimal, summary or full"))?;
             }
-            Long("do") => run.actions.push(word(&mut parser)?),
-            Long("via") => run.via = Some(word(&mut parser)?),
+            Long("do") => asked.actions.push(word(&mut parser)?),
+            Long("via") => asked.via = Some(word(&mut parser)?),
             Long("expect") => {
                 let name = word(&mut parser)?;
                 let known = ["delivered", "rejected", "dropped"].into_iter().find(|known| *known == name);
@@ -196,13 +250,16 @@ fn trace(mut parser: Parser) -> Result<Command, UsageError> {
             other => return Err(other.unexpected().to_string()),
         }
     }
-    run.from = from.ok_or("trace: --from REF is missing")?;
-    run.to = to.ok_or("trace: --to TARGET is missing")?;
-    run.faults.clone_from(&input.faults);
-    if run.df && !run.to.starts_with("ping://") {
+    if input.walk.is_none() && asked.from.is_none() {
+        return Err("trace: --from REF is missing".to_owned());
+    }
+    if input.walk.is_none() && asked.to.is_none() {
+        return Err("trace: --to TARGET is missing".to_owned());
+    }
+    if asked.df && asked.to.as_ref().is_some_and(|to| !to.starts_with("ping://")) {
         return Err("--df: only ping can set DF by itself; TCP always does".to_owned());
     }
-    Ok(Command::Trace { input: input.checked()?, run, format, detail, output, expect })
+    Ok(Command::Trace { input: input.checked()?, asked, format, detail, output, expect })
 }
 
 fn show(mut parser: Parser) -> Result<Command, UsageError> {
@@ -259,7 +316,11 @@ fn next_before_dashes(parser: &mut Parser) -> Result<Option<Before>, UsageError>
 
 impl Input {
     fn checked(self) -> Result<Self, UsageError> {
-        if self.files.is_empty() { Err("no file; expected at least one FILE".to_owned()) } else { Ok(self) }
+        match (self.files.is_empty(), &self.walk) {
+            (true, None) => Err("no file; expected at least one FILE".to_owned()),
+            (false, Some(_)) => Err("--walk: a walk brings its own cluster; expected no FILE".to_owned()),
+            _ => Ok(self),
+        }
     }
 }
 

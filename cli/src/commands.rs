@@ -3,11 +3,12 @@
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
-use kubehop_core::api::{self, ActionError, Parsed, Run, RunError, Severity, Source};
+use kubehop_core::api::{self, ActionError, Parsed, Problem, Run, RunError, Severity, Source};
 
-use crate::args::{self, Command, Expect, Format, Input, USAGE};
+use crate::args::{self, Asked, Command, Expect, Format, Input, USAGE};
 
 /// Not as `--expect` said.
 const UNEXPECTED: u8 = 1;
@@ -22,11 +23,12 @@ pub(crate) fn run(parser: lexopt::Parser) -> ExitCode {
         Err(message) => Err((USAGE_ERROR, vec![message])),
         Ok(Command::Help) => print(USAGE.as_bytes(), None),
         Ok(Command::Version) => print(format!("kubehop {}\n", env!("CARGO_PKG_VERSION")).as_bytes(), None),
+        Ok(Command::Walks) => print(list_walks().as_bytes(), None),
         Ok(Command::Faults) => print(list_faults().as_bytes(), None),
         Ok(Command::Rules(services)) => rules(&services),
         Ok(Command::Check(input)) => check(&input),
-        Ok(Command::Trace { input, run, format, detail, output, expect }) => {
-            trace(&input, &run, format, detail, output.as_deref(), expect)
+        Ok(Command::Trace { input, asked, format, detail, output, expect }) => {
+            trace(&input, &asked, format, detail, output.as_deref(), expect)
         }
         Ok(Command::Show { input, at, after, writers, command }) => {
             show(&input, &at, after.as_ref(), &command, writers)
@@ -49,20 +51,42 @@ pub(crate) fn run(parser: lexopt::Parser) -> ExitCode {
 type Failure = (u8, Vec<String>);
 
 fn check(input: &Input) -> Result<(), Failure> {
-    let parsed = read(input)?;
-    let mut lines: String = parsed.problems.iter().map(|problem| format!("{problem}\n")).collect();
-    if !has_error(&parsed) {
-        let notes = api::fault_notes(&parsed.lab, &input.faults).map_err(failure)?;
-        lines.extend(notes.iter().map(|note| format!("--fault:1:1: note: {note}\n")));
+    let files = contents(input)?;
+    let (walks, manifests): (Vec<_>, Vec<_>) = sources(&files).into_iter().partition(api::is_walk);
+    let mut problems: Vec<Problem> = walks.iter().flat_map(check_walk).collect();
+    let mut notes = Vec::new();
+    // Walks bring their own clusters; the other files are one together.
+    if walks.is_empty() || !manifests.is_empty() {
+        let parsed = api::parse(&manifests, &input.set);
+        if !has_error(&parsed.problems) {
+            notes = api::fault_notes(&parsed.lab, &input.faults).map_err(failure)?;
+        }
+        problems.extend(parsed.problems);
     }
-    print(lines.as_bytes(), None)?;
-    if has_error(&parsed) { Err((INPUT_ERROR, Vec::new())) } else { Ok(()) }
+    let lines = problems.iter().map(ToString::to_string);
+    let lines = lines.chain(notes.iter().map(|note| format!("--fault:1:1: note: {note}")));
+    print(lines.map(|line| line + "\n").collect::<String>().as_bytes(), None)?;
+    if has_error(&problems) { Err((INPUT_ERROR, Vec::new())) } else { Ok(()) }
+}
+
+/// What is wrong with a walk's file. Shared labs stand in the folder `labs` beside it.
+fn check_walk(source: &Source<'_>) -> Vec<Problem> {
+    let folder = Path::new(source.name).parent().unwrap_or(Path::new("")).join("labs");
+    api::check_walk(source, &|name| fs::read_to_string(folder.join(format!("{name}.yaml"))).ok())
 }
 
 fn list_faults() -> String {
-    let faults = api::faults();
-    let width = faults.iter().map(|fault| fault.id.len()).max().unwrap_or_default();
-    faults.iter().map(|fault| format!("{:width$}  {}\n", fault.id, fault.title)).collect()
+    columns(api::faults().iter().map(|fault| (fault.id, fault.title.to_owned())).collect())
+}
+
+fn list_walks() -> String {
+    let titled = |id| (id, api::walk(id).map(|walk| walk.title).unwrap_or_default());
+    columns(api::walk_ids().map(titled).collect())
+}
+
+fn columns(rows: Vec<(&str, String)>) -> String {
+    let width = rows.iter().map(|(id, _)| id.len()).max().unwrap_or_default();
+    rows.into_iter().map(|(id, title)| format!("{id:width$}  {title}\n")).collect()
 }
 
 /// A line for each number of services and mode, words apart by tabs so that other programs can draw them.
@@ -80,13 +104,20 @@ fn rules(services: &[usize]) -> Result<(), Failure> {
 
 fn trace(
     input: &Input,
-    run: &Run,
+    asked: &Asked,
     format: Format,
     detail: api::Detail,
     output: Option<&OsStr>,
     expect: Option<Expect>,
 ) -> Result<(), Failure> {
-    let parsed = sound(input)?;
+    let (parsed, base) = match &input.walk {
+        Some(id) => {
+            let walk = api::walk(id).map_err(failure)?;
+            (sound(walk.lab(&input.set))?, walk.run)
+        }
+        None => (sound(read(input)?)?, Run::new("", "")),
+    };
+    let run = &asked.over(base, &input.faults);
     let trace = api::trace(&parsed.lab, run).map_err(failure)?;
     if let Some(note) = api::via_note(&parsed.lab, run) {
         // Nobody is left to be told if standard error is gone.
@@ -107,7 +138,7 @@ fn trace(
 }
 
 fn show(input: &Input, at: &str, after: Option<&Run>, command: &[String], writers: bool) -> Result<(), Failure> {
-    let parsed = sound(input)?;
+    let parsed = sound(read(input)?)?;
     let words: Vec<&str> = command.iter().map(String::as_str).collect();
     let shown = match after {
         Some(_) => api::show(&parsed.lab, at, after, &words, writers),
@@ -145,6 +176,7 @@ fn status_of(error: &RunError) -> u8 {
         | RunError::BgpEvent { .. }
         | RunError::ProbeKind { .. }
         | RunError::NoSuchFault { .. }
+        | RunError::NoSuchWalk { .. }
         | RunError::Services { .. }
         | RunError::TooLarge { .. } => USAGE_ERROR,
     }
@@ -152,6 +184,16 @@ fn status_of(error: &RunError) -> u8 {
 
 /// Reads and parses the files.
 fn read(input: &Input) -> Result<Parsed, Failure> {
+    let files = contents(input)?;
+    Ok(api::parse(&sources(&files), &input.set))
+}
+
+fn sources(files: &[(String, Vec<u8>)]) -> Vec<Source<'_>> {
+    files.iter().map(|(name, text)| Source { name, text }).collect()
+}
+
+/// Reads the files.
+fn contents(input: &Input) -> Result<Vec<(String, Vec<u8>)>, Failure> {
     let read_one = |file: &OsString| {
         let name = file.to_string_lossy().into_owned();
         let text = if name == "-" {
@@ -165,22 +207,19 @@ fn read(input: &Input) -> Result<Parsed, Failure> {
             Err(error) => Err((INPUT_ERROR, vec![format!("{name}:1:1: error: cannot be read: {error}")])),
         }
     };
-    let files = input.files.iter().map(read_one).collect::<Result<Vec<_>, _>>()?;
-    let sources: Vec<Source<'_>> = files.iter().map(|(name, text)| Source { name, text }).collect();
-    Ok(api::parse(&sources, &input.set))
+    input.files.iter().map(read_one).collect()
 }
 
-/// The same, for commands that need a lab without errors.
-fn sound(input: &Input) -> Result<Parsed, Failure> {
-    let parsed = read(input)?;
-    if has_error(&parsed) {
+/// What was parsed, for commands that need a lab without errors.
+fn sound(parsed: Parsed) -> Result<Parsed, Failure> {
+    if has_error(&parsed.problems) {
         return Err((INPUT_ERROR, parsed.problems.iter().map(ToString::to_string).collect()));
     }
     Ok(parsed)
 }
 
-fn has_error(parsed: &Parsed) -> bool {
-    parsed.problems.iter().any(|problem| problem.severity == Severity::Error)
+fn has_error(problems: &[Problem]) -> bool {
+    problems.iter().any(|problem| problem.severity == Severity::Error)
 }
 
 fn print(bytes: &[u8], output: Option<&OsStr>) -> Result<(), Failure> {

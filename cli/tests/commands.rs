@@ -200,3 +200,34 @@ fn the_check_says_what_a_fault_breaks_and_show_shows_it() {
     assert!(!nic(&[]).contains("mtu 1400"));
     assert!(nic(&["--fault", "small-nic"]).contains("eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1400"));
 }
+
+#[test]
+fn walks_are_listed_and_run_and_options_come_before_what_they_say() {
+    let listed = stdout(&kubehop(&["walks"]));
+    assert!(listed.lines().count() >= 20, "{listed}");
+    assert!(listed.lines().all(|line| line.split_once("  ").is_some_and(|(_, title)| !title.trim().is_empty())));
+    assert!(listed.starts_with("cluster-ip    ClusterIP, across nodes\n"), "{listed}");
+    let end = |options: &[&str]| {
+        let output = kubehop(&[&["trace", "--walk", "black-hole", "--detail", "minimal"], options].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        stdout(&output).lines().last().map(str::to_owned)
+    };
+    assert_eq!(end(&[]).as_deref(), Some("dropped at host/hv-node-a: FABRIC_MTU"));
+    assert_eq!(end(&["--size", "10"]).as_deref(), Some("delivered at pod/default/web-1"));
+    assert_eq!(end(&["--set", "underlay.mtu=1400"]).as_deref(), Some("delivered at pod/default/web-1"));
+    fails(&["trace", "--walk", "hairpn"], 2, "the nearest is hairpin");
+    fails(&["trace", "--walk", "hairpin", LAB], 2, "expected no FILE");
+}
+
+#[test]
+fn the_check_reads_a_walk_with_the_labs_beside_it() {
+    let walk = concat!(env!("CARGO_MANIFEST_DIR"), "/../walks/01-cluster-ip.yaml");
+    let output = kubehop(&["check", walk, LAB]);
+    assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(0), ""), "{}", stderr(&output));
+    // Elsewhere there is no such lab.
+    let moved = scratch("moved.yaml", &fs::read(walk).expect("a walk"));
+    let output = kubehop(&["check", &moved.to_string_lossy()]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(stdout(&output).contains("error: lab: there is no walks/labs/two-nodes.yaml"), "{}", stdout(&output));
+    fails(&["trace", &moved.to_string_lossy(), "--from", "a", "--to", "b"], 3, "found");
+}

@@ -9,9 +9,10 @@ mod step;
 pub use crate::base::{Place, Writer, sort_by};
 pub use crate::k8s::kube_proxy::ProxyMode;
 pub use crate::lab::{
-    ActionError, CniMode, Ended, FAULT_GROUPS, Fault, FaultHere, Lab, Parsed, Problem, RuleCount, Run, RunError,
-    Severity, ShowError, Source, fault_notes, faults, faults_here, parse, rule_count, rule_counts, run_to_end, show,
-    show_broken, trace, via_note,
+    ActionError, CniMode, DEFAULT_WALK, Ended, FAULT_GROUPS, Fault, FaultHere, Lab, PairView, Parsed, Problem,
+    RuleCount, Run, RunError, Severity, ShowError, Source, Stop, WalkSpec, answer_beside, check_walk, fault_notes,
+    faults, faults_here, is_walk, pairs, parse, rule_count, rule_counts, run_to_end, show, show_broken, trace,
+    via_note, walk, walk_ids,
 };
 pub use crate::trace::{
     BpfHook, BridgeTarget, By, Change, Choice, Chosen, Component, Consulted, Decision, Detail, Disposition, DropReason,

@@ -6,6 +6,7 @@ mod balancer;
 mod build;
 mod counts;
 mod dns;
+mod exhibits;
 mod fabric;
 mod faults;
 mod names;
@@ -18,6 +19,7 @@ mod session;
 mod show;
 mod spec;
 mod target;
+mod walks;
 mod yaml;
 
 use std::sync::Arc;
@@ -31,6 +33,7 @@ pub use balancer::via_note;
 pub use build::build;
 pub use counts::{MAX_SERVICES, RuleCount, rule_count, rule_counts};
 pub use dns::{CLUSTER_DOMAIN, libc, node_resolv_conf, resolv_conf};
+pub use exhibits::{PairView, answer_beside, pairs};
 pub use faults::{FAULT_GROUPS, Fault, FaultHere, fault_notes, faults, faults_here};
 pub use names::{NamesError, name_servers, with_names};
 pub use nearest::nearest;
@@ -42,6 +45,7 @@ pub use spec::{
     CniMode, DnsSpec, FabricSpec, FilterSite, FilterSpec, HostSpec, KubeProxySpec, LabSpec, NestedSpec, RackSpec,
     UpstreamSpec,
 };
+pub use walks::{DEFAULT_WALK, Stop, WalkSpec, check_walk, is_walk, walk, walk_ids};
 
 /// A cluster and what surrounds it: complete, checked, and ready to be wired.
 #[derive(Clone, Debug, Default)]

@@ -16,6 +16,7 @@ mod properties;
 mod set;
 #[cfg(test)]
 mod tests;
+mod walk_document;
 
 use crate::base::Span;
 use crate::lab::{Lab, Problem, Severity, yaml};
@@ -23,6 +24,7 @@ use crate::lab::{Lab, Problem, Severity, yaml};
 use documents::Draft;
 use fields::Fields;
 use problems::Problems;
+pub(super) use walk_document::{holds_walk, read_walk};
 
 /// An input file.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +57,15 @@ impl Parsed {
 /// Problems in `set` are positions in the file `--set`: column 1 is the first letter of the path.
 #[must_use]
 pub fn parse(sources: &[Source<'_>], set: &[(String, String)]) -> Parsed {
+    understand(sources, set, false)
+}
+
+/// The same, of a file that may hold a walk besides: what it says is nothing of the cluster.
+pub(super) fn parse_beside_walk(sources: &[Source<'_>], set: &[(String, String)]) -> Parsed {
+    understand(sources, set, true)
+}
+
+fn understand(sources: &[Source<'_>], set: &[(String, String)], may_hold_walk: bool) -> Parsed {
     let texts: Vec<_> = (0..).zip(sources).map(|(file, source)| yaml::decode(source.text, file)).collect();
     let names = sources.iter().map(|source| source.name).chain(["--set"]).collect();
     let problems = Problems::new(names, texts.iter().map(|text| text.as_ref().map_or("", |text| text)).collect());
@@ -80,9 +91,10 @@ pub fn parse(sources: &[Source<'_>], set: &[(String, String)]) -> Parsed {
     for document in &documents {
         draft.add(Fields::of("document", document, &problems));
     }
+    let has_walk = !may_hold_walk && draft.refuse_walks();
     draft.note_skipped(&problems);
     // Where a part could not be read, the nodes may stand in it.
-    if all_read && !draft.has_node {
+    if all_read && !draft.has_node && !has_walk {
         let at = Span { file: 0, line: 1, col: 1 };
         problems.error(at, "found no Node, expected at least one: pods and addresses are on nodes");
     }

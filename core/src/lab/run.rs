@@ -129,6 +129,14 @@ pub enum RunError {
     /// There is no room for the cluster's DNS.
     #[error(transparent)]
     Names(#[from] NamesError),
+    /// There is no such walk.
+    #[error("--walk: there is no walk {found:?}{}; `kubehop walks` lists them", nearest_is(.nearest))]
+    NoSuchWalk {
+        /// What was asked for.
+        found: String,
+        /// The nearest that exists.
+        nearest: Option<String>,
+    },
     /// What is to happen meanwhile cannot.
     #[error(transparent)]
     Action(#[from] ActionError),

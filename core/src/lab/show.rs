@@ -156,16 +156,35 @@ fn print((text, writer): Line, with_writers: bool) -> String {
     }
 }
 
-fn lines(topo: &Topology, at: NsId, now: Instant, command: &[&str]) -> Result<Vec<Line>, ShowError> {
+/// The answer to one of the few commands that a page types by itself: by its own function, so that a page has no more of
+/// the printers than it needs.
+pub(super) fn common(lab: &Lab, topo: &Topology, at: &str, ns: NsId, words: &[&str]) -> Option<String> {
+    let lines = file(lab, at, words).or_else(|| common_lines(topo, ns, words))?;
+    Some(lines.into_iter().map(|line| print(line, false)).collect())
+}
+
+fn common_lines(topo: &Topology, at: NsId, words: &[&str]) -> Option<Vec<Line>> {
     let ns = topo.ns(at);
-    let words: Vec<&str> = command.iter().flat_map(|word| word.split_whitespace()).collect();
-    Ok(match words[..] {
+    Some(match *words {
         ["ip", "addr" | "address" | "a"] | ["ip", "addr" | "address" | "a", "show" | "list"] => {
             ns.interfaces().iter().flat_map(|interface| ip_addr(interface, ns, topo)).collect()
         }
         ["ip", "link" | "l"] | ["ip", "link" | "l", "show" | "list"] => {
             ns.interfaces().iter().map(|interface| ip_link(interface, ns, topo)).collect()
         }
+        ["ip", "route"] => route::show(ns, &[]).ok()?,
+        ["iptables-save"] => ns.netfilter.iptables_rows(None),
+        _ => return None,
+    })
+}
+
+fn lines(topo: &Topology, at: NsId, now: Instant, command: &[&str]) -> Result<Vec<Line>, ShowError> {
+    let ns = topo.ns(at);
+    let words: Vec<&str> = command.iter().flat_map(|word| word.split_whitespace()).collect();
+    if let Some(lines) = common_lines(topo, at, &words) {
+        return Ok(lines);
+    }
+    Ok(match words[..] {
         ["ip", "route" | "r", "get", address, ref rest @ ..] => unsigned(&route::get(ns, address, rest, topo.now)?),
         ["ip", "route" | "r", ref rest @ ..] => route::show(ns, rest)?,
         ["ip", "rule" | "ru", ref rest @ ..] => route::rules(ns, rest)?,
@@ -180,7 +199,6 @@ fn lines(topo: &Topology, at: NsId, now: Instant, command: &[&str]) -> Result<Ve
             ns.neighbours.rows().iter().map(|row| (row.print(), Some(row.writer))).collect()
         }
         ["bridge", "fdb"] | ["bridge", "fdb", "show"] => bridge_fdb(ns, now),
-        ["iptables-save"] => ns.netfilter.iptables_rows(None),
         ["iptables-save", "-t" | "--table", table] => {
             let found = TableName::ALL.into_iter().find(|name| name.as_str() == table);
             let expected = "table filter, mangle, nat or raw";

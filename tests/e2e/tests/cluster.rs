@@ -18,6 +18,16 @@ fn choose(page: &mut Page, menu: &str, value: &str) {
     .unwrap();
 }
 
+/// Opens what happens meanwhile, which is among the settings.
+fn open_meanwhile(page: &mut Page) {
+    page.click(".top .more").unwrap();
+    page.wait_until("document.querySelector('.settings')").unwrap();
+    page.eval(
+        "[...document.querySelectorAll('.settings .btn')].find(it => it.textContent.startsWith('While')).click()",
+    )
+    .unwrap();
+}
+
 fn hash(page: &mut Page) -> String {
     page.eval("location.hash").unwrap().as_str().unwrap().to_owned()
 }
@@ -50,7 +60,7 @@ fn a_pod_is_deleted_meanwhile_and_spared_again() {
     page.resize(1280, 720).unwrap();
     open(&mut page, &format!("{}{SERVICE}&seed=2", server.url()));
     let n_steps = page.eval("document.querySelector('input[type=range]').max").unwrap();
-    page.click("button[aria-label='While it runs']").unwrap();
+    open_meanwhile(&mut page);
     page.wait_until("document.querySelector('.meanwhile select[aria-label=Which]')").unwrap();
     choose(&mut page, "Which", "pod/default/web-1");
     page.wait_until("document.querySelector('[aria-label=Which]').value === 'pod/default/web-1'").unwrap();
@@ -66,7 +76,7 @@ fn a_pod_is_deleted_meanwhile_and_spared_again() {
     page.wait_until("document.querySelector('.canvas .agent[data-state=now]')").unwrap();
     assert_eq!(page.eval("document.querySelector('.wake dd').textContent").unwrap(), "kube-proxy on node-b");
     assert_eq!(page.eval("document.querySelector('.canvas .tag') === null").unwrap(), true);
-    page.click("button[aria-label='While it runs']").unwrap();
+    open_meanwhile(&mut page);
     page.wait_until("document.querySelector('.chips button')").unwrap();
     page.click(".chips button").unwrap();
     page.wait_until("!location.hash.includes('do=')").unwrap();
@@ -80,7 +90,7 @@ fn a_deployment_is_scaled_and_replaces_a_pod() {
     let mut page = Page::blank().unwrap();
     page.resize(1280, 720).unwrap();
     open(&mut page, &format!("{}{SERVICE}", server.url()));
-    page.click("button[aria-label='While it runs']").unwrap();
+    open_meanwhile(&mut page);
     page.wait_until("document.querySelector('.meanwhile [aria-label=What]')").unwrap();
     choose(&mut page, "What", "1");
     page.wait_until("document.querySelector('.meanwhile [aria-label=Replicas]')").unwrap();
@@ -123,12 +133,11 @@ fn sheets_fit_every_size_and_the_chart_is_drawn() {
     for (width, height) in [(1280, 720), (1100, 720), (700, 450), (360, 740), (320, 568)] {
         page.resize(width, height).unwrap();
         open(&mut page, &format!("{}?{width}#do=5%20cordon%20node/node-b", server.url()));
-        // A wide page has a button of its own for what others keep among the settings.
         for name in ["While it runs", "Rules against services: a chart"] {
             page.eval("document.querySelector('.top .more').click()").unwrap();
             page.wait_until("document.querySelector('.settings')").unwrap();
             assert_eq!(page.eval(SHEET_FAULTS).unwrap(), "", "{width}: settings");
-            let buttons = "[...document.querySelectorAll('.settings .btn, .top .btn.act')]";
+            let buttons = "[...document.querySelectorAll('.settings .btn')]";
             page.eval(&format!("{buttons}.find(button => button.textContent.startsWith({name:?})).click()")).unwrap();
             page.wait_until("document.querySelector('.sheet:is(.meanwhile, .chart)')").unwrap();
             // The tables of ten thousand services take seconds: once is enough.

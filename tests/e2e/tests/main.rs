@@ -10,3 +10,4 @@ mod layout;
 mod links;
 mod loading;
 mod stepping;
+mod walks;

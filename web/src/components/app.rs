@@ -15,6 +15,7 @@ use super::change::change;
 use super::chart::{Chart, efficiency};
 use super::compare::{compare, spoken};
 use super::controls::{icon_button, on};
+use super::exhibits::Exhibits;
 use super::help::help;
 use super::icons::{CLOSE, icon};
 use super::inspector::Inspector;
@@ -30,6 +31,7 @@ use super::tabs::{ALONE, BESIDE, name, tabs};
 use super::text_view::TextView;
 use super::top_bar::top_bar;
 use super::transport::transport;
+use super::walks::{Walks, opening};
 use super::{Act, Current};
 use crate::hooks::{Layout, fragment, query, scroll_to, use_address, use_focus, use_layout, use_player};
 use crate::scene::Picture;
@@ -108,12 +110,15 @@ fn sheet(state: &State, layout: Layout, act: &Act) -> Html {
     match state.sheet {
         None => html! {},
         Some(Sheet::Help) => help(act),
+        Some(Sheet::Walks) => {
+            html! { <Walks walk={state.walk.clone()} has_arrows={!layout.has_arrows()} act={act.clone()} /> }
+        }
         Some(Sheet::Settings) => settings(state, layout, act),
         Some(Sheet::Meanwhile) => html! { <Meanwhile walk={state.walk.clone()} act={act.clone()} /> },
         Some(Sheet::Text) => html! { <TextView walk={state.walk.clone()} cursor={state.cursor} act={act.clone()} /> },
         Some(Sheet::Efficiency) => efficiency(&state.walk, act),
         Some(Sheet::Faults) => {
-            let scenario = Scenario { faults: Vec::new(), ..state.scenario.clone() };
+            let scenario = Scenario { faults: Some(Vec::new()), ..state.scenario.clone() };
             // Another cluster or run has its own outcomes.
             let key = Link { scenario: scenario.clone(), ..Link::default() }.to_fragment();
             html! { <BreakIt key={key} scenario={scenario} walk={state.walk.clone()} act={act.clone()} /> }
@@ -167,20 +172,31 @@ fn region(
     act: &Act,
 ) -> Html {
     let (walk, cursor) = (state.walk.clone(), state.cursor);
+    // A walk opens with its own words.
+    let spec = walk.spec.as_ref().filter(|_| cursor == walk.start());
     let (class, content) = match panel {
-        Panel::Topology if is_narrow => {
-            ("stage", html! { <Steps walk={walk} current={current.clone()} cursor={cursor} act={act.clone()} /> })
-        }
-        Panel::Topology => {
-            ("stage", html! { <Stage walk={walk} current={current.clone()} cursor={cursor} arrival={state.arrival} /> })
-        }
+        Panel::Topology if is_narrow => (
+            "stage",
+            html! { <Steps walk={walk.clone()} current={current.clone()} cursor={cursor} act={act.clone()} /> },
+        ),
+        Panel::Topology => (
+            "stage",
+            html! { <Stage walk={walk.clone()} current={current.clone()} cursor={cursor} arrival={state.arrival} /> },
+        ),
         Panel::Explanation => {
-            ("cap", html! { <>{ change(state, act) }{ caption(&walk, current, command, state.copied, act) }</> })
+            let words = match spec {
+                Some(spec) => opening(&walk, spec, current, !is_narrow, act),
+                None => caption(&walk, current, command, state.copied, act),
+            };
+            ("cap", html! { <>{ change(state, act) }{ words }</> })
         }
         Panel::Packet => (
             "ins",
-            html! { <Inspector walk={walk} current={current.clone()} shows_all={state.shows_all_fields} act={act.clone()} /> },
+            html! { <Inspector walk={walk.clone()} current={current.clone()} shows_all={state.shows_all_fields} act={act.clone()} /> },
         ),
+        Panel::Tables if spec.is_some_and(|spec| spec.has_pairs || !spec.shows.is_empty()) => {
+            ("tab", html! { <Exhibits walk={walk.clone()} scenario={state.scenario.clone()} /> })
+        }
         Panel::Tables => ("tab", tables(state, current, rows, act)),
         Panel::Mtu => ("mtu", mtu(&walk, current, act)),
     };

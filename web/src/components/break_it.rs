@@ -16,7 +16,7 @@ use crate::state::{Action, Choice, Scenario, Shared, Sheet, State, Walk};
 pub(super) fn break_button(state: &State, act: &Act) -> Html {
     let is_open = state.sheet == Some(Sheet::Faults);
     let toggle = on(act, Action::Show((!is_open).then_some(Sheet::Faults)));
-    let (class, words, name) = match state.scenario.faults.as_slice() {
+    let (class, words, name) = match state.walk.run.faults.as_slice() {
         [] => ("btn brk", "Break it".to_owned(), "Break it".to_owned()),
         [one] => ("btn brk broken", one.clone(), format!("Broken: {one}")),
         more => ("btn brk broken", format!("{} faults", more.len()), format!("Broken: {}", more.join(", "))),
@@ -26,7 +26,7 @@ pub(super) fn break_button(state: &State, act: &Act) -> Html {
             <button class={class} aria-expanded={bool_word(is_open)} aria-label={name.clone()} title={name} onclick={toggle}>
                 { icon(BOLT) }{ bit("wd", &words) }
             </button>
-            if !state.scenario.faults.is_empty() {
+            if !state.walk.run.faults.is_empty() {
                 { icon_button("icon mend", "Mend what is broken", on(act, choose(Choice::Fault(None))), icon(CLOSE)) }
             }
         </span>

@@ -26,7 +26,7 @@ pub(super) fn compare_button(state: &State, act: &Act) -> Html {
 
 /// What a comparison begins with: without the fault, or else the other kind of network.
 fn first_choice(state: &State) -> Vec<Choice> {
-    if state.scenario.faults.is_empty() { vec![other_network(state)] } else { vec![Choice::Fault(None)] }
+    if state.walk.run.faults.is_empty() { vec![other_network(state)] } else { vec![Choice::Fault(None)] }
 }
 
 fn other_network(state: &State) -> Choice {

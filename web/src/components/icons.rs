@@ -22,6 +22,10 @@ pub(super) const MENU: &str = "M2.5 4.5h11M2.5 8h11M2.5 11.5h11";
 /// Lines of text.
 pub(super) const LINES: &str = "M3 3.5h10M3 6.5h10M3 9.5h10M3 12.5h6";
 pub(super) const ARROW: &str = "M3 8h9.5M8.8 4.2 12.6 8l-3.8 3.8";
+/// A menu that opens below.
+pub(super) const DOWN: &str = "M4 6.5 8 10.5l4-4";
+/// To the one after.
+pub(super) const ONWARD: &str = "M6 3.5 11 8l-5 4.5";
 pub(super) const BOLT: &str = "M9 2 4 9h4l-1 5 5-7H8Z";
 pub(super) const COLUMNS: &str = "M3 3h4v10H3ZM9 3h4v10H9Z";
 pub(super) const CLOSE: &str = "M4 4l8 8M12 4l-8 8";

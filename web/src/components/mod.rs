@@ -9,6 +9,7 @@ mod chart;
 mod choices;
 mod compare;
 mod controls;
+mod exhibits;
 mod help;
 mod icons;
 mod inspector;
@@ -29,6 +30,7 @@ mod text_view;
 mod top_bar;
 mod transport;
 mod typed;
+mod walks;
 
 use kubehop_core::api::{Decision, StepView};
 use yew::UseReducerDispatcher;

@@ -9,7 +9,7 @@ use super::Act;
 use super::choices::entries;
 use super::compare::compare_button;
 use super::controls::{Take, menu, number, on, tick, word_button};
-use super::top_bar::{choose, main, share};
+use super::top_bar::{choose, kernels, share, way};
 use crate::hooks::{Layout, read_text};
 use crate::state::{Action, Choice, Sheet, State, Zoom};
 
@@ -24,15 +24,18 @@ fn bytes(name: &'static str, choice: fn(usize) -> Choice) -> Take {
 /// What is chosen more rarely: sizes, DF, seed, the way in, and a cluster of one's own; on a narrow page everything.
 pub(super) fn settings(state: &State, layout: Layout, act: &Act) -> Html {
     let is_full = layout.is_full();
-    let scenario = &state.scenario;
+    let run = &state.walk.run;
+    let meanwhile = match run.actions.len() {
+        0 => "While it runs".to_owned(),
+        n => format!("While it runs: {n}"),
+    };
     html! {
         <div class="sheet settings" role="dialog" aria-label="Settings">
-            if !is_full { { main(state, act) } }
-            if layout != Layout::Full {
-                { open("What happens to the cluster meanwhile", Sheet::Meanwhile, "While it runs", act) }
-            }
+            { way(state, act) }
+            if !is_full { { kernels(state, act) } }
+            { open("What happens to the cluster meanwhile", Sheet::Meanwhile, &meanwhile, act) }
             if !is_full { { compare_button(state, act) } }
-            { number("Request size", "Request", &scenario.size.to_string(), act, bytes("Request size", Choice::Size)) }
+            { number("Request size", "Request", &run.size.to_string(), act, bytes("Request size", Choice::Size)) }
             { more(state, act) }
             { tick("without motion", state.is_still, act, Action::Still) }
             if !is_full { { tick("go by hops", state.zoom == Zoom::Hops, act, |hops| Action::Zoom(if hops { Zoom::Hops } else { Zoom::Steps })) } }
@@ -43,7 +46,7 @@ pub(super) fn settings(state: &State, layout: Layout, act: &Act) -> Html {
     }
 }
 
-fn open(title: &str, sheet: Sheet, words: &'static str, act: &Act) -> Html {
+fn open(title: &str, sheet: Sheet, words: &str, act: &Act) -> Html {
     word_button("btn", title, on(act, Action::Show(Some(sheet))), words)
 }
 
@@ -54,16 +57,29 @@ fn entry(state: &State, act: &Act) -> Html {
         return html! {};
     }
     let take: Take = Rc::new(|value| choose(Choice::Via((!value.is_empty()).then(|| value.to_owned()))));
-    let via = state.scenario.via.as_deref().unwrap_or_default();
+    let via = state.walk.run.via.as_deref().and_then(|via| via.strip_prefix("node/")).unwrap_or_default();
     html! { <label class="fld"><span>{ "Enters by" }</span>{ menu("pick", "Enters by", &[entries(scene)], via, act, take) }</label> }
 }
 
 fn more(state: &State, act: &Act) -> Html {
-    let scenario = &state.scenario;
+    let run = &state.walk.run;
     let take_seed: Take = Rc::new(|value| match value.parse() {
         Ok(seed) => choose(Choice::Seed(seed)),
         Err(_) => Action::Tell(format!("Seed: a number is expected, not {value:?}")),
     });
+    html! {
+        <>
+            { number("Reply size", "Reply", &run.reply_size.to_string(), act, bytes("Reply size", Choice::Reply)) }
+            { number("Seed", "Seed", &run.seed.to_string(), act, take_seed) }
+            { entry(state, act) }
+            { tick("ping sets DF and insists", run.df, act, |df| choose(Choice::Df(df))) }
+            { own_cluster(state.scenario.cluster.is_some(), act) }
+        </>
+    }
+}
+
+/// A file with a cluster of one's own, and the way back from it.
+pub(super) fn own_cluster(is_shown: bool, act: &Act) -> Html {
     let on_file = {
         let act = act.clone();
         Callback::from(move |event: Event| {
@@ -83,15 +99,11 @@ fn more(state: &State, act: &Act) -> Html {
     };
     html! {
         <>
-            { number("Reply size", "Reply", &scenario.reply.to_string(), act, bytes("Reply size", Choice::Reply)) }
-            { number("Seed", "Seed", &scenario.seed.to_string(), act, take_seed) }
-            { entry(state, act) }
-            { tick("ping sets DF and insists", scenario.df, act, |df| choose(Choice::Df(df))) }
             <label class="fld file"><span>{ "Your cluster (kubectl get nodes,pods -A -o yaml)" }</span>
                 <input type="file" aria-label="Your cluster" accept=".yaml,.yml,.json" onchange={on_file} />
             </label>
-            if scenario.cluster.is_some() {
-                { word_button("btn", "Forget your cluster", on(act, choose(Choice::Cluster(None))), "Back to the built-in cluster") }
+            if is_shown {
+                { word_button("btn", "Forget your cluster", on(act, choose(Choice::Cluster(None))), "Back to the built-in walks") }
             }
         </>
     }

@@ -12,7 +12,8 @@ use super::choices::{Group, Place, Scheme, Target, proxies, receivers, senders, 
 use super::compare::compare_button;
 use super::controls::{Take, bool_word, choice_button, icon_button, menu, on};
 use super::icons::{ARROW, MENU, SHARE, THEME, icon, logo};
-use super::shapes::{span, text};
+use super::shapes::text;
+use super::walks::walk_button;
 use crate::hooks::{Layout, copy_or_select};
 use crate::state::{Action, Choice, Sheet, State, Theme, Walk, proxy_name};
 
@@ -28,14 +29,11 @@ pub(super) fn top_bar(state: &State, is_dark: bool, layout: Layout, act: &Act) -
         let is_open = bool_word(state.sheet == Some(sheet));
         html! { <button class={class} aria-expanded={is_open} aria-label={name} title={name} onclick={toggle(sheet)}>{ content }</button> }
     };
-    let n_actions = state.scenario.actions.len();
-    let meanwhile = html! { <>{ "While it runs" }if n_actions > 0 { <b class="count">{ n_actions }</b> }</> };
     html! {
         <>
             <span class="logo">{ logo() }<b>{ "Kubehop" }</b></span>
-            if is_full { { main(state, act) }
-                if layout == Layout::Full { { opens("btn act", Sheet::Meanwhile, "While it runs", meanwhile) } }
-            } else { { title(walk) } }
+            { walk_button(state, layout.has_arrows(), act) }
+            if is_full { { kernels(state, act) } }
             <span class="sp"></span>
             <span class={class} title={outcome}>{ format!("{mark} {kind}") }</span>
             { break_button(state, act) }
@@ -49,14 +47,10 @@ pub(super) fn top_bar(state: &State, is_dark: bool, layout: Layout, act: &Act) -
     }
 }
 
-/// What a narrow page has room for: who talks to whom.
-fn title(walk: &Walk) -> Html {
+/// Who talks to whom.
+pub(super) fn way_words(walk: &Walk) -> String {
     let to = Target::parse(&walk.run.to).map_or_else(|| walk.run.to.clone(), |target| name_of(walk, &target));
-    html! {
-        <span class="ttl" title={format!("{} to {}", walk.run.from, walk.run.to)}>
-            <b>{ text(short(&walk.run.from)) }</b>{ " → " }<b>{ to }</b>{ span("mode", &format!("{}, {}", mode_name(walk.scene.cni), proxy_name(walk.scene.proxy))) }
-        </span>
-    }
+    format!("{} → {to}", short(&walk.run.from))
 }
 
 fn short(reference: &str) -> &str {
@@ -84,10 +78,9 @@ pub(super) fn choose(choice: Choice) -> Action {
     Action::Choose(choice)
 }
 
-/// Sender, protocol, receiver, CNI mode, kube-proxy's mode.
-pub(super) fn main(state: &State, act: &Act) -> Html {
+/// CNI plugin and mode, kube-proxy's mode: who programs the kernels.
+pub(super) fn kernels(state: &State, act: &Act) -> Html {
     let walk = &state.walk;
-    let run = &walk.run;
     let take_proxy: Take = Rc::new(|value| {
         let mode = ProxyMode::ALL.iter().find(|(name, _)| *name == value);
         mode.map_or(Action::Dismiss, |(_, mode)| choose(Choice::Proxy(*mode)))
@@ -108,7 +101,6 @@ pub(super) fn main(state: &State, act: &Act) -> Html {
     });
     html! {
         <>
-            if let Some(target) = Target::parse(&run.to) { { way(state, &target, act) } }
             { menu("pick plugin", "CNI plugin", &plugins, plugin, act, take_plugin) }
             <div class="seg" role="group" aria-label="CNI mode">{ for modes }</div>
             { menu("pick proxy", "kube-proxy", &[proxies(&walk.scene)], proxy_name(walk.scene.proxy), act, take_proxy) }
@@ -117,7 +109,8 @@ pub(super) fn main(state: &State, act: &Act) -> Html {
 }
 
 /// Sender, protocol, receiver.
-fn way(state: &State, target: &Target, act: &Act) -> Html {
+pub(super) fn way(state: &State, act: &Act) -> Html {
+    let Some(target) = Target::parse(&state.walk.run.to) else { return html! {} };
     let walk = &state.walk;
     let from = &walk.run.from;
     let take_from: Take = Rc::new(|value| choose(Choice::From(value.to_owned())));

@@ -42,6 +42,11 @@ impl Layout {
         }
     }
 
+    /// Whether the bar has room for arrows beside the walk's name.
+    pub(crate) fn has_arrows(self) -> bool {
+        !matches!(self, Self::Line | Self::Slim)
+    }
+
     /// Whether all regions are shown at once.
     pub(crate) fn is_full(self) -> bool {
         matches!(self, Self::Full | Self::Tight)

@@ -279,12 +279,12 @@ mod tests {
 
     /// The built-in cluster with its service open on every node.
     fn through_a_node_port(seed: u64) -> Walk {
-        let open = Scenario::default().source().1.replace("type: ClusterIP", "type: NodePort");
+        let open = include_str!("../../../examples/two-nodes.yaml").replace("type: ClusterIP", "type: NodePort");
         let scenario = Scenario {
             cluster: Some(open.into()),
             from: Some("host/laptop".to_owned()),
             to: Some("http://172.18.0.2:30000".to_owned()),
-            seed,
+            seed: Some(seed),
             ..Scenario::default()
         };
         Walk::new(&scenario).expect("a walk")

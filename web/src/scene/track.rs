@@ -265,7 +265,7 @@ mod tests {
                         to: Some(to.to_owned()),
                         cni: Some(mode),
                         proxy,
-                        seed,
+                        seed: Some(seed),
                         ..Scenario::default()
                     };
                     let walk = Walk::new(&scenario).expect("a walk");

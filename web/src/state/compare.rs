@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use kubehop_core::api::{Consulted, HookFunction, LayerChange, Stage, Step, diff};
 
-use super::{Choice, Scenario, Shared, Walk, proxy_name};
+use super::{Choice, Shared, Walk, proxy_name};
 
 /// A walk beside the page's own.
 #[derive(Clone, Debug)]
@@ -330,12 +330,12 @@ pub fn name_of(choice: &Choice) -> String {
 
 /// What the page's own walk has in place of a choice.
 #[must_use]
-pub fn own_choice(choice: &Choice, walk: &Walk, scenario: &Scenario) -> Choice {
+pub fn own_choice(choice: &Choice, walk: &Walk) -> Choice {
     match choice {
         Choice::Cni(_) => Choice::Cni(walk.scene.cni),
         Choice::Proxy(_) => Choice::Proxy(walk.scene.proxy),
         Choice::Mtu(_) => Choice::Mtu(walk.mtu),
-        _ => Choice::Fault(scenario.faults.first().cloned()),
+        _ => Choice::Fault(walk.run.faults.first().cloned()),
     }
 }
 

@@ -68,19 +68,23 @@ impl Link {
                 scenario.proxy = Some(mode.ok_or_else(|| expected("iptables, ipvs, nftables or none"))?);
             }
             "via" => scenario.via = Some(value),
-            "fault" => scenario.faults = value.split(',').filter(|id| !id.is_empty()).map(str::to_owned).collect(),
-            "do" => scenario.actions.push(value),
+            // Alone and empty: nothing is broken or done, whatever the walk says.
+            "fault" => {
+                scenario.faults = Some(value.split(',').filter(|id| !id.is_empty()).map(str::to_owned).collect());
+            }
+            "do" if value.is_empty() => scenario.actions = Some(Vec::new()),
+            "do" => scenario.actions.get_or_insert_default().push(value),
             "mtu" => {
                 let mtu = value.parse().ok().filter(|mtu| MTUS.contains(mtu));
                 scenario.mtu = Some(mtu.ok_or_else(|| expected("a number of bytes from 68 to 65535"))?);
             }
-            "seed" => scenario.seed = value.parse().map_err(|_| expected("a number"))?,
-            "size" => scenario.size = value.parse().map_err(|_| expected("a number of bytes"))?,
-            "reply" => scenario.reply = value.parse().map_err(|_| expected("a number of bytes"))?,
+            "seed" => scenario.seed = Some(value.parse().map_err(|_| expected("a number"))?),
+            "size" => scenario.size = Some(value.parse().map_err(|_| expected("a number of bytes"))?),
+            "reply" => scenario.reply = Some(value.parse().map_err(|_| expected("a number of bytes"))?),
             "df" => {
                 scenario.df = match value.as_str() {
-                    "1" | "true" => true,
-                    "0" | "false" => false,
+                    "1" | "true" => Some(true),
+                    "0" | "false" => Some(false),
                     _ => return Err(expected("0 or 1")),
                 }
             }
@@ -101,14 +105,13 @@ impl Link {
         Ok(())
     }
 
-    /// The fragment, without its `#`; empty for the built-in walk at its first step. Defaults are left out.
+    /// The fragment, without its `#`; empty for the walk that the page opens on, as it opens. What a walk's file says is
+    /// left out.
     #[must_use]
     pub fn to_fragment(&self) -> String {
         let scenario = &self.scenario;
-        let default = Scenario::default();
         let mut pairs: Vec<(&str, String)> = Vec::new();
         let mut add = |key, value: Option<String>| pairs.extend(value.map(|value| (key, value)));
-        let changed = |value: usize, default: usize| (value != default).then(|| value.to_string());
         add("s", scenario.walk.as_deref().map(encode));
         add("from", scenario.from.as_deref().map(encode));
         add("to", scenario.to.as_deref().map(encode));
@@ -116,15 +119,20 @@ impl Link {
         add("proxy", scenario.proxy.map(|mode| proxy_name(mode).to_owned()));
         add("via", scenario.via.as_deref().map(encode));
         add("mtu", scenario.mtu.map(|mtu| mtu.to_string()));
-        add("fault", (!scenario.faults.is_empty()).then(|| encode(&scenario.faults.join(","))));
+        add("fault", scenario.faults.as_ref().map(|faults| encode(&faults.join(","))));
         let with: Vec<String> = self.with.iter().filter_map(to_word).collect();
         add("with", (!with.is_empty()).then(|| encode(&with.join(","))));
-        add("seed", (scenario.seed != default.seed).then(|| scenario.seed.to_string()));
-        add("size", changed(scenario.size, default.size));
-        add("reply", changed(scenario.reply, default.reply));
-        add("df", scenario.df.then(|| "1".to_owned()));
-        for action in &scenario.actions {
-            add("do", Some(encode(action)));
+        add("seed", scenario.seed.map(|seed| seed.to_string()));
+        add("size", scenario.size.map(|size| size.to_string()));
+        add("reply", scenario.reply.map(|reply| reply.to_string()));
+        add("df", scenario.df.map(|df| u8::from(df).to_string()));
+        if let Some(actions) = &scenario.actions {
+            if actions.is_empty() {
+                add("do", Some(String::new()));
+            }
+            for action in actions {
+                add("do", Some(encode(action)));
+            }
         }
         add("step", self.step.as_deref().map(encode));
         add("z", scenario.cluster.as_deref().map(pack));
@@ -212,18 +220,21 @@ mod tests {
                     to: has(3).then(|| "http://10.244.1.2:8080/a?b=c&d=%20#e".to_owned()),
                     cni: has(4).then_some(CniMode::FlannelHostGw),
                     mtu: has(5).then_some(9000),
-                    seed: if has(6) { u64::MAX } else { 1 },
-                    size: if has(7) { 4000 } else { 100 },
-                    reply: if has(8) { 0 } else { 100 },
-                    df: has(3),
+                    seed: has(6).then_some(u64::MAX),
+                    size: has(7).then_some(4000),
+                    reply: has(8).then_some(0),
+                    df: has(3).then_some(has(4)),
                     proxy: has(9).then_some(ProxyMode::Ipvs),
                     via: has(9).then(|| "node-b".to_owned()),
-                    faults: if has(2) { vec!["veth-down".to_owned(), "cni-mtu".to_owned()] } else { Vec::new() },
-                    actions: if has(9) {
-                        ["-100 delete pod/default/web-1", "20 scale=3 web"].map(str::to_owned).to_vec()
-                    } else {
-                        Vec::new()
-                    },
+                    faults: has(2).then(|| {
+                        let faults: &[&str] = if has(8) { &[] } else { &["veth-down", "cni-mtu"] };
+                        faults.iter().map(|fault| (*fault).to_owned()).collect()
+                    }),
+                    actions: has(9).then(|| {
+                        let actions: &[&str] =
+                            if has(8) { &[] } else { &["-100 delete pod/default/web-1", "20 scale=3 web"] };
+                        actions.iter().map(|action| (*action).to_owned()).collect()
+                    }),
                 },
                 with: if has(6) {
                     vec![

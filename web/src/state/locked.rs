@@ -44,7 +44,7 @@ impl State {
     pub(super) fn compare(&mut self) {
         self.comparison = None;
         let Some(first) = self.with.first() else { return };
-        let own = own_choice(first, &self.walk, &self.scenario);
+        let own = own_choice(first, &self.walk);
         let mut sides = vec![Side { name: name_of(&own), walk: self.walk.clone() }];
         for choice in &self.with {
             match Walk::new(&changed(self.scenario.clone(), choice.clone(), &self.walk)) {
@@ -74,9 +74,10 @@ impl State {
 
 /// Takes faults out that do not exist here, and says which.
 pub(super) fn drop_unknown_faults(scenario: &mut Scenario) -> Option<String> {
-    let known = faults();
+    let all = faults();
     let (known, unknown): (Vec<String>, Vec<String>) =
-        scenario.faults.drain(..).partition(|id| known.iter().any(|fault| fault.id == id));
-    scenario.faults = known;
+        scenario.faults.take()?.into_iter().partition(|id| all.iter().any(|fault| fault.id == id));
+    // A link that names none but these breaks what the walk breaks by itself.
+    scenario.faults = (!known.is_empty() || unknown.is_empty()).then_some(known);
     (!unknown.is_empty()).then(|| format!("There is no fault {} here: nothing is broken for it.", unknown.join(", ")))
 }

@@ -13,7 +13,7 @@ mod walk;
 use std::ops::Range;
 use std::rc::Rc;
 
-use kubehop_core::api::{CniMode, ProxyMode};
+use kubehop_core::api::{CniMode, DEFAULT_WALK, ProxyMode};
 use yew::Reducible;
 
 use crate::scene::{Kind, PIECE, kinds_of};
@@ -62,6 +62,8 @@ pub enum Panel {
 pub enum Sheet {
     /// The help.
     Help,
+    /// The walks to choose from.
+    Walks,
     /// The settings.
     Settings,
     /// What happens to the cluster meanwhile.
@@ -243,6 +245,8 @@ pub enum Choice {
     Seed(u64),
     /// DF of a ping.
     Df(bool),
+    /// Another built-in walk, by its id.
+    Walk(String),
     /// A cluster that somebody brings along; `None` for the built-in one.
     Cluster(Option<Rc<str>>),
 }
@@ -270,7 +274,7 @@ impl State {
         let walk = Walk::new(&link.scenario)?;
         let found = link.step.as_deref().map(|id| (walk.find(id), id));
         let (cursor, notice) = match found {
-            None => (0, None),
+            None => (walk.start(), None),
             Some((Some(idx), _)) => (idx, None),
             // It may be a step that only another side of the comparison has.
             Some((None, _)) if !link.with.is_empty() => (0, None),
@@ -280,7 +284,7 @@ impl State {
             }
         };
         let mut state = Self {
-            scenario: link.scenario.normal(&walk.scene),
+            scenario: link.scenario.normal(&walk.scene, walk.spec.as_ref()),
             walk: Shared::new(walk),
             before: None,
             with: link.with,
@@ -320,7 +324,9 @@ impl State {
             Some(all) if !self.with.is_empty() => all.id(self.row),
             _ => self.walk.id(self.cursor),
         };
-        let step = (self.at() > 0).then(|| id.to_owned());
+        // A comparison begins at its first row.
+        let start = if self.comparison.is_some() { 0 } else { self.walk.start() };
+        let step = (self.at() != start).then(|| id.to_owned());
         Link { scenario: self.scenario.clone(), with: self.with.clone(), step, unknown: self.unknown.clone() }
             .to_fragment()
     }
@@ -356,23 +362,35 @@ impl State {
     }
 
     fn choose(&mut self, choice: Choice) {
+        let is_anew = matches!(choice, Choice::Walk(_) | Choice::Cluster(_));
         let scenario = changed(self.scenario.clone(), choice, &self.walk);
+        if is_anew {
+            self.sheet = None;
+            self.with.clear();
+            self.comparison = None;
+            self.before = None;
+        }
         if scenario == self.scenario {
+            if is_anew {
+                self.go(self.walk.start());
+            }
             return;
         }
         match Walk::new(&scenario) {
             Ok(walk) => {
                 // Another client or target is another story, and no step of it is to be held against the old one.
                 let is_same_story = walk.run.from == self.walk.run.from && walk.run.to == self.walk.run.to;
-                let difference = first_difference(&self.walk, &walk).filter(|_| is_same_story);
+                let difference = first_difference(&self.walk, &walk).filter(|_| is_same_story && !is_anew);
                 let id = self.walk.id(self.cursor);
                 let has_failed = walk.outcome().0 != self.walk.outcome().0;
                 let cursor = match &difference {
+                    // Another walk begins anew, the same one goes on where it was.
+                    _ if is_anew => walk.start(),
                     _ if self.cursor == 0 => 0,
                     Some(first) if has_failed && walk.find(id).is_none() => first.at,
                     _ => walk.nearest(id),
                 };
-                self.scenario = scenario.normal(&walk.scene);
+                self.scenario = scenario.normal(&walk.scene, walk.spec.as_ref());
                 self.before = difference.map(|difference| (self.walk.clone(), difference));
                 self.walk = Shared::new(walk);
                 self.n_chosen += 1;
@@ -391,7 +409,7 @@ fn changed(scenario: Scenario, choice: Choice, walk: &Walk) -> Scenario {
     match choice {
         Choice::From(from) => {
             // Only who is outside comes in by a node.
-            let via = scenario.via.filter(|_| from.starts_with("host/"));
+            let via = if from.starts_with("host/") { scenario.via } else { Some(String::new()) };
             Scenario { from: Some(from), to: Some(walk.run.to.clone()), via, ..scenario }
         }
         Choice::To(to) => Scenario { from: Some(walk.run.from.clone()), to: Some(to), ..scenario },
@@ -407,37 +425,35 @@ fn changed(scenario: Scenario, choice: Choice, walk: &Walk) -> Scenario {
             let own = Scenario { proxy: None, ..scenario.clone() }.lab().ok().map(|lab| lab.spec.kube_proxy.mode);
             Scenario { proxy: (own != Some(mode)).then_some(mode), ..scenario }
         }
-        Choice::Via(via) => Scenario { via, ..scenario },
+        Choice::Via(via) => Scenario { via: Some(via.unwrap_or_default()), ..scenario },
         Choice::Do(action) => {
-            let mut actions = scenario.actions;
+            let mut actions = walk.run.actions.clone();
             if !actions.contains(&action) {
                 actions.push(action);
             }
-            Scenario { actions, ..scenario }
+            Scenario { actions: Some(actions), ..scenario }
         }
         Choice::Undo(idx) => {
-            let mut actions = scenario.actions;
+            let mut actions = walk.run.actions.clone();
             if idx < actions.len() {
                 actions.remove(idx);
             }
-            Scenario { actions, ..scenario }
+            Scenario { actions: Some(actions), ..scenario }
         }
-        Choice::Fault(id) => Scenario { faults: id.into_iter().collect(), ..scenario },
+        Choice::Fault(id) => Scenario { faults: Some(id.into_iter().collect()), ..scenario },
         Choice::Mend(id) => {
-            Scenario { faults: scenario.faults.iter().filter(|it| **it != id).cloned().collect(), ..scenario }
+            Scenario { faults: Some(walk.run.faults.iter().filter(|it| **it != id).cloned().collect()), ..scenario }
         }
         Choice::Mtu(mtu) => {
             let own = Scenario { mtu: None, ..scenario.clone() }.lab().ok().map(|lab| lab.spec.mtu);
             Scenario { mtu: (own != Some(mtu)).then_some(mtu), ..scenario }
         }
-        Choice::Size(size) => Scenario { size, ..scenario },
-        Choice::Reply(reply) => Scenario { reply, ..scenario },
-        Choice::Seed(seed) => Scenario { seed, ..scenario },
-        Choice::Df(df) => Scenario { df, ..scenario },
-        Choice::Cluster(cluster) => {
-            let Scenario { size, reply, seed, df, .. } = scenario;
-            Scenario { cluster, size, reply, seed, df, ..Scenario::default() }
-        }
+        Choice::Size(size) => Scenario { size: Some(size), ..scenario },
+        Choice::Reply(reply) => Scenario { reply: Some(reply), ..scenario },
+        Choice::Seed(seed) => Scenario { seed: Some(seed), ..scenario },
+        Choice::Df(df) => Scenario { df: Some(df), ..scenario },
+        Choice::Cluster(cluster) => Scenario { cluster, ..Scenario::default() },
+        Choice::Walk(id) => Scenario { walk: Some(id).filter(|id| id != DEFAULT_WALK), ..Scenario::default() },
     }
 }
 

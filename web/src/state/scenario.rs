@@ -2,17 +2,14 @@
 
 use std::rc::Rc;
 
-use kubehop_core::api::{CniMode, Lab, ProxyMode, Run, Scene, Source, parse};
+use kubehop_core::api::{self, CniMode, Lab, ProxyMode, Run, RunError, Scene, Source, WalkSpec, parse};
 
-/// The built-in cluster.
-const TWO_NODES: &str = include_str!("../../../examples/two-nodes.yaml");
-
-/// What a walk is computed from. `None` stands for the cluster's own value or the built-in walk's.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a walk is computed from. `None` stands for what the walk's file says, or what the cluster has itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scenario {
-    /// Id of a built-in walk (`s`); kept for those to come.
+    /// Id of a built-in walk (`s`); `None` is the one that the page opens on.
     pub walk: Option<String>,
-    /// The YAML of a cluster that somebody brought along (`z`).
+    /// The YAML of a cluster that somebody brought along (`z`): then there is no walk.
     pub cluster: Option<Rc<str>>,
     /// Reference of the sender.
     pub from: Option<String>,
@@ -25,51 +22,37 @@ pub struct Scenario {
     /// NIC MTU of every node, in bytes.
     pub mtu: Option<usize>,
     /// Seed of everything that is drawn.
-    pub seed: u64,
+    pub seed: Option<u64>,
     /// Bytes of the request.
-    pub size: usize,
+    pub size: Option<usize>,
     /// Bytes of the reply.
-    pub reply: usize,
+    pub reply: Option<usize>,
     /// Whether a ping sets DF.
-    pub df: bool,
-    /// Name of the node that a client outside comes in by; `None` leaves it to the balancer.
+    pub df: Option<bool>,
+    /// Name of the node that a client outside comes in by; empty leaves it to the balancer.
     pub via: Option<String>,
     /// Faults that are broken before, by their ids.
-    pub faults: Vec<String>,
+    pub faults: Option<Vec<String>>,
     /// What happens to the cluster meanwhile, each as `TIME ACTION REF`.
-    pub actions: Vec<String>,
-}
-
-impl Default for Scenario {
-    fn default() -> Self {
-        let run = Run::new("", "");
-        Self {
-            walk: None,
-            cluster: None,
-            from: None,
-            to: None,
-            cni: None,
-            proxy: None,
-            mtu: None,
-            seed: run.seed,
-            size: run.size,
-            reply: run.reply_size,
-            df: run.df,
-            via: run.via,
-            faults: run.faults,
-            actions: run.actions,
-        }
-    }
+    pub actions: Option<Vec<String>>,
 }
 
 impl Scenario {
-    /// The files that describe the cluster, as text with a name.
-    #[must_use]
-    pub fn source(&self) -> (&'static str, &str) {
-        match &self.cluster {
-            Some(text) => ("your cluster", text),
-            None => ("two-nodes.yaml", TWO_NODES),
+    /// The walk that it begins with, unless somebody brought a cluster along.
+    ///
+    /// # Errors
+    /// If there is no such walk.
+    pub fn spec(&self) -> Result<Option<WalkSpec>, String> {
+        if self.cluster.is_some() {
+            return Ok(None);
         }
+        let id = self.walk.as_deref().unwrap_or(api::DEFAULT_WALK);
+        api::walk(id).map(Some).map_err(|error| match error {
+            RunError::NoSuchWalk { nearest: Some(nearest), .. } => {
+                format!("s={id}: there is no such walk. The nearest is {nearest}.")
+            }
+            _ => format!("s={id}: there is no such walk."),
+        })
     }
 
     /// Reads the cluster, with what was chosen on the page in place of what it states.
@@ -77,7 +60,14 @@ impl Scenario {
     /// # Errors
     /// The first error of the cluster's text.
     pub fn lab(&self) -> Result<Lab, String> {
-        let (name, text) = self.source();
+        self.lab_of(self.spec()?.as_ref())
+    }
+
+    /// The same, of a walk that is read already.
+    ///
+    /// # Errors
+    /// The first error of the cluster's text.
+    pub fn lab_of(&self, spec: Option<&WalkSpec>) -> Result<Lab, String> {
         let mut sets = Vec::new();
         if let Some(cni) = self.cni {
             let (plugin, mode) = cni.name().split_once('/').unwrap_or((cni.name(), ""));
@@ -90,41 +80,67 @@ impl Scenario {
         if let Some(mtu) = self.mtu {
             sets.push(("underlay.mtu".to_owned(), mtu.to_string()));
         }
-        let parsed = parse(&[Source { name, text: text.as_bytes() }], &sets);
-        let error = parsed.problems.iter().find(|problem| problem.severity == kubehop_core::api::Severity::Error);
+        let parsed = match spec {
+            Some(spec) => spec.lab(&sets),
+            None => {
+                let text = self.cluster.as_deref().unwrap_or_default().as_bytes();
+                parse(&[Source { name: "your cluster", text }], &sets)
+            }
+        };
+        let error = parsed.problems.iter().find(|problem| problem.severity == api::Severity::Error);
         match error {
             Some(problem) => Err(problem.to_string()),
             None => Ok(parsed.lab),
         }
     }
 
-    /// The run in `scene`, with defaults filled in.
+    /// The run as it is if nothing is chosen.
+    fn base(&self, scene: &Scene, spec: Option<&WalkSpec>) -> Run {
+        if let Some(spec) = spec {
+            return spec.run.clone();
+        }
+        let default = default_from(scene);
+        let from = self.from.as_ref().unwrap_or(&default);
+        Run::new(&default, &default_to(scene, from))
+    }
+
+    /// The run in `scene`, with what is not chosen filled in.
     #[must_use]
-    pub fn run(&self, scene: &Scene) -> Run {
-        let from = self.from.clone().unwrap_or_else(|| default_from(scene));
-        let to = self.to.clone().unwrap_or_else(|| default_to(scene, &from));
+    pub fn run(&self, scene: &Scene, spec: Option<&WalkSpec>) -> Run {
+        let base = self.base(scene, spec);
+        let via = |node: &String| (!node.is_empty()).then(|| format!("node/{node}"));
         Run {
-            size: self.size,
-            reply_size: self.reply,
-            df: self.df,
-            seed: self.seed,
-            via: self.via.as_ref().map(|node| format!("node/{node}")),
-            faults: self.faults.clone(),
-            actions: self.actions.clone(),
-            ..Run::new(&from, &to)
+            from: self.from.clone().unwrap_or(base.from),
+            to: self.to.clone().unwrap_or(base.to),
+            size: self.size.unwrap_or(base.size),
+            reply_size: self.reply.unwrap_or(base.reply_size),
+            df: self.df.unwrap_or(base.df),
+            seed: self.seed.unwrap_or(base.seed),
+            via: self.via.as_ref().map_or(base.via, via),
+            faults: self.faults.clone().unwrap_or(base.faults),
+            actions: self.actions.clone().unwrap_or(base.actions),
+            ..base
         }
     }
 
-    /// The same scenario, with every choice that is the default anyway left open.
+    /// The same scenario, with every choice left open that is what there would be anyway.
     #[must_use]
-    pub fn normal(mut self, scene: &Scene) -> Self {
-        if self.from.as_deref() == Some(&*default_from(scene)) {
-            self.from = None;
+    pub fn normal(mut self, scene: &Scene, spec: Option<&WalkSpec>) -> Self {
+        if self.walk.as_deref() == Some(api::DEFAULT_WALK) {
+            self.walk = None;
         }
-        let from = self.from.clone().unwrap_or_else(|| default_from(scene));
-        if self.to.as_deref() == Some(&*default_to(scene, &from)) {
-            self.to = None;
-        }
+        let from = self.base(scene, spec).from;
+        self.from.take_if(|chosen| *chosen == from);
+        let base = self.base(scene, spec);
+        let via = base.via.as_deref().and_then(|via| via.strip_prefix("node/")).unwrap_or_default();
+        self.to.take_if(|to| *to == base.to);
+        self.size.take_if(|size| *size == base.size);
+        self.reply.take_if(|reply| *reply == base.reply_size);
+        self.df.take_if(|df| *df == base.df);
+        self.seed.take_if(|seed| *seed == base.seed);
+        self.via.take_if(|chosen| *chosen == via);
+        self.faults.take_if(|faults| *faults == base.faults);
+        self.actions.take_if(|actions| *actions == base.actions);
         self
     }
 }
@@ -138,8 +154,7 @@ pub fn proxy_name(mode: ProxyMode) -> &'static str {
 /// The first pod that serves nothing, or else the first pod, or else the first node.
 fn default_from(scene: &Scene) -> String {
     let pods = || scene.nodes.iter().flat_map(|node| &node.pods);
-    let is_client =
-        |pod: &&kubehop_core::api::PodView| pod.containers.iter().all(|container| container.ports.is_empty());
+    let is_client = |pod: &&api::PodView| pod.containers.iter().all(|container| container.ports.is_empty());
     let pod = pods().find(is_client).or_else(|| pods().next()).map(|pod| pod.reference.clone());
     pod.or_else(|| scene.nodes.first().map(|node| node.reference.clone())).unwrap_or_default()
 }

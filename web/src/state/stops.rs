@@ -44,7 +44,8 @@ mod tests {
 
     #[test]
     fn a_packet_stops_once_at_every_device_of_its_way() {
-        let walk = Walk::new(&Scenario::default()).expect("the built-in walk");
+        let to = Some("http://10.244.1.2:8080".to_owned());
+        let walk = Walk::new(&Scenario { to, ..Scenario::default() }).expect("a walk");
         let ack: Vec<&str> =
             walk.stops.iter().map(|idx| walk.id(*idx)).filter(|id| id.starts_with("http.ack.")).collect();
         assert_eq!(

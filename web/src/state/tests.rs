@@ -1,9 +1,9 @@
 use std::rc::Rc;
 
-use kubehop_core::api::{CniMode, ProxyMode};
+use kubehop_core::api::{CniMode, DEFAULT_WALK, ProxyMode, walk_ids};
 use yew::Reducible;
 
-use super::{Action, Choice, Speed, State};
+use super::{Action, Choice, Sheet, Speed, State};
 use crate::scene::geometry::Side;
 use crate::scene::{Fold, Kind, PIECE, Picture, Station, inspect, mtu_bar, sheets, wake};
 
@@ -34,7 +34,7 @@ fn playing_ends_by_itself_and_a_step_by_hand_pauses_it() {
 fn a_link_reopens_the_step() {
     let state = after("", &[Action::Choose(Choice::Size(2000)), Action::NextHop, Action::NextHop, Action::Next]);
     let reopened = State::open(&state.fragment());
-    assert_eq!((reopened.cursor, reopened.scenario.size), (state.cursor, 2000));
+    assert_eq!((reopened.cursor, reopened.walk.run.size), (state.cursor, 2000));
     assert_eq!(reopened.fragment(), state.fragment());
     assert_eq!(reopened.notice, None);
 }
@@ -75,7 +75,7 @@ fn a_link_to_a_step_that_is_not_there_opens_the_nearest() {
 
 #[test]
 fn what_is_impossible_changes_nothing_but_the_notice() {
-    let state = after("", &[Action::Next, Action::Choose(Choice::To("http://example.com/".to_owned()))]);
+    let state = after("", &[Action::Next, Action::Choose(Choice::To("gopher://example.com/".to_owned()))]);
     assert!(state.notice.is_some());
     assert_eq!((state.cursor, state.n_chosen), (1, 0));
     assert_eq!(state.reduce(Action::Dismiss).notice, None);
@@ -191,14 +191,14 @@ fn the_mode_of_kube_proxy_is_a_choice_and_none_is_only_for_cilium() {
 fn what_happens_meanwhile_is_in_the_link_and_in_the_walk() {
     let act = |action: &str| Action::Choose(Choice::Do(action.to_owned()));
     let state = after(SERVICE, &[act("-5 delete pod/default/web-1"), act("-5 delete pod/default/web-1")]);
-    assert_eq!(state.fragment(), "v=1&to=http://10.96.45.67:80&seed=2&do=-5%20delete%20pod/default/web-1");
+    assert_eq!(state.fragment(), "v=1&do=-5%20delete%20pod/default/web-1");
     let steps: Vec<&str> = (0..state.walk.n_steps()).map(|idx| state.walk.id(idx)).collect();
     assert_eq!(steps[0], "api.delete-web-1.node-a.kubectl");
     assert!(steps.contains(&"api.delete-web-1.node-b.kube-proxy"), "{steps:?}");
     let undone = state.clone().reduce(Action::Choose(Choice::Undo(0)));
-    assert_eq!(undone.fragment(), "v=1&to=http://10.96.45.67:80&seed=2");
+    assert_eq!(undone.fragment(), "");
     let wrong = state.reduce(act("0 delete pod/default/nobody"));
-    assert_eq!(wrong.scenario.actions.len(), 1);
+    assert_eq!(wrong.walk.run.actions.len(), 1);
     assert!(wrong.notice.as_deref().is_some_and(|notice| notice.contains("nobody")), "{:?}", wrong.notice);
 }
 
@@ -227,4 +227,59 @@ fn a_client_outside_can_choose_the_node_it_comes_in_by() {
     assert!(state.fragment().contains("via=node-b"), "{}", state.fragment());
     let inside = state.reduce(Action::Choose(Choice::From("pod/default/client".to_owned())));
     assert_eq!((inside.scenario.via.clone(), inside.walk.run.via.clone()), (None, None));
+}
+
+#[test]
+fn every_walk_opens_by_its_id_and_keeps_it_whatever_is_changed() {
+    for id in walk_ids() {
+        let state = State::open(&format!("#s={id}"));
+        assert_eq!(state.notice, None, "{id}");
+        assert_eq!(state.walk.spec.as_ref().map(|spec| &*spec.id), Some(id));
+        assert_eq!(state.cursor, state.walk.start());
+        let own = if id == DEFAULT_WALK { String::new() } else { format!("v=1&s={id}") };
+        assert_eq!(state.fragment(), own);
+        let seeds = [7, state.walk.run.seed].map(|seed| Action::Choose(Choice::Seed(seed)));
+        let [there, back] = seeds;
+        let state = Rc::new(state).reduce(there);
+        let changed = if id == DEFAULT_WALK { "v=1&seed=7".to_owned() } else { format!("v=1&s={id}&seed=7") };
+        assert!(state.fragment().starts_with(&changed), "{}", state.fragment());
+        assert_eq!(State::open(&state.fragment()).walk.spec.as_ref().map(|spec| &*spec.id), Some(id));
+        assert_eq!(state.reduce(back).fragment(), own);
+    }
+}
+
+#[test]
+fn the_keys_of_a_link_come_before_what_the_walk_says() {
+    let state = State::open("#s=black-hole&size=10&cni=flannel/host-gw");
+    assert_eq!((state.walk.run.size, state.walk.outcome().0), (10, "delivered"));
+    // What a walk does may be left undone.
+    let state = Rc::new(State::open("#s=kube-proxy")).reduce(Action::Choose(Choice::Undo(0)));
+    assert_eq!(state.fragment(), "v=1&s=kube-proxy&do=");
+    assert_eq!(State::open(&state.fragment()).walk.run.actions, Vec::<String>::new());
+    // And the node that it comes in by may be the balancer's choice.
+    let state = Rc::new(State::open("#s=lb-cluster")).reduce(Action::Choose(Choice::Via(None)));
+    assert_eq!(state.fragment(), "v=1&s=lb-cluster&via=");
+}
+
+#[test]
+fn another_walk_begins_at_its_beginning_without_what_was_chosen() {
+    let walk = |id: &str| Action::Choose(Choice::Walk(id.to_owned()));
+    let state = after("#cni=flannel/host-gw&size=9", &[Action::Next, Action::Show(Some(Sheet::Walks)), walk("ipvs")]);
+    assert_eq!((state.fragment().as_str(), state.cursor, state.sheet), ("v=1&s=ipvs", 0, None));
+    assert_eq!(state.walk.scene.proxy, ProxyMode::Ipvs);
+    // The same one again, too.
+    let state = state.reduce(Action::Last).reduce(Action::Choose(Choice::Seed(9))).reduce(walk("ipvs"));
+    assert_eq!((state.fragment().as_str(), state.cursor), ("v=1&s=ipvs", 0));
+    assert_eq!(state.reduce(Action::Last).reduce(walk("ipvs")).cursor, 0);
+}
+
+#[test]
+fn a_walk_that_does_not_exist_opens_the_first_and_names_the_nearest() {
+    let state = State::open("#s=ingres");
+    assert!(
+        state.notice.as_deref().is_some_and(|notice| notice.ends_with("The nearest is ingress.")),
+        "{:?}",
+        state.notice
+    );
+    assert_eq!(state.walk.spec.as_ref().map(|spec| &*spec.id), Some(DEFAULT_WALK));
 }

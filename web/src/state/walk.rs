@@ -1,6 +1,8 @@
 //! A walk: everything that is computed once for a scenario, and then only looked at.
 
-use kubehop_core::api::{self, Disposition, Run, Scene, Stage, StepView, Trace, explain, run_to_end, step_view};
+use kubehop_core::api::{
+    self, Disposition, Run, Scene, Stage, StepView, Trace, WalkSpec, explain, run_to_end, step_view,
+};
 
 use super::legs::{self, Leg, LegKind};
 use super::stops::stops;
@@ -10,6 +12,8 @@ use crate::scene::{Cast, Kind, Reel, kinds_on};
 /// A computed scenario.
 #[derive(Clone, Debug)]
 pub struct Walk {
+    /// The file that it comes from; `None` in a cluster that somebody brought along.
+    pub spec: Option<WalkSpec>,
     /// The lab, as plain values.
     pub scene: Scene,
     /// NIC MTU that the lab itself states, in bytes: that of the sender's NIC.
@@ -40,9 +44,10 @@ impl Walk {
     /// # Errors
     /// In words: what of the cluster or of the run cannot be taken.
     pub fn new(scenario: &Scenario) -> Result<Self, String> {
-        let lab = scenario.lab()?;
+        let spec = scenario.spec()?;
+        let lab = scenario.lab_of(spec.as_ref())?;
         let scene = api::scene(&lab);
-        let run = scenario.run(&scene);
+        let run = scenario.run(&scene, spec.as_ref());
         let ended = run_to_end(&lab, &run).map_err(|error| error.to_string())?;
         let scene = match &ended.lab {
             Some(lab) => with_changes(scene, api::scene(lab)),
@@ -60,7 +65,14 @@ impl Walk {
         let stops = stops(&trace, &reel);
         let mtu = cast.left.nic().map_or(0, |nic| nic.mtu);
         let tables = kinds_on(&trace);
-        Ok(Self { scene, mtu, run, trace, cast, reel, kinds, legs, stretches, stops, tables })
+        Ok(Self { spec, scene, mtu, run, trace, cast, reel, kinds, legs, stretches, stops, tables })
+    }
+
+    /// The step that it opens at.
+    #[must_use]
+    pub fn start(&self) -> usize {
+        let start = self.spec.as_ref().and_then(|spec| spec.start.as_ref());
+        start.and_then(|id| self.find(id)).unwrap_or(0)
     }
 
     /// Number of steps; never 0.
@@ -215,7 +227,7 @@ mod tests {
     fn the_built_in_walk_goes_from_the_client_to_a_pod_on_the_other_node() {
         let walk = walk();
         assert_eq!(walk.run.from, "pod/default/client");
-        assert_eq!(walk.run.to, "http://10.244.1.2:8080");
+        assert_eq!(walk.run.to, "http://10.96.45.67:80");
         assert_eq!(walk.outcome().1, "delivered at web-1");
         assert_eq!(walk.cast.left.node.name, "node-a");
         assert_eq!(walk.cast.right.as_ref().map(|right| right.node.name.as_str()), Some("node-b"));

@@ -41,6 +41,7 @@ pub(super) struct Draft<'n> {
     /// Whether a Node stands anywhere, even one that cannot be read.
     pub(super) has_node: bool,
     labs: Vec<Fields<'n>>,
+    walks: Vec<Fields<'n>>,
     skipped: BTreeMap<(&'n str, &'n str), (Span, usize)>,
 }
 
@@ -95,11 +96,22 @@ impl<'n> Draft<'n> {
     fn add_lab(&mut self, fields: Fields<'n>, api_version: &str, kind: &str) {
         if (api_version, kind) == ("kubehop.dev/v1", "Lab") {
             self.labs.push(fields);
+        } else if (api_version, kind) == ("kubehop.dev/v1", "Walk") {
+            self.walks.push(fields);
         } else {
-            let text =
-                format!("found {api_version} {kind}, expected kubehop.dev/v1 Lab: Kubehop has no other document");
+            let text = format!(
+                "found {api_version} {kind}, expected kubehop.dev/v1 Lab: Kubehop has no other document of a cluster"
+            );
             fields.problems().error(fields.at("kind"), text);
         }
+    }
+
+    /// A walk says what to run, and is not part of a cluster. Whether there was one.
+    pub(super) fn refuse_walks(&self) -> bool {
+        for walk in &self.walks {
+            walk.problems().error(walk.at("kind"), "found a Walk, expected a cluster: `kubehop check` reads walks");
+        }
+        !self.walks.is_empty()
     }
 
     /// One note for each kind that is not read.

@@ -64,7 +64,8 @@ fn an_unknown_field_names_the_known_and_the_nearest() {
 
 #[test]
 fn there_is_one_lab_of_one_version() {
-    let other = "2:7: error: found kubehop.dev/v2 Lab, expected kubehop.dev/v1 Lab: Kubehop has no other document";
+    let other =
+        "2:7: error: found kubehop.dev/v2 Lab, expected kubehop.dev/v1 Lab: Kubehop has no other document of a cluster";
     check_beside_node("apiVersion: kubehop.dev/v2\nkind: Lab\n", &[other]);
     let twice = "apiVersion: kubehop.dev/v1\nkind: Lab\n---\napiVersion: kubehop.dev/v1\nkind: Lab\n";
     check_beside_node(twice, &["4:1: error: found a second Lab document, expected one: it stands at 5:1"]);
