@@ -52,7 +52,11 @@ fn axe_finds_nothing_in_any_layout_and_theme_with_whatever_is_open() {
         page.emulate_media(&[("prefers-color-scheme", theme), ("prefers-reduced-motion", "reduce")]).unwrap();
         for (width, height) in LAYOUTS {
             page.resize(width, height).unwrap();
-            page.navigate(&format!("{}?{width}{theme}#step=http.syn.node-a.encap", server.url())).unwrap();
+            page.navigate(&format!(
+                "{}?{width}{theme}#to=http://10.244.1.2:8080&step=http.syn.node-a.encap",
+                server.url()
+            ))
+            .unwrap();
             page.wait_until("document.querySelector('[aria-label=\"Next step\"]')").unwrap();
             page.eval(&axe).unwrap();
             for names in OPENED {
@@ -88,7 +92,11 @@ fn targets_are_large_enough_and_larger_under_a_finger() {
         page.call("Emulation.setTouchEmulationEnabled", json!({ "enabled": has_touch })).unwrap();
         for (width, height) in LAYOUTS {
             page.resize(width, height).unwrap();
-            page.navigate(&format!("{}?{width}{has_touch}#step=http.syn.node-a.encap", server.url())).unwrap();
+            page.navigate(&format!(
+                "{}?{width}{has_touch}#to=http://10.244.1.2:8080&step=http.syn.node-a.encap",
+                server.url()
+            ))
+            .unwrap();
             page.wait_until("document.querySelector('[aria-label=\"Next step\"]')").unwrap();
             page.wait_until("document.querySelector('.ptabs') || innerWidth >= 1040").unwrap();
             assert_eq!(page.eval("matchMedia('(pointer: coarse)').matches").unwrap(), has_touch);

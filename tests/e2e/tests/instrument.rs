@@ -91,7 +91,7 @@ fn a_cause_leads_to_its_row() {
 
 #[test]
 fn any_table_can_be_asked_for_and_only_what_is_seen_is_made() {
-    let (_server, mut page) = open(1280, "#step=http.syn.node-a.encap");
+    let (_server, mut page) = open(1280, "#to=http://10.244.1.2:8080&step=http.syn.node-a.encap");
     choose(&mut page, "Any table of this place", "sysctl -a");
     page.wait_until("document.querySelectorAll('.typed li').length > 20").unwrap();
     let n_lines = "Number(document.querySelector('.rules .none').textContent.match(/[0-9]+/)[0])";
