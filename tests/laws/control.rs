@@ -82,8 +82,9 @@ fn case() -> impl Strategy<Value = Case> {
 
 fn yaml(case: &Case) -> String {
     let ((plugin, mode), (proxy, _)) = (CNIS[case.cni], ProxyMode::ALL[case.proxy]);
+    let dns = if case.seed % 2 == 0 { ", dns: { nodeLocal: true }" } else { "" };
     let mut text = format!(
-        "apiVersion: kubehop.dev/v1\nkind: Lab\nmetadata: {{ name: law }}\nspec: {{ cni: {{ plugin: {plugin}, mode: {mode} }}, kubeProxy: {{ mode: {proxy} }} }}\n"
+        "apiVersion: kubehop.dev/v1\nkind: Lab\nmetadata: {{ name: law }}\nspec: {{ cni: {{ plugin: {plugin}, mode: {mode} }}, kubeProxy: {{ mode: {proxy} }}{dns} }}\n"
     );
     for n in 0..3 {
         let _ = write!(text, "---\napiVersion: v1\nkind: Node\nmetadata: {{ name: node-{n} }}\n");

@@ -31,10 +31,11 @@ pub(crate) fn links(path: &str, text: &str, exists: impl Fn(&str) -> bool) -> Ve
     findings
 }
 
-/// The relative addresses of a line's links, without their fragments.
+/// The relative addresses of a line's links and pictures, without their fragments.
 fn targets(line: &str) -> impl Iterator<Item = &str> {
-    line.split("](").skip(1).filter_map(|rest| {
-        let address = rest.split([')', ' ', '#']).next()?;
+    let links = line.split("](").skip(1).chain(line.split(" src=\"").skip(1)).chain(line.split(" srcset=\"").skip(1));
+    links.filter_map(|rest| {
+        let address = rest.split([')', ' ', '#', '"']).next()?;
         let is_relative = !address.is_empty() && !address.contains("://") && !address.starts_with("mailto:");
         is_relative.then_some(address)
     })
@@ -78,6 +79,7 @@ mod tests {
             "see\n[it](docs/NONE.md#top)",
             &["README.md:2: points at docs/NONE.md, which does not exist"],
         );
+        check("README.md", "<img src=\"docs/a.webp\">", &["README.md:1: points at docs/a.webp, which does not exist"]);
         check("docs/A.md", "[it](NONE.md)", &["docs/A.md:1: points at docs/NONE.md, which does not exist"]);
         check(
             "README.md",

@@ -26,6 +26,8 @@ pub enum Invocation {
     },
     /// Run the benchmarks.
     Bench,
+    /// Draw the pictures of the page anew.
+    Pictures,
 }
 
 /// What to print when the arguments make no sense.
@@ -38,7 +40,8 @@ pub fn usage() -> String {
          \x20 dist                build the page into dist/\n\
          \x20 test [GROUP…]       run every check, or these: {groups}\n\
          \x20 kernel [--record]   compare with this machine's kernel; --record keeps what it did\n\
-         \x20 bench               run the benchmarks"
+         \x20 bench               run the benchmarks\n\
+         \x20 pictures            draw anew what README and the static page show"
     )
 }
 
@@ -53,6 +56,7 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Invocation, lexopt::Error> {
         "test" => Invocation::Test { groups: Vec::new() },
         "kernel" => Invocation::Kernel { record: false },
         "bench" => Invocation::Bench,
+        "pictures" => Invocation::Pictures,
         unknown => return Err(format!("there is no command `{unknown}`").into()),
     };
     while let Some(arg) = parser.next()? {

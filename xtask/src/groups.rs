@@ -73,7 +73,7 @@ pub(crate) const GROUPS: &[Group] = &[
     Group { name: "kernel", needs: KERNEL_NEEDS, run: |_| kernel(false) },
     Group {
         name: "size",
-        needs: &[Need::WasmTarget, Need::Tool(&TRUNK), Need::Tool(&WASM_BINDGEN), Need::WasmOpt],
+        needs: &[Need::WasmTarget, Need::StdSource, Need::Tool(&TRUNK), Need::Tool(&WASM_BINDGEN), Need::WasmOpt],
         run: |shared| {
             shared.built_page()?;
             size::measure()

@@ -6,8 +6,10 @@
 
 pub mod args;
 pub mod bench;
+mod element;
 mod groups;
 mod markup;
+mod own_std;
 mod packages;
 pub mod page;
 mod program;

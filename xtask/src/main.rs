@@ -20,6 +20,7 @@ fn main() -> ExitCode {
         Invocation::Test { groups } => test::test(&groups),
         Invocation::Kernel { record } => test::kernel(record),
         Invocation::Bench => bench::bench(),
+        Invocation::Pictures => page::pictures(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use crate::program::{command, find, run};
 use crate::setup::{Need, prepare};
 use crate::tools::{TRUNK, WASM_BINDGEN};
-use crate::{markup, project};
+use crate::{element, markup, own_std, project};
 
 /// What a build of the page needs.
 pub(crate) const NEEDS: &[Need] = &[Need::WasmTarget, Need::Tool(&TRUNK), Need::Tool(&WASM_BINDGEN)];
@@ -44,8 +44,12 @@ const FOR_SIZE: &[&str] = &[
 /// Leaves the release page in `dist/`.
 pub fn dist() -> Result<()> {
     let needs = [NEEDS, &[Need::WasmOpt]].concat();
-    if let Some(reason) = prepare(needs.iter().copied()).reason(&needs) {
+    let missing = prepare(needs.iter().copied().chain([Need::StdSource]));
+    if let Some(reason) = missing.reason(&needs) {
         bail!("dist {reason}");
+    }
+    if let Some(reason) = missing.reason(&[Need::StdSource]) {
+        println!("the page is larger than it could be: it {}", reason.replace('\n', " "));
     }
     let start = Instant::now();
     build(true)?;
@@ -53,16 +57,41 @@ pub fn dist() -> Result<()> {
     Ok(())
 }
 
-/// Builds the page into `dist/`, with or without wasm-opt.
+/// Draws the page's pictures anew: those that are kept in `docs/pictures/`, and those that stand where no program runs.
+pub fn pictures() -> Result<()> {
+    dist()?;
+    let mut tests = command("cargo", ["test", "--quiet", "--workspace", "--test", "pictures"]);
+    tests.env_remove("UPDATE_EXPECT");
+    run(tests)?;
+    let mut tests = command("cargo", ["test", "--quiet", "--workspace", "--test", "e2e", "static_pictures"]);
+    tests.env("UPDATE_EXPECT", "1");
+    run(tests)?;
+    Ok(())
+}
+
+/// Builds the page into `dist/`, with or without wasm-opt, and with a standard library of its own where that can be had.
 pub(crate) fn build(optimised: bool) -> Result<()> {
     let mut trunk = command("trunk", ["build", "--release", "--offline", "true"]);
     // Trunk takes this variable for an option of its own, and fails on the value that others understand.
     trunk.env_remove("NO_COLOR");
+    if own_std::is_there() {
+        trunk.envs(own_std::BUILD);
+    }
     run(trunk)?;
     if optimised {
         optimise()?;
     }
+    name_files()?;
     check()
+}
+
+/// Tells kube-hop.js, whose own name stays the same, how the other files are called.
+fn name_files() -> Result<()> {
+    let index = fs::read_to_string(project::dist().join("index.html"))?;
+    let path = project::dist().join("kube-hop.js");
+    let script = fs::read_to_string(&path)?;
+    fs::write(&path, element::with_names(&script, &index)?)?;
+    Ok(())
 }
 
 /// Makes the wasm smaller, in place.

@@ -15,12 +15,12 @@ pub fn serve(port: u16) -> Result<()> {
     let start = Instant::now();
     // Known before minutes are spent on a page that could not be served.
     TcpListener::bind(("127.0.0.1", port)).with_context(|| format!("cannot listen on 127.0.0.1:{port}"))?;
-    let missing = prepare(page::NEEDS.iter().copied().chain([Need::WasmOpt]));
+    let missing = prepare(page::NEEDS.iter().copied().chain([Need::StdSource, Need::WasmOpt]));
     if let Some(reason) = missing.reason(page::NEEDS) {
         bail!("serve {reason}");
     }
     let no_wasm_opt = missing.reason(&[Need::WasmOpt]);
-    if let Some(reason) = &no_wasm_opt {
+    for reason in no_wasm_opt.iter().chain(&missing.reason(&[Need::StdSource])) {
         println!("the page stays larger than it could be: it {}", reason.replace('\n', " "));
     }
     let first = if project::dist().exists() { "" } else { "; the first time, about 2 min on two cores" };

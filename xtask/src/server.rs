@@ -27,13 +27,15 @@ pub struct Site {
     pub under: String,
     /// Whether other origins may read the files; a sandboxed frame is one.
     pub cross_origin: bool,
+    /// The content security policy that comes with every file; none if it is empty.
+    pub policy: &'static str,
 }
 
 impl Site {
     /// Serves a folder at the root, to every origin.
     #[must_use]
     pub fn new(folder: PathBuf) -> Self {
-        Self { folder, under: "/".to_owned(), cross_origin: true }
+        Self { folder, under: "/".to_owned(), cross_origin: true, policy: CONTENT_SECURITY_POLICY }
     }
 
     /// Starts serving on 127.0.0.1; port 0 lets the system choose one.
@@ -89,9 +91,13 @@ impl Site {
         with_body: bool,
     ) -> io::Result<()> {
         let origin = if self.cross_origin { "Access-Control-Allow-Origin: *\r\n" } else { "" };
+        let policy = match self.policy {
+            "" => String::new(),
+            policy => format!("Content-Security-Policy: {policy}\r\n"),
+        };
         let head = format!(
             "HTTP/1.1 {status}\r\nContent-Type: {media_type}\r\nContent-Length: {}\r\n\
-             Content-Security-Policy: {CONTENT_SECURITY_POLICY}\r\nCache-Control: no-cache\r\n\
+             {policy}Cache-Control: no-cache\r\n\
              X-Content-Type-Options: nosniff\r\n{origin}Connection: close\r\n\r\n",
             body.len()
         );

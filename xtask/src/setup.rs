@@ -6,13 +6,15 @@ use anyhow::{Result, anyhow};
 
 use crate::program::{command, find, run};
 use crate::tools::{self, CargoTool};
-use crate::{packages, project};
+use crate::{own_std, packages, project};
 
 /// Something that must be on the machine before a command can do its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Need {
     /// The compiler's WebAssembly target.
     WasmTarget,
+    /// What the page's own standard library is compiled from.
+    StdSource,
     /// A program that cargo installs into `.tools/`.
     Tool(&'static CargoTool),
     /// Binaryen's optimiser: from npm, else the system's.
@@ -29,6 +31,7 @@ impl Need {
     fn name(self) -> String {
         match self {
             Self::WasmTarget => "target wasm32-unknown-unknown".to_owned(),
+            Self::StdSource => "component rust-src".to_owned(),
             Self::Tool(tool) => format!("{} {}", tool.package, tool.version),
             Self::WasmOpt => "wasm-opt".to_owned(),
             Self::Axe => tools::AXE.to_owned(),
@@ -41,6 +44,7 @@ impl Need {
         match self {
             // Asking costs as much as adding it.
             Self::WasmTarget => false,
+            Self::StdSource => own_std::is_there(),
             Self::Tool(tool) => tool.is_installed(),
             Self::WasmOpt => ["bin", "npm/node_modules/.bin"]
                 .iter()
@@ -56,13 +60,14 @@ impl Need {
         match self {
             Self::WasmTarget | Self::Namespaces => 0,
             Self::Tool(tool) => tool.secs,
-            Self::WasmOpt | Self::Axe | Self::Program(_) => 5,
+            Self::StdSource | Self::WasmOpt | Self::Axe | Self::Program(_) => 5,
         }
     }
 
     fn get(self) -> Result<()> {
         match self {
             Self::WasmTarget => tools::add_wasm_target(),
+            Self::StdSource => own_std::get(),
             Self::Tool(tool) => tool.install(),
             Self::WasmOpt => get_wasm_opt(),
             Self::Axe => tools::install_from_npm(tools::AXE),

@@ -13,6 +13,8 @@ pub enum Writer {
     KubeProxy,
     /// The kubelet.
     Kubelet,
+    /// NodeLocal DNSCache on a node.
+    NodeCache,
     /// A component of the control plane, or a person by `kubectl`: objects of the API server.
     ControlPlane,
     /// The load balancer in the fabric.
@@ -28,6 +30,7 @@ impl fmt::Display for Writer {
             Self::Cni => "CNI",
             Self::KubeProxy => "kube-proxy",
             Self::Kubelet => "kubelet",
+            Self::NodeCache => "node-cache",
             Self::ControlPlane => "control plane",
             Self::Balancer => "balancer",
             Self::Admin => "admin",

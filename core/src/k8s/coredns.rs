@@ -4,6 +4,7 @@
 //! resources, affinity, accounts.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::controllers::KUBE_DNS;
 use super::objects::{
@@ -15,18 +16,22 @@ use crate::net::{Answer, Listener, TransportProtocol};
 
 /// The Deployment, and its container.
 pub const COREDNS: &str = "coredns";
-const NAMESPACE: &str = "kube-system";
+/// The service by which node-cache asks it.
+pub const KUBE_DNS_UPSTREAM: &str = "kube-dns-upstream";
+/// Where all of it lives.
+pub const NAMESPACE: &str = "kube-system";
 /// The label that tells its pods.
 const LABEL: (&str, &str) = ("k8s-app", KUBE_DNS);
 const IMAGE: &str = "registry.k8s.io/coredns/coredns:v1.12.1";
 const REPLICAS: u32 = 2;
 /// Where the plugins health and ready are asked.
-const HEALTH_PORT: u16 = 8080;
+pub(super) const HEALTH_PORT: u16 = 8080;
 const READY_PORT: u16 = 8181;
-const DNS_PORT: u16 = 53;
+pub(super) const DNS_PORT: u16 = 53;
 const METRICS_PORT: u16 = 9153;
 /// What both of them say. Models net/http's answer without its date, which a run does not have.
-const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nOK";
+pub(super) const OK: &[u8] =
+    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nOK";
 
 /// Behind everything that the files state.
 const BEHIND: Span = Span { file: usize::MAX, line: usize::MAX, col: usize::MAX };
@@ -57,6 +62,17 @@ pub fn service(cluster_ip: IpAddr) -> Service {
         ],
         ..Service::default()
     }
+}
+
+/// The service by which node-cache reaches the same pods past its own addresses. It has no address yet.
+///
+/// Models cluster/addons/dns/nodelocaldns/nodelocaldns.yaml.
+#[must_use]
+pub fn upstream_service() -> Service {
+    let mut service = service(IpAddr::from([0; 4]));
+    (service.meta.name, service.cluster_ip) = (KUBE_DNS_UPSTREAM.to_owned(), None);
+    service.ports.truncate(2);
+    service
 }
 
 /// The Deployment.
@@ -128,8 +144,11 @@ pub(super) fn listeners(pod: &Pod) -> Vec<Listener> {
     else {
         return Vec::new();
     };
-    let listener =
-        |protocol, port, answer| Listener { protocol, port, program: container.name.as_str().into(), answer };
+    let program = Arc::<str>::from(container.name.as_str());
+    let listener = |protocol, port, answer| {
+        let program = program.clone();
+        Listener { protocol, port, addresses: Vec::new(), program, answer }
+    };
     let (udp, tcp) = (TransportProtocol::Udp, TransportProtocol::Tcp);
     vec![
         listener(udp, DNS_PORT, Answer::Named),

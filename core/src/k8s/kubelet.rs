@@ -69,6 +69,7 @@ fn listeners(pod: &Pod) -> impl Iterator<Item = Listener> {
             Some(Listener {
                 protocol,
                 port: port.container_port,
+                addresses: Vec::new(),
                 program: container.name.as_str().into(),
                 answer: Answer::Asked,
             })

@@ -10,5 +10,6 @@ pub mod coredns;
 pub mod ingress;
 pub mod kube_proxy;
 pub mod kubelet;
+pub mod node_cache;
 pub mod objects;
 pub mod resolv_conf;

@@ -11,8 +11,8 @@ use crate::k8s::control_plane::{Action, Kind, ObjectRef, Verb};
 use crate::k8s::controllers::MAX_REPLICAS;
 use crate::k8s::objects::ObjectMeta;
 
-/// The farthest from the client's start that anything may happen, in milliseconds: an hour.
-const FARTHEST_MS: f64 = 3_600_000.0;
+/// The farthest from the client's start that anything may happen: an hour.
+const FARTHEST_NANOS: i64 = 3_600_000_000_000;
 /// What can be done, and to what.
 const VERBS: [(&str, &[Kind]); 5] = [
     ("delete", &[Kind::Pod, Kind::Service, Kind::Deployment, Kind::DaemonSet]),
@@ -103,8 +103,7 @@ pub(super) fn parse(lab: &Lab, texts: &[String]) -> Result<(Vec<Action>, Instant
 fn one(lab: &Lab, text: &str) -> Result<(i64, Verb, ObjectRef), ActionError> {
     let words: Vec<&str> = text.split_whitespace().collect();
     let [time, verb, reference] = words[..] else { return Err(ActionError::Form { found: text.to_owned() }) };
-    let ms = time.parse::<f64>().ok().filter(|ms| ms.abs() <= FARTHEST_MS);
-    let ms = ms.ok_or_else(|| ActionError::Time { found: time.to_owned() })?;
+    let at = nanos(time).ok_or_else(|| ActionError::Time { found: time.to_owned() })?;
     let (name, number) = verb.split_once('=').map_or((verb, None), |(name, number)| (name, Some(number)));
     let known = VERBS.iter().find(|(known, _)| *known == name && number.is_some() == (*known == "scale"));
     let replicas = || ActionError::Replicas { found: verb.to_owned() };
@@ -126,8 +125,23 @@ fn one(lab: &Lab, text: &str) -> Result<(i64, Verb, ObjectRef), ActionError> {
             Verb::Scale(wanted.ok_or_else(replicas)?)
         }
     };
-    // What is finer than a nanosecond is rounding.
-    Ok(((ms * 1e6).round() as i64, verb, object(lab, name, kinds, reference)?))
+    Ok((at, verb, object(lab, name, kinds, reference)?))
+}
+
+/// The nanoseconds of decimal milliseconds. By hand: the standard library's table for reading any `f64` is 10 KB that do
+/// not compress.
+fn nanos(millis: &str) -> Option<i64> {
+    let (sign, digits) = millis.strip_prefix('-').map_or((1, millis), |digits| (-1, digits));
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number(whole) || !is_number(fraction) {
+        return None;
+    }
+    // What is finer than a nanosecond is left out.
+    let fraction = fraction.bytes().chain(*b"000000").take(6);
+    let digits = whole.bytes().chain(fraction).map(|digit| i64::from(digit - b'0'));
+    let nanos = digits.fold(0_i64, |sum, digit| sum.saturating_mul(10).saturating_add(digit));
+    (nanos <= FARTHEST_NANOS).then_some(sign * nanos)
 }
 
 fn object(lab: &Lab, verb: &'static str, kinds: &[Kind], reference: &str) -> Result<ObjectRef, ActionError> {
@@ -186,7 +200,7 @@ fn closest(wanted: &str, names: impl Iterator<Item = String>) -> Option<String> 
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::{FARTHEST_NANOS, nanos, parse};
     use crate::lab::{Lab, Source};
 
     const LAB: &str = "
@@ -212,6 +226,22 @@ spec: {replicas: 1, selector: {matchLabels: {app: shop}}, template: {metadata: {
         assert_eq!(times(&["-500 delete pod/web-0", "2.5 cordon node/node-a"]), [0, 502, 500]);
         assert_eq!(times(&["20 scale=3 deployment/prod/shop"]), [20, 0]);
         assert_eq!(times(&[]), [0]);
+    }
+
+    #[test]
+    fn times_are_decimal_milliseconds() {
+        let cases = [
+            ("0", Some(0)),
+            ("-0.25", Some(-250_000)),
+            ("2.0000019", Some(2_000_001)),
+            ("3600000", Some(FARTHEST_NANOS)),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(nanos(text), expected, "{text}");
+        }
+        for text in ["", "-", ".", "1.", ".5", "--1", "1e3", "3600000.000001", "99999999999999999999"] {
+            assert_eq!(nanos(text), None, "{text}");
+        }
     }
 
     #[test]

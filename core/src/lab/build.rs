@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use ipnet::IpNet;
 
 use super::fabric::{Fabric, set_sysctls};
-use super::names::machines_outside;
+use super::names::{machines_outside, node_cache};
 use super::{Lab, balancer};
 use crate::base::{BTreeMap, Place};
 use crate::k8s::cni::bgp::Bgp;
@@ -79,6 +79,7 @@ pub(super) fn prepare_cluster(lab: &Lab, seed: u64) -> Prepared {
     });
     let services: Arc<ServicePorts> = Arc::new(kube_proxy::service_ports(&lab.objects));
     let proxy = ingress::proxy(&lab.objects);
+    let node_cache = node_cache(lab);
     let mut pods: BTreeMap<&str, Vec<Pod>> = BTreeMap::new();
     for pod in &lab.objects.pods {
         pods.entry(&pod.node_name).or_default().push(pod.clone());
@@ -112,6 +113,7 @@ pub(super) fn prepare_cluster(lab: &Lab, seed: u64) -> Prepared {
             proxier,
             ports: stopped.unwrap_or(&services).clone(),
             is_stopped: stopped.is_some(),
+            node_cache: node_cache.clone(),
             ingress: proxy.clone(),
             seed,
             synced: Arc::new(OnceLock::new()),
@@ -137,7 +139,8 @@ pub(super) fn prepare_cluster(lab: &Lab, seed: u64) -> Prepared {
 /// The resolver outside answers over both.
 fn listen_for_names(ns: &mut NetNs) {
     for protocol in [TransportProtocol::Udp, TransportProtocol::Tcp] {
-        ns.sockets.listen(Listener { protocol, port: DNS_PORT, program: "resolver".into(), answer: Answer::Named });
+        let program = "resolver".into();
+        ns.sockets.listen(Listener { protocol, port: DNS_PORT, addresses: Vec::new(), program, answer: Answer::Named });
     }
 }
 

@@ -3,10 +3,11 @@
 use crate::app::resolver::Libc;
 use crate::base::Place;
 use crate::k8s::controllers::kube_dns_address;
+use crate::k8s::node_cache::LOCAL_DNS;
 use crate::k8s::objects::Pod;
 use crate::k8s::resolv_conf::{KubeletDns, ResolvConf, pod_resolv_conf};
 
-use super::Lab;
+use super::{Lab, names};
 
 /// The domain that kubeadm gives a cluster.
 pub const CLUSTER_DOMAIN: &str = "cluster.local";
@@ -30,7 +31,10 @@ pub fn resolv_conf(lab: &Lab, place: &Place) -> Option<ResolvConf> {
     }
     let mut pods = lab.objects.pods.iter().filter(|pod| !pod.finished);
     let pod = pods.find(|pod| Place::pod(&pod.meta.namespace, &pod.meta.name) == *place)?;
-    let address = kube_dns_address(&lab.objects.services, lab.spec.service_cidr);
+    let address = match names::is_asked_by_name(&lab.spec) {
+        true => Some(LOCAL_DNS),
+        false => kube_dns_address(&lab.objects.services, lab.spec.service_cidr),
+    };
     let cluster_dns: Vec<String> = address.iter().map(ToString::to_string).collect();
     let kubelet = KubeletDns { cluster_dns: &cluster_dns, cluster_domain: CLUSTER_DOMAIN, node: Some(&node) };
     Some(pod_resolv_conf(pod, &kubelet).0)

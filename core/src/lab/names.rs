@@ -4,6 +4,7 @@
 //! document has a `dns` section. What they answer from is made from the objects once; a lookup costs no more in a large
 //! cluster than in a small one.
 
+mod node_cache;
 mod start;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ use crate::k8s::coredns::{self, is_coredns};
 use crate::k8s::objects::{Objects, Pod};
 use crate::sim::{NameServer, NameServers, dns_cluster};
 
+pub(super) use node_cache::{BYPASSED, add_upstream, is_asked_by_name, is_bypassed, node_cache};
 pub(super) use start::{crash, settle};
 
 /// The machine of `dns.upstream`.
@@ -151,11 +153,27 @@ pub fn name_servers(lab: &Lab, seed: u64) -> NameServers {
         let at = if pod.host_network { Place::Node(pod.node_name.clone()) } else { own };
         all.entry(at).or_insert_with(|| NameServer::CoreDns { server: Box::new(server), cluster: cluster.clone() });
     }
+    for (place, server) in node_caches(lab, seed) {
+        // CoreDNS on the host network of the same node answers in its place: there is one name server at a place.
+        all.entry(place).or_insert_with(|| NameServer::CoreDns { server: Box::new(server), cluster: cluster.clone() });
+    }
     if let Some(upstream) = lab.spec.dns.as_ref().and_then(|dns| dns.upstream.as_ref()) {
         let zone = Zone::new(upstream.records.iter().cloned());
         all.insert(Place::Host(UPSTREAM.to_owned()), NameServer::Upstream(Arc::new(zone)));
     }
     NameServers(all)
+}
+
+/// node-cache on every node that has it.
+fn node_caches(lab: &Lab, seed: u64) -> Vec<(Place, Server)> {
+    let Some(cache) = node_cache(lab) else { return Vec::new() };
+    let Some(corefile) = node_cache::corefile(lab, &cache) else { return Vec::new() };
+    let start = |place: Place| {
+        let started =
+            Server::start(&corefile, &files(lab, &place, None), cache.addresses.clone(), seed, &place.to_string());
+        Some((place, started.ok()?.0))
+    };
+    lab.objects.nodes.iter().filter_map(|node| start(Place::Node(node.meta.name.clone()))).collect()
 }
 
 /// What the name servers of a run hear `now`: CoreDNS keeps what it has drawn and cached, and pods that are new serve too.
@@ -176,12 +194,16 @@ pub(super) fn tell(lab: &Lab, seed: u64, now: Instant, servers: &mut NameServers
     }
 }
 
-/// The Corefile where it can be read: at nodes, and in pods of CoreDNS.
-pub(super) fn corefile_at<'a>(lab: &'a Lab, place: &Place) -> Option<&'a str> {
+/// The Corefile where it can be read: at nodes, and in pods of CoreDNS. A node with node-cache has that one's.
+pub(super) fn corefile_at<'a>(lab: &'a Lab, place: &Place) -> Option<Cow<'a, str>> {
     let is_here = |pod: &&Pod| !pod.finished && Place::pod(&pod.meta.namespace, &pod.meta.name) == *place;
     let has_it = match place {
         Place::Node(name) => lab.objects.nodes.iter().any(|node| node.meta.name == *name),
         _ => lab.objects.pods.iter().find(is_here).is_some_and(is_coredns),
     };
-    has_it.then(|| corefile(lab))
+    match (place, node_cache(lab)) {
+        _ if !has_it => None,
+        (Place::Node(_), Some(cache)) => node_cache::corefile(lab, &cache).map(Cow::Owned),
+        _ => Some(Cow::Borrowed(corefile(lab))),
+    }
 }

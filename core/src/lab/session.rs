@@ -163,6 +163,7 @@ impl Change<'_> {
         let listener = Listener {
             protocol: TransportProtocol::Tcp,
             port: BGP_PORT,
+            addresses: Vec::new(),
             program: PROGRAM.into(),
             answer: Answer::Asked,
         };

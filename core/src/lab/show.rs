@@ -126,8 +126,8 @@ fn file(lab: &Lab, at: &str, command: &[&str]) -> Option<Vec<Line>> {
     let words: Vec<&str> = command.iter().flat_map(|word| word.split_whitespace()).collect();
     let (place, _) = Place::parse_with_container(at).ok()?;
     if is_corefile(command) {
-        let lines = corefile_at(lab, &place)?.lines();
-        return Some(lines.map(|line| (line.to_owned(), Some(Writer::Admin))).collect());
+        let text = corefile_at(lab, &place)?;
+        return Some(text.lines().map(|line| (line.to_owned(), Some(Writer::Admin))).collect());
     }
     let writer = if matches!(place, Place::Node(_)) { Writer::Admin } else { Writer::Kubelet };
     let made = resolv_conf(lab, &place).filter(|_| words == ["cat", "/etc/resolv.conf"])?;

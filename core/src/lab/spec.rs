@@ -66,6 +66,8 @@ pub struct DnsSpec {
     pub corefile: Option<String>,
     /// `upstream`.
     pub upstream: Option<UpstreamSpec>,
+    /// `nodeLocal`: node-cache on every node.
+    pub node_local: bool,
 }
 
 /// `dns.upstream`: the resolver outside, the machine `host/upstream`.

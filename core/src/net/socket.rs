@@ -50,17 +50,37 @@ pub enum Answer {
     Named,
 }
 
-/// A socket bound to a port on every address of its namespace.
+/// A socket bound to a port, on every address of its namespace or on some.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listener {
     /// Protocol.
     pub protocol: TransportProtocol,
     /// Port.
     pub port: u16,
+    /// The addresses that it is bound to; none for every address.
+    pub addresses: Vec<IpAddr>,
     /// The container or program that owns it.
     pub program: Arc<str>,
     /// What that program answers.
     pub answer: Answer,
+}
+
+impl Listener {
+    /// Whether what comes to `local` comes to it.
+    fn hears(&self, protocol: TransportProtocol, local: (IpAddr, u16)) -> bool {
+        let is_bound = self.addresses.is_empty() || self.addresses.contains(&local.0);
+        (self.protocol, self.port) == (protocol, local.1) && is_bound
+    }
+
+    /// Whether two cannot be open at once. Name servers set SO_REUSEPORT: beside one for all addresses there may be one
+    /// for some.
+    fn collides(&self, other: &Self) -> bool {
+        let is_any = self.addresses.is_empty() || other.addresses.is_empty();
+        let share = || is_any || self.addresses.iter().any(|ip| other.addresses.contains(ip));
+        let reuse =
+            || self.answer == Answer::Named && other.answer == Answer::Named && self.addresses != other.addresses;
+        (self.protocol, self.port) == (other.protocol, other.port) && share() && !reuse()
+    }
 }
 
 /// The sockets of a namespace.
@@ -86,9 +106,7 @@ pub enum SocketLookup {
 impl Sockets {
     /// Opens a listener. The first to bind a port keeps it.
     pub fn listen(&mut self, listener: Listener) {
-        let is_taken =
-            self.listeners.iter().any(|other| (other.protocol, other.port) == (listener.protocol, listener.port));
-        if !is_taken {
+        if !self.listeners.iter().any(|other| other.collides(&listener)) {
             self.listeners.push(listener);
         }
     }
@@ -110,6 +128,13 @@ impl Sockets {
     #[must_use]
     pub fn listeners(&self) -> &[Listener] {
         &self.listeners
+    }
+
+    /// The listener that takes what comes to `local`. Models compute_score: one that is bound to the address is closer.
+    #[must_use]
+    pub fn listener(&self, protocol: TransportProtocol, local: (IpAddr, u16)) -> Option<&Listener> {
+        let hearing = self.listeners.iter().filter(|listener| listener.hears(protocol, local));
+        hearing.max_by_key(|listener| !listener.addresses.is_empty())
     }
 
     /// Opens a connected socket.
@@ -135,7 +160,7 @@ impl Sockets {
         if let Some((_, owner, program)) = self.connected.iter().find(|entry| entry.0 == (protocol, local, remote)) {
             return SocketLookup::Connected(*owner, program.clone());
         }
-        match self.listeners.iter().find(|l| l.protocol == protocol && l.port == local.1) {
+        match self.listener(protocol, local) {
             Some(listener) => SocketLookup::Listening(listener.program.clone()),
             None => SocketLookup::None,
         }

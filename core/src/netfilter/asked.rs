@@ -17,6 +17,7 @@ pub(super) struct Asked {
     table: Arc<str>,
     pub verdict: TableVerdict,
     mark: Option<u32>,
+    untracked: bool,
     pub n_tried: usize,
     /// Chain and number of the rule that decided.
     place: Option<(Arc<str>, usize)>,
@@ -41,6 +42,7 @@ impl Asked {
             table: walk.table_name().as_str().into(),
             verdict,
             mark: changes.mark,
+            untracked: changes.notrack,
             n_tried: walk.n_tried(),
             place: walk.deciding_place(),
             service: walk.matched_rules().filter_map(|rule| rule.service.clone()).last(),
@@ -63,6 +65,7 @@ impl Asked {
             table: walk.title().into(),
             verdict,
             mark: changes.mark,
+            untracked: changes.notrack,
             n_tried: walk.n_tried(),
             place: walk.deciding_place(),
             service: walk.service().cloned(),
@@ -81,7 +84,8 @@ impl Asked {
 
     /// That the rules let the packet through.
     pub(super) fn passed(&self) -> Decision {
-        Decision::RulesPassed { table: self.table.clone(), n_tried: self.n_tried, mark: self.mark }
+        let (n_tried, mark, untracked) = (self.n_tried, self.mark, self.untracked);
+        Decision::RulesPassed { table: self.table.clone(), n_tried, mark, untracked }
     }
 
     pub(super) fn step(&self, hook: Hook, decision: Decision, packet: &Packet) -> Step {

@@ -314,6 +314,7 @@ impl<'a> Simulator<'a> {
             self.topo.ns_mut(id).sockets.listen(Listener {
                 protocol,
                 port,
+                addresses: Vec::new(),
                 program: "server".into(),
                 answer: Answer::Asked,
             });

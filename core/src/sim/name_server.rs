@@ -53,10 +53,8 @@ impl Simulator<'_> {
         client: (IpAddr, u16),
         skb: &Skb,
     ) -> bool {
-        let mut listeners = self.topo.ns(ns).sockets.listeners().iter();
-        let is_it =
-            listeners.any(|it| (it.protocol, it.port) == (TransportProtocol::Udp, own.1) && it.answer == Answer::Named);
-        if !is_it {
+        let listener = self.topo.ns(ns).sockets.listener(TransportProtocol::Udp, own);
+        if listener.is_none_or(|it| it.answer != Answer::Named) {
             return false;
         }
         let bytes = skb.packet.ip_payload().get(8..).unwrap_or_default();

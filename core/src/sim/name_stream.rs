@@ -38,11 +38,8 @@ impl Simulator<'_> {
     /// The client's end of a connection that begins with `syn` at a name server. Its first number tells, whatever was
     /// translated on the way.
     pub(super) fn stream_peer(&self, (ns, local, _): ConnectionKey, flow: &str, syn: Tcp) -> Option<ConnectionKey> {
-        let mut listeners = self.topo.ns(ns).sockets.listeners().iter();
-        let is_named = |it: &crate::net::Listener| {
-            (it.protocol, it.port) == (TransportProtocol::Tcp, local.1) && it.answer == Answer::Named
-        };
-        if !is_stream(flow) || !listeners.any(is_named) {
+        let listener = self.topo.ns(ns).sockets.listener(TransportProtocol::Tcp, local);
+        if !is_stream(flow) || listener.is_none_or(|it| it.answer != Answer::Named) {
             return None;
         }
         let is_it = |(_, it): &(&ConnectionKey, &super::Connection)| {

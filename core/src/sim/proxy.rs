@@ -42,9 +42,8 @@ impl Simulator<'_> {
             Some(proxied) if flow == FLOW => proxied.request.len(),
             _ => asked.len(),
         };
-        let listeners = self.topo.ns(ns).sockets.listeners();
-        let is_it = |it: &&crate::net::Listener| (it.protocol, it.port) == (TransportProtocol::Tcp, local.1);
-        let (says, awaits) = match listeners.iter().find(is_it).map(|listener| &listener.answer) {
+        let listener = self.topo.ns(ns).sockets.listener(TransportProtocol::Tcp, local);
+        let (says, awaits) = match listener.map(|listener| &listener.answer) {
             Some(Answer::Fixed(bytes)) => (bytes.to_vec(), bytes.len()),
             // It is known when the upstream has answered.
             Some(Answer::Forwarded(_)) if flow != FLOW => (Vec::new(), usize::MAX),

@@ -25,6 +25,7 @@ fn topology(mtu: usize) -> Topology {
     topo.ns_mut(SERVER).sockets.listen(Listener {
         protocol: TransportProtocol::Tcp,
         port: 80,
+        addresses: Vec::new(),
         program: "web".into(),
         answer: Answer::Asked,
     });

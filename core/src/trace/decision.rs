@@ -405,6 +405,8 @@ pub enum Decision {
         n_tried: usize,
         /// The packet's mark, if a rule has set it.
         mark: Option<u32>,
+        /// Whether a rule has said that connection tracking is to leave the packet alone.
+        untracked: bool,
     },
     /// The packet's address or port was translated.
     Translate {

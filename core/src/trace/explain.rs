@@ -92,7 +92,8 @@ fn words(trace: &Trace, hop: &Hop, step: &Step, at: &str, dev: &str) -> Words {
             NextHop::Via { gateway, dev } => via(hop, &dst.to_string(), &gateway.to_string(), dev),
         },
         Decision::Track(tracked) => netfilter::tracks(*tracked, step, at),
-        Decision::RulesPassed { table, n_tried, mark } => netfilter::passes(step, table, *n_tried, *mark),
+        Decision::RulesPassed { untracked: true, .. } => netfilter::untracks(step, at),
+        Decision::RulesPassed { table, n_tried, mark, .. } => netfilter::passes(step, table, *n_tried, *mark),
         Decision::BpfPass => bpf::passes(step, at, dev),
         Decision::BpfRedirect { to, bypassed } => bpf::redirects(step, to, *bypassed, at),
         decision @ Decision::Translate { .. } if matches!(step.stage, Stage::Bpf(_)) => {

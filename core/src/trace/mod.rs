@@ -29,7 +29,7 @@ pub use explain::{Explanation, explain, symptom};
 pub use queries::{Lookup, NameQuery, NameReply};
 pub use reason::{Disposition, DropReason, RejectReason};
 pub use recorder::Recorder;
-pub use render::{Detail, render};
+pub use render::{Detail, outline, render};
 pub use table::{Consulted, Row, Stretch, Why, Written};
 pub use validate::{ShapeError, validate};
 

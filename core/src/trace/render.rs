@@ -44,6 +44,14 @@ pub fn render(trace: &Trace, detail: Detail) -> String {
     text
 }
 
+/// `trace` as text, a line for each step: what [`render`] gives for [`Detail::Summary`], for who needs nothing else of it.
+#[must_use]
+pub fn outline(trace: &Trace) -> String {
+    let mut text = String::new();
+    let _ = summary(trace, &mut text);
+    text
+}
+
 fn minimal(trace: &Trace, out: &mut String) -> std::fmt::Result {
     for (hop, step) in trace.steps() {
         let at = hop.at.short();

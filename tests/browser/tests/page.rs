@@ -22,7 +22,7 @@ impl Page {
         root.unchecked_ref::<HtmlElement>().style().set_property("height", "720px").unwrap();
         root.set_inner_html("<p>still loading</p>");
         body().append_child(&root).unwrap();
-        kubehop_web::mount(root.clone());
+        let _ = kubehop_web::mount(root.clone(), None, "", String::new(), js_sys::Function::new_no_args(""));
         let page = Self { root };
         page.settle().await;
         page

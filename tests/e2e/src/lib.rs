@@ -6,10 +6,12 @@
 
 mod browser;
 mod complaint;
+mod host;
 mod keys;
 mod measure;
 mod page;
 
+pub use host::Host;
 pub use measure::{measure_next, median};
 pub use page::Page;
 

@@ -53,7 +53,7 @@ impl Page {
         let deadline = Instant::now() + PATIENCE;
         while self.count("Page.loadEventFired") == loads {
             if Instant::now() > deadline {
-                bail!("{url} did not load in {PATIENCE:?}");
+                bail!("{url} did not load in {PATIENCE:?}: {:?}", self.complaints()?);
             }
             self.browser.listen(Duration::from_millis(5))?;
         }
@@ -95,6 +95,18 @@ impl Page {
         };
         let session = session.to_owned();
         eval(&mut self.browser, &session, expression)
+    }
+
+    /// Waits until an expression is true in that frame.
+    pub fn wait_in_frame(&mut self, expression: &str) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        while self.eval_in_frame(&format!("Boolean({expression})"))? != true {
+            if Instant::now() > deadline {
+                bail!("not true in the frame in {PATIENCE:?}: {expression}\n{}", self.complaints()?.join("\n"));
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        Ok(())
     }
 
     /// Presses and releases a key, by its name in `KeyboardEvent.key`: `ArrowRight`, `Tab`, `Enter`, ` `, `k`.
@@ -146,6 +158,12 @@ impl Page {
         let data = picture["data"].as_str().context("a screenshot has data")?;
         fs::write(path, BASE64_STANDARD.decode(data)?)?;
         Ok(())
+    }
+
+    /// A WebP of what is visible, as bytes.
+    pub fn picture(&mut self, quality: u32) -> Result<Vec<u8>> {
+        let picture = self.call("Page.captureScreenshot", json!({ "format": "webp", "quality": quality }))?;
+        Ok(BASE64_STANDARD.decode(picture["data"].as_str().context("a screenshot has data")?)?)
     }
 
     /// All that a careful page does not do, in the order in which it happened: errors and warnings on the console,

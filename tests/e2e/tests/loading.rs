@@ -36,3 +36,15 @@ fn the_page_starts_in_a_sandboxed_frame() {
     assert_eq!(page.eval_in_frame("origin").unwrap(), "null");
     assert_eq!(page.complaints().unwrap(), Vec::<String>::new());
 }
+
+#[test]
+fn a_program_that_has_stopped_says_so() {
+    let server = serve_dist().unwrap();
+    let mut page = Page::open(server.url()).unwrap();
+    page.wait_until(IS_SHOWN).unwrap();
+    // A module whose one function traps, as a panic of the page does.
+    let module = "[0,97,115,109,1,0,0,0,1,4,1,96,0,0,3,2,1,0,7,5,1,1,102,0,0,10,5,1,3,0,0,11]";
+    let trap = format!("new WebAssembly.Instance(new WebAssembly.Module(new Uint8Array({module}))).exports.f()");
+    page.eval(&format!("setTimeout(() => {trap})")).unwrap();
+    page.wait_until("document.querySelector('[role=alert].stopped')?.textContent.includes('Reload the page')").unwrap();
+}

@@ -1,6 +1,5 @@
-//! The program that index.html starts.
+//! The program that boot.js and kube-hop.js start: it only brings along what they call.
 
-fn main() {
-    let root = gloo::utils::document().get_element_by_id("kubehop").expect("index.html has an element #kubehop");
-    kubehop_web::mount(root);
-}
+use kubehop_web as _;
+
+fn main() {}

@@ -5,8 +5,8 @@ use gloo::utils::window;
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlInputElement};
 use yew::{
-    Callback, Html, KeyboardEvent, NodeRef, TargetCast as _, component, html, use_effect_with, use_memo, use_node_ref,
-    use_reducer, use_state_eq,
+    Callback, Html, KeyboardEvent, NodeRef, Properties, TargetCast as _, UseReducerHandle, component, html,
+    use_effect_with, use_memo, use_mut_ref, use_node_ref, use_reducer, use_state_eq,
 };
 
 use super::break_it::BreakIt;
@@ -14,7 +14,7 @@ use super::caption::caption;
 use super::change::change;
 use super::chart::{Chart, efficiency};
 use super::compare::{compare, spoken};
-use super::controls::{icon_button, on};
+use super::controls::{icon_button, on, word_button};
 use super::exhibits::Exhibits;
 use super::help::help;
 use super::icons::{CLOSE, icon};
@@ -28,31 +28,43 @@ use super::stage::Stage;
 use super::steps::Steps;
 use super::tables::tables;
 use super::tabs::{ALONE, BESIDE, name, tabs};
+use super::take::Take;
 use super::text_view::TextView;
-use super::top_bar::top_bar;
+use super::top_bar::{title, top_bar};
 use super::transport::transport;
 use super::walks::{Walks, opening};
 use super::{Act, Current};
-use crate::hooks::{Layout, fragment, query, scroll_to, use_address, use_focus, use_layout, use_player};
+use crate::embed::Port;
+use crate::hooks::{
+    Layout, fragment, is_sandboxed, measure, scroll_to, use_address, use_focus, use_layout, use_player,
+};
 use crate::scene::Picture;
-use crate::state::{Action, Arrival, Link, Panel, Scenario, Shared, Sheet, State, Theme, Walk};
+use crate::state::{Action, Arrival, Controls, Link, Options, Panel, Scenario, Shared, Sheet, State, Theme, Walk};
+
+#[derive(PartialEq, Properties)]
+pub(crate) struct Props {
+    pub(crate) port: Shared<Port>,
+}
 
 /// The page.
 #[component]
-pub(crate) fn App() -> Html {
-    let state = use_reducer(|| State::open(&fragment()));
-    use_address(&state);
+pub(crate) fn App(props: &Props) -> Html {
+    let port = &props.port;
+    let options = &port.options;
+    let state = use_reducer(|| State::open(&port.fragment.clone().unwrap_or_else(fragment)));
+    use_address(&state, port.fragment.is_none());
     use_player(&state);
     let root = use_node_ref();
-    let layout = use_layout(&root);
+    let layout = use_layout(&root, options);
+    use_port(port, &state, layout, &root);
     let system_is_dark = use_system_theme();
     let act: Act = state.dispatcher();
 
     let current = use_memo((state.walk.clone(), state.cursor), |(walk, cursor)| Shared::new(current(walk, *cursor)));
     let current: Shared<Current> = (*current).clone();
-    let theme = match (state.theme, query("theme").as_deref()) {
-        (Theme::Light, _) | (Theme::System, Some("light")) => "light",
-        (Theme::Dark, _) | (Theme::System, Some("dark")) => "dark",
+    let theme = match (state.theme, options.theme) {
+        (Theme::Light, _) | (Theme::System, Theme::Light) => "light",
+        (Theme::Dark, _) | (Theme::System, Theme::Dark) => "dark",
         _ if system_is_dark => "dark",
         _ => "light",
     };
@@ -88,25 +100,78 @@ pub(crate) fn App() -> Html {
         _ => String::new(),
     };
     html! {
-        <div class={format!("kh {}{comparing}", layout.class())} data-theme={theme} data-still={state.is_still.then_some("")} ref={root} tabindex="-1" onkeydown={on_key}>
-            <header class="top">{ top_bar(&state, theme == "dark", layout, &act) }</header>
+        <div class={format!("{}{comparing}", class(layout, options))} data-theme={theme} data-still={state.is_still.then_some("")} ref={root} tabindex="-1" onkeydown={on_key}>
+            <header class="top">
+                if options.is_short() { { title(&state.walk) } } else { { top_bar(&state, theme == "dark", layout, &act) } }
+                if options.is_embed { { open_full(&state, options, &act) } }
+            </header>
             if let Some(all) = &state.comparison { { compare(&state, all, layout, &act) } }
-            else { { regions(&state, layout, &current, [&command, &rows], &act) } }
-            <footer class="bar" role="toolbar" aria-label="Playback">{ transport(&state, &ticks, headline, &act) }</footer>
+            else { { regions(&state, layout, options.view, &current, [&command, &rows], &act) } }
+            if options.controls != Controls::None {
+                <footer class="bar" role="toolbar" aria-label="Playback">{ transport(&state, &ticks, headline, &act) }</footer>
+            }
             if let Some(notice) = &state.notice {
                 <div class="notice" role="alert">
                     <p>{ notice.clone() }</p>
                     { icon_button("icon", "Close notice", on(&act, Action::Dismiss), icon(CLOSE)) }
                 </div>
             }
-            { sheet(&state, layout, &act) }
+            { sheet(&state, layout, &current, options, &act) }
             <div class="spoken" aria-live="polite">{ spoken }</div>
         </div>
     }
 }
 
+/// Everything that the style sheets tell apart.
+fn class(layout: Layout, options: &Options) -> String {
+    let controls = match options.controls {
+        Controls::Full => "",
+        Controls::Min => " c-min",
+        Controls::None => " c-none",
+    };
+    format!("kh {}{}{controls}", layout.class(), if options.view.is_some() { " alone" } else { "" })
+}
+
+/// From an embedded page to one that has a window of its own.
+fn open_full(state: &State, options: &Options, act: &Act) -> Html {
+    if is_sandboxed() {
+        // No window can be opened from here: the address is shown.
+        return word_button(
+            "btn full-link",
+            "Show the link to the full page",
+            on(act, Action::Show(Some(Sheet::Take))),
+            "Open full",
+        );
+    }
+    html! { <a class="btn full-link" href={options.link(&state.fragment())} target="_blank" rel="noopener">{ "Open full" }</a> }
+}
+
+/// Tells those outside what they may want to know.
+#[yew::hook]
+fn use_port(port: &Shared<Port>, state: &UseReducerHandle<State>, layout: Layout, root: &NodeRef) {
+    let told = use_mut_ref(|| None::<(Shared<Walk>, usize, Layout)>);
+    let (port, state, root) = (port.clone(), state.clone(), root.clone());
+    use_effect_with((state.walk.clone(), state.cursor, state.is_playing, layout), move |(walk, cursor, _, layout)| {
+        // The first time it is not known yet.
+        let is_alone = port.options.view.is_some();
+        let layout = root.cast::<Element>().map_or(*layout, |root| measure(&root, is_alone));
+        port.show(&state, layout);
+        let before = told.replace(Some((walk.clone(), *cursor, layout)));
+        let is_elsewhere = before.as_ref().is_some_and(|(then, at, _)| then != walk || at != cursor);
+        let events = [
+            ("ready", before.is_none()),
+            ("resize", before.as_ref().is_none_or(|(_, _, then)| *then != layout)),
+            ("stepchange", is_elsewhere),
+            ("disposition", is_elsewhere && state.is_at_end()),
+        ];
+        for (event, _) in events.iter().filter(|(_, happened)| *happened) {
+            port.tell(event);
+        }
+    });
+}
+
 /// What lies above the page.
-fn sheet(state: &State, layout: Layout, act: &Act) -> Html {
+fn sheet(state: &State, layout: Layout, current: &Shared<Current>, options: &Options, act: &Act) -> Html {
     match state.sheet {
         None => html! {},
         Some(Sheet::Help) => help(act),
@@ -123,6 +188,9 @@ fn sheet(state: &State, layout: Layout, act: &Act) -> Html {
             let key = Link { scenario: scenario.clone(), ..Link::default() }.to_fragment();
             html! { <BreakIt key={key} scenario={scenario} walk={state.walk.clone()} act={act.clone()} /> }
         }
+        Some(Sheet::Take) => html! {
+            <Take walk={state.walk.clone()} current={current.clone()} cursor={state.cursor} fragment={state.fragment()} options={options.clone()} act={act.clone()} />
+        },
         Some(Sheet::Chart) => html! { <Chart act={act.clone()} /> },
     }
 }
@@ -142,8 +210,18 @@ fn focus(event: &KeyboardEvent) -> Focus {
 }
 
 /// The regions of a layout: all at once, or a list of steps and one panel.
-fn regions(state: &State, layout: Layout, current: &Shared<Current>, nodes: [&NodeRef; 2], act: &Act) -> Html {
+fn regions(
+    state: &State,
+    layout: Layout,
+    view: Option<Panel>,
+    current: &Shared<Current>,
+    nodes: [&NodeRef; 2],
+    act: &Act,
+) -> Html {
     let region = |panel: Panel, is_narrow: bool| region(state, panel, is_narrow, current, nodes, act);
+    if let Some(panel) = view {
+        return html! { <div class="panel">{ region(panel, !layout.is_full()) }</div> };
+    }
     if layout.is_full() {
         let all = [Panel::Topology, Panel::Explanation, Panel::Packet, Panel::Tables, Panel::Mtu];
         return html! { <>{ for all.map(|panel| region(panel, false)) }</> };

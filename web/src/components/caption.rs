@@ -48,14 +48,9 @@ fn dice_list(dice: &Dice) -> Html {
 
 fn command_box(line: &str, node: &NodeRef, copied: Option<bool>, act: &Act) -> Html {
     let on_copy = {
-        let (line, node, act) = (line.to_owned(), node.clone(), act.clone());
+        let (node, act) = (node.clone(), act.clone());
         Callback::from(move |_| {
-            let act = act.clone();
-            copy_or_select(
-                &line,
-                node.clone(),
-                Callback::from(move |is_copied| act.dispatch(Action::Copied(is_copied))),
-            );
+            act.dispatch(Action::Copied(copy_or_select(&node)));
         })
     };
     let answer = match copied {

@@ -26,6 +26,7 @@ mod stage;
 mod steps;
 mod tables;
 mod tabs;
+mod take;
 mod text_view;
 mod top_bar;
 mod transport;
@@ -38,7 +39,7 @@ use yew::UseReducerDispatcher;
 use crate::scene::Picture;
 use crate::state::State;
 
-pub(crate) use app::App;
+pub(crate) use app::{App, Props};
 
 /// Sends actions.
 type Act = UseReducerDispatcher<State>;

@@ -2,9 +2,8 @@
 
 use std::rc::Rc;
 
-use gloo::utils::window;
 use kubehop_core::api::{CniMode, ProxyMode};
-use yew::{Callback, Html, NodeRef, html};
+use yew::{Html, html};
 
 use super::Act;
 use super::break_it::break_button;
@@ -12,9 +11,9 @@ use super::choices::{Group, Place, Scheme, Target, proxies, receivers, senders, 
 use super::compare::compare_button;
 use super::controls::{Take, bool_word, choice_button, icon_button, menu, on};
 use super::icons::{ARROW, MENU, SHARE, THEME, icon, logo};
-use super::shapes::text;
+use super::shapes::{span, text};
 use super::walks::walk_button;
-use crate::hooks::{Layout, copy_or_select};
+use crate::hooks::Layout;
 use crate::state::{Action, Choice, Sheet, State, Theme, Walk, proxy_name};
 
 /// The bar at the top.
@@ -44,6 +43,15 @@ pub(super) fn top_bar(state: &State, is_dark: bool, layout: Layout, act: &Act) -
             { icon_button("icon thm", theme_name, on(act, Action::Theme(theme)), icon(THEME)) }
             { opens("icon hlp", Sheet::Help, "Help", text("?")) }
         </>
+    }
+}
+
+/// What a short embed has room for: who talks to whom, and by what.
+pub(super) fn title(walk: &Walk) -> Html {
+    html! {
+        <span class="ttl" title={format!("{} to {}", walk.run.from, walk.run.to)}>
+            <b>{ way_words(walk) }</b>{ span("mode", &format!("{}, {}", mode_name(walk.scene.cni), proxy_name(walk.scene.proxy))) }
+        </span>
     }
 }
 
@@ -139,23 +147,11 @@ fn mode_name(mode: CniMode) -> &'static str {
     if name == "vxlan" { "VXLAN" } else { name }
 }
 
-/// Copies the address of this very step.
+/// Opens what can be taken away.
 pub(super) fn share(is_full: bool, act: &Act) -> Html {
-    let act = act.clone();
-    let on_click = Callback::from(move |_| {
-        let url = window().location().href().unwrap_or_default();
-        let (act, told) = (act.clone(), url.clone());
-        let done = Callback::from(move |is_copied| {
-            act.dispatch(Action::Tell(if is_copied {
-                "The address of this step is copied.".to_owned()
-            } else {
-                format!("The clipboard is refused here. The address of this step: {told}")
-            }));
-        });
-        copy_or_select(&url, NodeRef::default(), done);
-    });
+    let on_click = on(act, Action::Show(Some(Sheet::Take)));
     if is_full {
-        return icon_button("icon", "Share: copy the address of this step", on_click, icon(SHARE));
+        return icon_button("icon", "Take away: link, picture, capture, text", on_click, icon(SHARE));
     }
-    html! { <button class="btn shr" title="Copy the address of this step" onclick={on_click}>{ icon(SHARE) }{ "Share" }</button> }
+    html! { <button class="btn shr" title="Link, picture, capture, text" onclick={on_click}>{ icon(SHARE) }{ "Take away" }</button> }
 }

@@ -120,12 +120,8 @@ pub(super) fn Command(props: &CommandProps) -> Html {
     let (node, copied) = (use_node_ref(), use_state(|| ""));
     let line = props.line.clone();
     let on_copy = {
-        let (line, node, copied) = (line.clone(), node.clone(), copied.clone());
-        Callback::from(move |_| {
-            let copied = copied.clone();
-            let done = Callback::from(move |is| copied.set(if is { "copied" } else { "press Ctrl+C" }));
-            copy_or_select(&line, node.clone(), done);
-        })
+        let (node, copied) = (node.clone(), copied.clone());
+        Callback::from(move |_| copied.set(if copy_or_select(&node) { "copied" } else { "press Ctrl+C" }))
     };
     html! {
         <>

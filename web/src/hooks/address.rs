@@ -26,18 +26,9 @@ pub(crate) fn fragment() -> String {
     hash.strip_prefix('#').unwrap_or(&hash).to_owned()
 }
 
-/// A value of the query string.
-pub(crate) fn query(key: &str) -> Option<String> {
-    let search = window().location().search().ok()?;
-    let pairs = search.strip_prefix('?')?.split('&').map(str::to_owned).collect::<Vec<_>>();
-    pairs
-        .iter()
-        .find_map(|pair| pair.split_once('=').filter(|(found, _)| *found == key).map(|(_, value)| value.to_owned()))
-}
-
-/// Keeps the address as the state has it, and the state as the address is changed by others.
+/// Keeps the address as the state has it, and the state as the address is changed by others, if it is this page's own.
 #[hook]
-pub(crate) fn use_address(state: &UseReducerHandle<State>) {
+pub(crate) fn use_address(state: &UseReducerHandle<State>, is_own: bool) {
     let pen = use_mut_ref(Pen::default);
 
     let dispatch = state.dispatcher();
@@ -54,10 +45,12 @@ pub(crate) fn use_address(state: &UseReducerHandle<State>) {
                 dispatch.dispatch(Action::Open(found));
             }
         });
-        let listeners = ["hashchange", "popstate"].map(|event| {
+        let events: &[&'static str] = if is_own { &["hashchange", "popstate"] } else { &[] };
+        let listen = |event: &&'static str| {
             let read = read.clone();
-            EventListener::new(&window(), event, move |_| read.emit(()))
-        });
+            EventListener::new(&window(), *event, move |_| read.emit(()))
+        };
+        let listeners: Vec<EventListener> = events.iter().map(listen).collect();
         move || drop(listeners)
     });
 
@@ -67,7 +60,7 @@ pub(crate) fn use_address(state: &UseReducerHandle<State>) {
             let mut this = pen.borrow_mut();
             // An unreadable link stays where people can read and mend it, until something is done on the page.
             let is_untouched = *has_notice && fragment.is_empty() && *n_chosen == this.n_chosen;
-            if this.written.as_deref() == Some(fragment) || is_untouched {
+            if !is_own || this.written.as_deref() == Some(fragment) || is_untouched {
                 return;
             }
             if *n_chosen != this.n_chosen {

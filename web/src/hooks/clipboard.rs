@@ -1,36 +1,28 @@
 //! The clipboard, which an embedding page may refuse us.
+//!
+//! What is to be copied is selected first, where people see it, and then the browser is asked to copy what is selected: this
+//! needs no permission of the embedding page and leaves no complaint on the console, and what is refused is selected.
 
 use gloo::utils::{document, window};
-use js_sys::Reflect;
-use wasm_bindgen::JsValue;
-use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::Node;
-use yew::{Callback, NodeRef};
+use wasm_bindgen::JsCast;
+use web_sys::{HtmlDocument, Node};
+use yew::NodeRef;
 
-/// Copies `text`, or else selects what stands in `node`, so that a key does. `done` hears whether it was copied.
-pub(crate) fn copy_or_select(text: &str, node: NodeRef, done: Callback<bool>) {
-    let navigator = window().navigator();
-    // Outside a secure context the property is missing, whatever its type says.
-    let exists = Reflect::get(&navigator, &JsValue::from_str("clipboard")).is_ok_and(|value| value.is_object());
-    let promise = exists.then(|| navigator.clipboard().write_text(text));
-    spawn_local(async move {
-        let is_copied = match promise {
-            Some(promise) => JsFuture::from(promise).await.is_ok(),
-            None => false,
-        };
-        if !is_copied {
-            select(&node);
-        }
-        done.emit(is_copied);
-    });
+/// Copies the text that stands in `node`, or else leaves it selected, so that a key does. Whether it was copied.
+pub(crate) fn copy_or_select(node: &NodeRef) -> bool {
+    let (Some(node), Ok(Some(selection))) = (node.cast::<Node>(), window().get_selection()) else { return false };
+    // Unlike a range that is added, this also selects inside a shadow root.
+    let end = node.child_nodes().length();
+    selection.set_base_and_extent(&node, 0, &node, end).is_ok() && copy_selected()
 }
 
-fn select(node: &NodeRef) {
-    let (Some(node), Ok(Some(selection))) = (node.cast::<Node>(), window().get_selection()) else { return };
-    if let Ok(range) = document().create_range()
-        && range.select_node_contents(&node).is_ok()
-        && selection.remove_all_ranges().is_ok()
-    {
-        let _ = selection.add_range(&range);
-    }
+/// Copies what is selected. Whether that was allowed.
+pub(crate) fn copy_selected() -> bool {
+    document().unchecked_into::<HtmlDocument>().exec_command("copy").unwrap_or(false)
+}
+
+/// Whether this is a frame with an origin of its own, as `sandbox` makes it. Downloads and new windows are refused there,
+/// and even to try them is a complaint on the console.
+pub(crate) fn is_sandboxed() -> bool {
+    window().origin() == "null"
 }

@@ -1,6 +1,5 @@
 //! The focus follows what opens above the page, and comes back when it closes.
 
-use gloo::utils::document;
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement};
 use yew::{NodeRef, hook, use_effect_with, use_mut_ref};
@@ -21,7 +20,9 @@ pub(crate) fn use_focus(root: &NodeRef, sheet: Option<Sheet>) {
             return;
         }
         if before.borrow().is_none() {
-            *before.borrow_mut() = document().active_element().and_then(|element| element.dyn_into().ok());
+            // Asked of the page's own element: of a custom element the document knows the outside only.
+            let focused = root.query_selector(":focus").ok().flatten();
+            *before.borrow_mut() = focused.and_then(|element| element.dyn_into().ok());
         }
         let target = root.query_selector(".sheet :is([tabindex='0'], button, select, input)").ok().flatten();
         if let Some(Ok(target)) = target.map(JsCast::dyn_into::<HtmlElement>) {

@@ -77,7 +77,8 @@ pub(crate) fn use_travel(packet: &NodeRef, words: &NodeRef, travel: Travel) {
     });
 }
 
-fn object(pairs: &[(&str, JsValue)]) -> Object {
+/// A JavaScript object with these properties.
+pub(crate) fn object(pairs: &[(&str, JsValue)]) -> Object {
     let object = Object::new();
     for (key, value) in pairs {
         let _ = Reflect::set(&object, &JsValue::from_str(key), value);

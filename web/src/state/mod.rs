@@ -4,6 +4,7 @@ mod compare;
 mod legs;
 mod link;
 mod locked;
+mod options;
 mod playback;
 mod scenario;
 mod shared;
@@ -23,6 +24,7 @@ pub use compare::{
 };
 pub use legs::{Leg, LegKind};
 pub use link::{Link, Unreadable};
+pub use options::{Controls, Options};
 pub use playback::Speed;
 pub use scenario::{Scenario, proxy_name};
 pub use shared::Shared;
@@ -76,6 +78,8 @@ pub enum Sheet {
     Text,
     /// What can be broken.
     Faults,
+    /// What can be taken away.
+    Take,
 }
 
 /// A command that is typed at the packet's place.

@@ -13,6 +13,12 @@ impl<T> Shared<T> {
     pub fn new(value: T) -> Self {
         Self(Rc::new(value))
     }
+
+    /// What is shared already.
+    #[must_use]
+    pub fn of(value: Rc<T>) -> Self {
+        Self(value)
+    }
 }
 
 impl<T> Clone for Shared<T> {

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use crate::base::{BTreeMap, Place};
 use crate::k8s::cni::{self, ClusterNet, NodeNet};
 use crate::k8s::kube_proxy::{HealthServer, Proxier, ServicePorts};
+use crate::k8s::node_cache::NodeCache;
 use crate::k8s::objects::Pod;
 use crate::k8s::{ingress, kubelet};
 use crate::net::{DevRef, NsId, Proxy, Topology, Unfinished};
@@ -30,6 +31,8 @@ pub struct NodeAgents {
     pub ports: Arc<ServicePorts>,
     /// Whether kube-proxy has stopped, and hears of nothing any more.
     pub is_stopped: bool,
+    /// NodeLocal DNSCache, if it is installed.
+    pub node_cache: Option<NodeCache>,
     /// What the ingress controllers serve by, if there are any.
     pub ingress: Option<Arc<Proxy>>,
     /// Seed of what kernels draw.
@@ -58,6 +61,10 @@ impl NodeAgents {
     /// Writes everything.
     fn program(&self, topo: &mut Topology) {
         cni::program_node(topo, self.ns, &self.net, &self.cluster, &self.nic);
+        // A critical pod is there before others, and has its ports before them.
+        if let Some(node_cache) = &self.node_cache {
+            node_cache.start(topo.ns_mut(self.ns));
+        }
         for pod in self.pods.iter() {
             kubelet::run_pod(topo, self.ns, &self.net, &self.cluster, pod, self.seed);
         }
@@ -76,5 +83,9 @@ impl NodeAgents {
         }
         self.answer_health_checks(topo);
         cni::program_rules(topo.ns_mut(self.ns), &self.net, &self.cluster);
+        // It starts when the service that it asks is there, and so after the others.
+        if let Some(node_cache) = &self.node_cache {
+            node_cache.write_rules(&mut topo.ns_mut(self.ns).netfilter);
+        }
     }
 }

@@ -35,6 +35,7 @@ impl HealthServer {
             sockets.listen(Listener {
                 protocol: TransportProtocol::Tcp,
                 port,
+                addresses: Vec::new(),
                 program: self.program().into(),
                 answer: Answer::Fixed(self.reply(service, locals.len()).into()),
             });

@@ -60,12 +60,20 @@ pub(super) fn complete(mut draft: Draft<'_>, mut spec: LabSpec, spec_fields: &Fi
     controllers::endpoint_slices(&mut objects);
     if spec.dns.is_some() {
         let here = spec_fields.at("dns");
-        for error in names::add_names(&mut objects, spec.service_cidr) {
+        let is_node_local = spec.dns.as_ref().is_some_and(|dns| dns.node_local);
+        let mut errors = names::add_names(&mut objects, spec.service_cidr);
+        if is_node_local {
+            errors.extend(names::add_upstream(&mut objects, spec.service_cidr));
+        }
+        for error in errors {
             match error.severity() {
                 Severity::Error => problems.error(here, error.to_string()),
                 Severity::Note => problems.note(here, error.to_string()),
             }
         }
+    }
+    if names::is_bypassed(&spec) {
+        problems.note(spec_fields.mapping("dns").at("nodeLocal"), names::BYPASSED.to_owned());
     }
     check::ingresses(&objects, problems);
     check::places(&mut spec, &objects, spec_fields);

@@ -53,7 +53,7 @@ impl fmt::Display for EndpointRow {
         match &self.kind {
             EndpointKind::Host => f.write_str("(localhost)"),
             EndpointKind::Pod { id, identity, dev, mac, node_mac } => {
-                let upper = |mac: &MacAddr| mac.to_string().to_uppercase();
+                let upper = |mac: &MacAddr| mac.to_string().to_ascii_uppercase();
                 write!(
                     f,
                     "id={id:<5} sec_id={identity:<5} flags=0x0000 ifindex={:<3} mac={} nodemac={}",

@@ -250,7 +250,7 @@ fn print_target(target: &Target) -> Option<String> {
         Target::Snat(range) => format!("-j SNAT --to-source {}{}", nat_range(*range), fully(range)),
         Target::Masquerade(range) => format!("-j MASQUERADE{}{}", to_ports(range), fully(range)),
         Target::Redirect(range) => format!("-j REDIRECT{}{}", to_ports(range), fully(range)),
-        Target::Notrack => "-j CT --notrack".to_owned(),
+        Target::Notrack => "-j NOTRACK".to_owned(),
         Target::Trace => "-j TRACE".to_owned(),
     })
 }

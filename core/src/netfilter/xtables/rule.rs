@@ -425,7 +425,7 @@ pub enum Target {
     Masquerade(NatRange),
     /// `-j REDIRECT`.
     Redirect(NatRange),
-    /// `-j CT --notrack`.
+    /// `-j NOTRACK`.
     Notrack,
     /// `-j TRACE`.
     Trace,

@@ -22,9 +22,25 @@ pub(super) fn says(trace: &Trace, hop: &Hop, step: &Step, by: &str) -> Option<Wo
             "A datagram or a whole message of a connection is one question. The server looks at name and type, not at who asks.".to_owned(),
             "A name server is a program like any other: services, policies and routes decide whether a question reaches it.".to_owned(),
         ),
+        (true, true) if is_kept(trace, hop, by, first) => (
+            format!("{by} answers from its cache: {said}"),
+            format!("{} {by} has asked for this before and kept the answer; the seconds that are left count down.", what(first)),
+            "Nothing leaves the node: no CoreDNS is asked, and no resolver outside. But what has changed meanwhile is not seen until the time is over.".to_owned(),
+        ),
         (true, true) => (format!("{by} answers: {said}"), what(first), why(first)),
         (true, false) => (format!("{by} is told: {said}"), what(first), why(first)),
     })
+}
+
+/// Whether node-cache, which has nothing of its own to say, has asked nobody since it gave the same answer.
+fn is_kept(trace: &Trace, hop: &Hop, by: &str, answer: &DnsMessage) -> bool {
+    let earlier = trace.hops.iter().take_while(|other| !std::ptr::eq(*other, hop));
+    let said = earlier.filter(|other| other.at == hop.at).filter_map(|other| {
+        let is_by = |step: &&Step| matches!(&step.decision, Decision::Send { by: other, .. } if &**other == by);
+        let messages = DnsMessage::carried_by(other.steps.iter().find(is_by)?.packet()?);
+        messages.into_iter().find(|message| message.questions == answer.questions)
+    });
+    by == "node-cache" && said.last().is_some_and(|message| message.flags.response)
 }
 
 /// A question, or an answer, in a few words.

@@ -36,6 +36,18 @@ pub(super) fn tracks(tracked: Tracked, step: &Step, at: &str) -> Words {
     }
 }
 
+/// A rule says that connection tracking leaves the packet alone.
+pub(super) fn untracks(step: &Step, at: &str) -> Words {
+    let row = step.consulted.last().and_then(|table| Some(table.row(*table.all_matched().last()?)));
+    let whose = row.as_ref().map_or_else(String::new, |row| format!("{}'s rule", row.writer));
+    let text = row.map(|row| format!(": “{}”", row.text)).unwrap_or_default();
+    (
+        "NOTRACK: no connection is kept of this packet.".into(),
+        format!("{whose} matched before connection tracking was asked{text}. {at} makes no entry and looks none up."),
+        "Table nat is asked about tracked packets only, so no rule can translate this one: its destination must be an address of this machine. Entries are also what runs out, and what races, when many names are looked up over UDP.".into(),
+    )
+}
+
 pub(super) fn passes(step: &Step, table: &str, n_tried: usize, mark: Option<u32>) -> Words {
     let hook = hook_of(step).map_or("", Hook::name);
     let rules = if n_tried == 1 { "1 rule was".to_owned() } else { format!("{n_tried} rules were") };
@@ -131,7 +143,9 @@ fn rule(step: &Step, chosen: &Chosen) -> String {
     let (writer, text) = row.map(|row| (row.writer, row.text)).unzip();
     let text = text.map(|text| format!(": “{text}”")).unwrap_or_default();
     let whose = match writer {
-        Some(writer @ (Writer::Cni | Writer::KubeProxy | Writer::Kubelet)) => format!("{writer}'s "),
+        Some(writer @ (Writer::Cni | Writer::KubeProxy | Writer::Kubelet | Writer::NodeCache)) => {
+            format!("{writer}'s ")
+        }
         _ => String::new(),
     };
     let what = match chosen.draws.last() {

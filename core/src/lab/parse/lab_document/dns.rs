@@ -6,10 +6,11 @@ use crate::lab::yaml::Node;
 use crate::wire::{DnsRecord, DnsTextError};
 
 pub(super) fn dns(fields: &Fields<'_>) -> DnsSpec {
-    fields.only("dns", &["corefile", "upstream"]);
+    fields.only("dns", &["corefile", "upstream", "nodeLocal"]);
     DnsSpec {
         corefile: fields.text("corefile").map(str::to_owned),
         upstream: fields.get("upstream").and_then(|_| upstream(&fields.mapping("upstream"))),
+        node_local: fields.flag("nodeLocal").unwrap_or_default(),
     }
 }
 

@@ -112,6 +112,7 @@ fn values_of_the_lab_are_checked() {
             "{hosts: [{name: a, address: 172.18.5.5/16}]}",
             "3:35: error: hosts: found 172.18.5.5/16 for host a, which overlaps with 172.18.0.0/24 of node node-a; expected the same network or another",
         ),
+        ("{dns: {nodeLocal: maybe}}", "3:25: error: nodeLocal: found string \"maybe\", expected true or false"),
         ("{dns: {upstream: {}}}", "3:24: error: found an upstream without address, expected an IP address"),
         (
             "{dns: {upstream: {address: 9.9.9.9, records: [x]}}}",
@@ -173,6 +174,7 @@ fn every_field_of_the_lab_is_read() {
     - { at: 172.18.7.0/24, icmpType: fragmentation-needed }
     bgp: { down: [node-a] }
   dns:
+    nodeLocal: true
     corefile: |
       .:53 { }
     upstream: { address: 9.9.9.9, records: [\"example.com. 300 IN A 93.184.216.34\"] }
@@ -200,8 +202,8 @@ fn every_field_of_the_lab_is_read() {
     assert_eq!(spec.fabric.bgp_down, ["node-a"]);
     let dns = spec.dns.expect("a dns section");
     assert_eq!(
-        (dns.corefile.as_deref(), dns.upstream.map(|upstream| upstream.records.len())),
-        (Some(".:53 { }\n"), Some(1))
+        (dns.corefile.as_deref(), dns.upstream.map(|upstream| upstream.records.len()), dns.node_local),
+        (Some(".:53 { }\n"), Some(1), true)
     );
     let sysctls = &spec.sysctls["node/node-a"];
     assert_eq!(
