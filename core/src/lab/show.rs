@@ -2,6 +2,7 @@
 
 mod cilium;
 mod route;
+mod ss;
 
 use std::borrow::Cow;
 
@@ -39,7 +40,7 @@ pub enum ShowError {
 }
 
 /// What can be typed.
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 20] = [
     "ip addr",
     "ip link",
     "ip route",
@@ -57,6 +58,7 @@ const COMMANDS: [&str; 19] = [
     "nft list table FAMILY NAME",
     "conntrack -L",
     "cat /etc/resolv.conf",
+    "ss -tunl",
     "cat Corefile",
     "cilium bpf endpoint|ipcache|lb|nat|frag list, cilium bpf ct list global",
 ];
@@ -223,6 +225,7 @@ fn lines(topo: &Topology, at: NsId, now: Instant, command: &[&str]) -> Result<Ve
             let rows = ns.netfilter.conntrack.rows(now);
             rows.map(|row| (row.print(now), Some(Writer::Kernel))).collect()
         }
+        ["ss", "-tunl" | "-tuln" | "-lntu"] => unsigned(&ss::listeners(ns)),
         ["cilium" | "cilium-dbg", "bpf", ref rest @ ..] => {
             cilium::bpf(ns, rest).ok_or_else(|| ShowError::NoSuchCommand { found: words.join(" ") })?
         }

@@ -12,13 +12,13 @@ use yew::{
 use super::break_it::BreakIt;
 use super::caption::caption;
 use super::change::change;
-use super::chart::Chart;
+use super::chart::{Chart, efficiency};
 use super::compare::{compare, spoken};
 use super::controls::{icon_button, on, word_button};
 use super::exhibits::Exhibits;
 use super::help::help;
 use super::icons::{CLOSE, icon};
-use super::inspector::inspector;
+use super::inspector::Inspector;
 use super::keys::{Focus, action};
 use super::meanwhile::Meanwhile;
 use super::mtu::mtu;
@@ -29,12 +29,15 @@ use super::steps::Steps;
 use super::tables::tables;
 use super::tabs::{ALONE, BESIDE, name, tabs};
 use super::take::Take;
+use super::text_view::TextView;
 use super::top_bar::{title, top_bar};
 use super::transport::transport;
 use super::walks::{Walks, opening};
 use super::{Act, Current};
 use crate::embed::Port;
-use crate::hooks::{Layout, fragment, is_sandboxed, measure, scroll_to, use_address, use_layout, use_player};
+use crate::hooks::{
+    Layout, fragment, is_sandboxed, measure, scroll_to, use_address, use_focus, use_layout, use_player,
+};
 use crate::scene::Picture;
 use crate::state::{Action, Arrival, Controls, Link, Options, Panel, Scenario, Shared, Sheet, State, Theme, Walk};
 
@@ -80,7 +83,7 @@ pub(crate) fn App(props: &Props) -> Html {
             }
         })
     };
-    let ticks = use_memo(state.walk.clone(), |walk| Ticks::new(walk));
+    let ticks = use_memo((state.walk.clone(), state.zoom), |(walk, zoom)| Ticks::new(walk, *zoom));
     let (command, rows) = (use_node_ref(), use_node_ref());
     {
         let rows = rows.clone();
@@ -88,6 +91,7 @@ pub(crate) fn App(props: &Props) -> Html {
             scroll_to(&rows, ".hit, .fresh", 0.95);
         });
     }
+    use_focus(&root, state.sheet);
     let comparing = if state.comparison.is_some() { " comparing" } else { "" };
     let headline = &current.view.explanation.headline;
     let spoken = match (state.arrival, &state.comparison) {
@@ -96,7 +100,7 @@ pub(crate) fn App(props: &Props) -> Html {
         _ => String::new(),
     };
     html! {
-        <div class={format!("{}{comparing}", class(layout, options))} data-theme={theme} ref={root} tabindex="-1" onkeydown={on_key}>
+        <div class={format!("{}{comparing}", class(layout, options))} data-theme={theme} data-still={state.is_still.then_some("")} ref={root} tabindex="-1" onkeydown={on_key}>
             <header class="top">
                 if options.is_short() { { title(&state.walk) } } else { { top_bar(&state, theme == "dark", layout, &act) } }
                 if options.is_embed { { open_full(&state, options, &act) } }
@@ -176,6 +180,8 @@ fn sheet(state: &State, layout: Layout, current: &Shared<Current>, options: &Opt
         }
         Some(Sheet::Settings) => settings(state, layout, act),
         Some(Sheet::Meanwhile) => html! { <Meanwhile walk={state.walk.clone()} act={act.clone()} /> },
+        Some(Sheet::Text) => html! { <TextView walk={state.walk.clone()} cursor={state.cursor} act={act.clone()} /> },
+        Some(Sheet::Efficiency) => efficiency(&state.walk, act),
         Some(Sheet::Faults) => {
             let scenario = Scenario { faults: Some(Vec::new()), ..state.scenario.clone() };
             // Another cluster or run has its own outcomes.
@@ -262,7 +268,10 @@ fn region(
             };
             ("cap", html! { <>{ change(state, act) }{ words }</> })
         }
-        Panel::Packet => ("ins", inspector(&walk, current, state.shows_all_fields, act)),
+        Panel::Packet => (
+            "ins",
+            html! { <Inspector walk={walk.clone()} current={current.clone()} shows_all={state.shows_all_fields} act={act.clone()} /> },
+        ),
         Panel::Tables if spec.is_some_and(|spec| spec.has_pairs || !spec.shows.is_empty()) => {
             ("tab", html! { <Exhibits walk={walk.clone()} scenario={state.scenario.clone()} /> })
         }

@@ -14,6 +14,7 @@ mod help;
 mod icons;
 mod inspector;
 mod keys;
+mod lanes;
 mod machine;
 mod meanwhile;
 mod mtu;
@@ -26,8 +27,10 @@ mod steps;
 mod tables;
 mod tabs;
 mod take;
+mod text_view;
 mod top_bar;
 mod transport;
+mod typed;
 mod walks;
 
 use kubehop_core::api::{Decision, StepView};

@@ -11,6 +11,22 @@ impl State {
         if self.comparison.is_some() { self.row } else { self.cursor }
     }
 
+    /// What comes next: a step or a hop, or a row where several walks are shown.
+    pub(super) fn ahead(&self) -> usize {
+        match self.comparison {
+            Some(_) => self.row + 1,
+            None => self.walk.after(self.cursor, self.zoom),
+        }
+    }
+
+    /// What was before.
+    pub(super) fn behind(&self) -> usize {
+        match self.comparison {
+            Some(_) => self.row.saturating_sub(1),
+            None => self.walk.before(self.cursor, self.zoom),
+        }
+    }
+
     /// To a step, or to a row where several are shown.
     pub(super) fn go_along(&mut self, to: usize) {
         self.is_playing = false;

@@ -8,6 +8,7 @@ mod options;
 mod playback;
 mod scenario;
 mod shared;
+mod stops;
 mod walk;
 
 use std::ops::Range;
@@ -27,6 +28,7 @@ pub use options::{Controls, Options};
 pub use playback::Speed;
 pub use scenario::{Scenario, proxy_name};
 pub use shared::Shared;
+pub use stops::Zoom;
 pub use walk::Walk;
 
 /// Light or dark.
@@ -70,10 +72,23 @@ pub enum Sheet {
     Meanwhile,
     /// The chart of rules against services.
     Chart,
+    /// The chart of payload against the MTU.
+    Efficiency,
+    /// The walk as text.
+    Text,
     /// What can be broken.
     Faults,
     /// What can be taken away.
     Take,
+}
+
+/// A command that is typed at the packet's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Typed {
+    /// It.
+    pub command: &'static str,
+    /// After the run, or before it.
+    pub is_after: bool,
 }
 
 /// How the cursor came to where it is.
@@ -110,10 +125,16 @@ pub struct State {
     pub is_playing: bool,
     /// How fast.
     pub speed: Speed,
+    /// How far one press of Next goes.
+    pub zoom: Zoom,
     /// Light or dark.
     pub theme: Theme,
+    /// Whether nothing moves, whatever the system wants.
+    pub is_still: bool,
     /// The table that is shown.
     pub table: Kind,
+    /// The command that is typed in place of a table.
+    pub typed: Option<Typed>,
     /// The panel that a narrow page shows.
     pub panel: Panel,
     /// Whether the packet panel shows all fields.
@@ -161,12 +182,18 @@ pub enum Action {
     Tick,
     /// Play or pause.
     TogglePlay,
+    /// By steps or by hops.
+    Zoom(Zoom),
     /// Another speed.
     CycleSpeed,
     /// Light or dark.
     Theme(Theme),
+    /// Without motion, or as the system wants it.
+    Still(bool),
     /// Show a table.
     Table(Kind),
+    /// Type a command, or look at what the step read.
+    Type(Option<Typed>),
     /// Show a panel.
     Panel(Panel),
     /// All fields or what changed.
@@ -271,8 +298,11 @@ impl State {
             arrival: Arrival::Opened,
             is_playing: false,
             speed: Speed::default(),
+            zoom: Zoom::default(),
             theme: Theme::default(),
+            is_still: false,
             table: Kind::Route,
+            typed: None,
             panel: Panel::default(),
             shows_all_fields: false,
             notice: unknown_fault.or(notice),
@@ -438,8 +468,8 @@ impl Reducible for State {
         let mut state = (*self).clone();
         match action {
             Action::First => state.go_along(0),
-            Action::Previous => state.go_along(state.at().saturating_sub(1)),
-            Action::Next => state.go_along(state.at() + 1),
+            Action::Previous => state.go_along(state.behind()),
+            Action::Next => state.go_along(state.ahead()),
             Action::Last => state.go_along(usize::MAX),
             Action::GoRow(row) => state.go_along(row),
             Action::Compare(with) => {
@@ -454,7 +484,7 @@ impl Reducible for State {
             Action::Go(idx) => state.go(idx),
             Action::Tick if state.is_at_end() => state.is_playing = false,
             Action::Tick => {
-                state.move_along(state.at() + 1, Arrival::Played(state.cursor));
+                state.move_along(state.ahead(), Arrival::Played(state.cursor));
                 state.is_playing = !state.is_at_end();
             }
             Action::TogglePlay => {
@@ -464,12 +494,16 @@ impl Reducible for State {
                 }
                 state.is_playing = !state.is_playing;
             }
+            Action::Zoom(zoom) => state.zoom = zoom,
             Action::CycleSpeed => state.speed = state.speed.next(),
+            Action::Still(is_still) => state.is_still = is_still,
             Action::Theme(theme) => state.theme = theme,
             Action::Table(kind) => {
                 state.table = kind;
+                state.typed = None;
                 state.unfolded = None;
             }
+            Action::Type(typed) => state.typed = typed,
             Action::Panel(panel) => state.panel = panel,
             Action::ToggleAllFields => state.shows_all_fields = !state.shows_all_fields,
             Action::Show(sheet) => state.sheet = sheet,
@@ -484,6 +518,7 @@ impl Reducible for State {
             }
             Action::ShowTable(kind) => {
                 state.table = kind;
+                state.typed = None;
                 state.panel = Panel::Tables;
             }
             Action::Dismiss => state.notice = None,
@@ -494,7 +529,9 @@ impl Reducible for State {
                 // How a person likes to look at it is not part of a link.
                 state = Self {
                     theme: state.theme,
+                    is_still: state.is_still,
                     speed: state.speed,
+                    zoom: state.zoom,
                     panel: state.panel,
                     shows_all_fields: state.shows_all_fields,
                     n_chosen: state.n_chosen,
