@@ -11,7 +11,7 @@ use super::name_server::Asking;
 use super::queue::Event;
 use crate::app::SPACING;
 use crate::app::coredns::{DnsCluster, Server};
-use crate::app::resolver::{Libc, Socket};
+use crate::app::resolver::{self, Libc, Socket};
 use crate::app::upstream::Zone;
 use crate::base::{BTreeMap, Place};
 use crate::datapath::{self, Ctx, SockVerdict};
@@ -59,8 +59,8 @@ pub struct NameLookup {
 pub enum LookupBy {
     /// getaddrinfo of a library.
     Library(Libc),
-    /// dig, with one question.
-    Dig(DnsName, RecordType),
+    /// dig, with one question, and how it asks first.
+    Dig(DnsName, RecordType, resolver::Transport),
 }
 
 impl LookupBy {
