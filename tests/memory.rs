@@ -35,7 +35,15 @@ fn kept_by_a_ping(n_rules: u16) -> usize {
         }
     }
     let talk = Talk::Ping { size: 56, df: false };
-    let exchange = Exchange { client, program: "ping".into(), dst: [10, 244, 1, 2].into(), talk, ttl: None, seed: 1, names: kubehop_core::sim::Names::default() };
+    let exchange = Exchange {
+        client,
+        program: "ping".into(),
+        dst: [10, 244, 1, 2].into(),
+        talk,
+        ttl: None,
+        seed: 1,
+        names: kubehop_core::sim::Names::default(),
+    };
     let region = Region::new(ALLOCATOR);
     let (trace, topo) = sim::run_to_end(topo, &exchange);
     let change = region.change();

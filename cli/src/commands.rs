@@ -134,8 +134,8 @@ fn status_of(error: &RunError) -> u8 {
         RunError::NoSuchPlace { .. }
         | RunError::NotAnAddress { .. }
         | RunError::NoBgpSession { .. }
-        | RunError::Names(_)
-        | RunError::CannotAsk { .. } => INPUT_ERROR,
+        | RunError::CannotAsk { .. }
+        | RunError::Names(_) => INPUT_ERROR,
         RunError::From(_)
         | RunError::Action(_)
         | RunError::NotATarget { .. }

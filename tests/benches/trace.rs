@@ -47,6 +47,12 @@ fn trace_http_on_one_node(bencher: Bencher) {
     bench_trace(bencher, "http://10.244.0.3:8080");
 }
 
+/// The same by the service's name: two questions to CoreDNS before, whom the run has started.
+#[divan::bench]
+fn trace_curl_by_short_name(bencher: Bencher) {
+    bench_trace(bencher, "http://web/");
+}
+
 #[divan::bench]
 fn trace_ping_across_nodes(bencher: Bencher) {
     bench_trace(bencher, "ping://10.244.1.2");
@@ -73,7 +79,18 @@ fn large_request() -> (Topology, Exchange) {
     topo.finish_all();
     let (client, _) = lab::resolve(&lab, &mut topo, "pod/client", "--from").expect("the example has a client");
     let talk = Talk::Tcp { port: 8080, flow: "tcp", request: vec![0; 64 << 10], reply: vec![0; 100], reply_len: 100 };
-    (topo, Exchange { client, program: "client".into(), dst: [10, 244, 1, 2].into(), talk, ttl: None, seed: 1, names: kubehop_core::sim::Names::default() })
+    (
+        topo,
+        Exchange {
+            client,
+            program: "client".into(),
+            dst: [10, 244, 1, 2].into(),
+            talk,
+            ttl: None,
+            seed: 1,
+            names: kubehop_core::sim::Names::default(),
+        },
+    )
 }
 
 fn run_without_first_syn(topo: Topology, exchange: &Exchange) -> Trace {

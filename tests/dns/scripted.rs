@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use kubehop_core::app::resolver::{
-    Action, Event, LookupError, Progress, Query, Reply, Resolver, Transport,
-};
+use kubehop_core::app::resolver::{Action, Event, LookupError, Progress, Query, Reply, Resolver, Transport};
 use kubehop_core::base::Instant;
 use kubehop_core::wire::RecordType;
 

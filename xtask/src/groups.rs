@@ -99,8 +99,7 @@ pub(crate) const KERNEL_NEEDS: &[Need] = &[
 pub(crate) fn kernel(record: bool) -> Result<String> {
     let mut tests = command("cargo", ["test", "--quiet", "--workspace", "--test", "linux"]);
     tests.env("KUBEHOP_KERNEL", if record { "record" } else { "live" });
-    run(tests)?;
-    Ok(String::new())
+    run(tests).map(|output| tests_run(&output))
 }
 
 /// Asks clippy about everything that is built, in each of the ways in which it is built.
@@ -113,13 +112,30 @@ fn clippy() -> Result<String> {
 }
 
 fn cargo(args: &str) -> Result<String> {
-    run(command("cargo", args.split_whitespace()))?;
-    Ok(String::new())
+    run(command("cargo", args.split_whitespace())).map(|output| tests_run(&output))
 }
 
 fn wasm_pack() -> Result<String> {
-    run(wasm_pack_test(&[])?)?;
-    Ok(String::new())
+    run(wasm_pack_test(&[])?).map(|output| tests_run(&output))
+}
+
+/// How many tests ran, as cargo says it of one binary; nothing if there were none.
+fn tests_run(output: &str) -> String {
+    let (mut n_passed, mut n_ignored) = (0, 0);
+    for result in output.lines().filter_map(|line| line.trim().strip_prefix("test result: ok. ")) {
+        // `12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s`
+        for count in result.split("; ") {
+            match count.split_once(' ') {
+                Some((n, "passed")) => n_passed += n.parse::<u32>().unwrap_or(0),
+                Some((n, "ignored")) => n_ignored += n.parse::<u32>().unwrap_or(0),
+                _ => {}
+            }
+        }
+    }
+    if n_passed == 0 {
+        return String::new();
+    }
+    format!("test result: ok. {n_passed} passed; 0 failed; {n_ignored} ignored; 0 measured; 0 filtered out")
 }
 
 /// `wasm-pack test` on the tests that run in a browser, with further arguments.
@@ -128,4 +144,17 @@ pub(crate) fn wasm_pack_test(arguments: &[&str]) -> Result<Command> {
     let mut tests = command("wasm-pack", ["test", "--headless", "--chrome", "--mode", "no-install", "--chromedriver"]);
     tests.arg(&driver).arg("tests/browser").args(arguments).env("CHROMEDRIVER", &driver);
     Ok(tests)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tests_of_all_binaries_are_counted() {
+        let output = "\nrunning 2 tests\n..\ntest result: ok. 2 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s\n\
+             test result: ok. 40 passed; 0 failed; 0 ignored; 0 measured; 3 filtered out; finished in 1.00s\n";
+        assert_eq!(tests_run(output), "test result: ok. 42 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out");
+        assert_eq!(tests_run("Finished"), "");
+    }
 }

@@ -122,8 +122,13 @@ spec: { ports: [{ port: 80 }] }
             ("web.default.svc.cluster.local", 8, 6, Some(2), Some(2)),
         ] {
             let trace = trace(&lab, &Run::new("pod/client", &format!("lookup://{name}"))).expect("a run");
-            let expected =
-                LookupCost { name: name.to_owned(), n_queries: queries, n_wasted: wasted, with_trailing_dot, with_ndots_1 };
+            let expected = LookupCost {
+                name: name.to_owned(),
+                n_queries: queries,
+                n_wasted: wasted,
+                with_trailing_dot,
+                with_ndots_1,
+            };
             assert_eq!(lookup_cost(&trace), Some(expected), "{name}");
         }
         let ping = trace(&lab, &Run::new("pod/client", "ping://10.244.0.1")).expect("a run");

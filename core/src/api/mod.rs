@@ -14,8 +14,9 @@ pub use crate::lab::{
 };
 pub use crate::trace::{
     BpfHook, BridgeTarget, By, Change, Choice, Chosen, Component, Consulted, Decision, Detail, Disposition, DropReason,
-    Envelope, Explanation, Frame, Hook, HookFunction, Hop, Journey, JourneyId, Lookup, NameQuery, NameReply, NextHop, Reconcile, RejectReason, Resolves, Row,
-    Stage, Step, Stretch, Trace, Tracked, Why, WokenBy, Work, Written, explain, render, validate,
+    Envelope, Explanation, Frame, Hook, HookFunction, Hop, Journey, JourneyId, Lookup, NameQuery, NameReply, NextHop,
+    Reconcile, RejectReason, Resolves, Row, Stage, Step, Stretch, Trace, Tracked, Why, WokenBy, Work, Written, explain,
+    render, validate,
 };
 pub use crate::wire::{End, Field, FieldChange, Layer, LayerChange, Link, Packet, Role, dissect, one_line};
 pub use json::to_json;

@@ -32,11 +32,15 @@ pub struct Server {
     caches: Vec<cache::Cache>,
     local_ips: Vec<IpAddr>,
     search: Vec<DnsName>,
-    dice: Dice,
+    /// What it draws from: the seed of the run, and its name.
+    seed: u64,
+    name: String,
     n_served: u32,
     /// The name that `loop` asks for when the server starts.
     probe: DnsName,
     n_probes: u32,
+    /// Queries that wait for an upstream.
+    n_waiting: u32,
 }
 
 /// A server block: what it serves, and with what.
@@ -91,7 +95,7 @@ impl Server {
         local_ips: Vec<IpAddr>,
         seed: u64,
         name: &str,
-    ) -> Result<(Self, Vec<String>), CorefileError> {
+    ) -> Result<(Self, Vec<CorefileError>), CorefileError> {
         let (mut blocks, mut notices, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
         for block in corefile::blocks(corefile)? {
             let mut keys = Vec::new();
@@ -114,7 +118,21 @@ impl Server {
         let probe = DnsName::from_labels(labels).unwrap_or_default();
         let caches = vec![cache::Cache::default(); blocks.len()];
         let search = files.search.clone();
-        Ok((Self { blocks, caches, local_ips, search, dice, n_served: 0, probe, n_probes: 0 }, notices))
+        Ok((
+            Self {
+                blocks,
+                caches,
+                local_ips,
+                search,
+                seed,
+                name: name.to_owned(),
+                n_served: 0,
+                probe,
+                n_probes: 0,
+                n_waiting: 0,
+            },
+            notices,
+        ))
     }
 
     /// Serves `query`, with what upstreams have answered so far; `Err` asks for one more of them.
@@ -127,11 +145,16 @@ impl Server {
         if upstream.is_empty() && self.is_probe(&query.message) {
             self.n_probes += 1;
         }
-        let dice = self.dice.clone();
+        let dice = self.dice_for(query);
         let mut pass = chain::Pass { server: self, cluster, query, upstream, dice, n_asked: 0, kept: Vec::new() };
-        let mut answer = pass.serve(&query.message, 0)?;
-        let (dice, kept) = (pass.dice, pass.kept);
-        self.dice = dice;
+        let served = pass.serve(&query.message, 0);
+        let kept = pass.kept;
+        match (upstream.is_empty(), served.is_ok()) {
+            (true, false) => self.n_waiting += 1,
+            (false, true) => self.n_waiting = self.n_waiting.saturating_sub(1),
+            _ => {}
+        }
+        let mut answer = served?;
         self.n_served = self.n_served.wrapping_add(1);
         for (at, key, kept) in kept {
             if let Some(cache) = self.caches.get_mut(at) {
@@ -152,6 +175,14 @@ impl Server {
     #[must_use]
     pub fn has_looped(&self) -> bool {
         self.n_probes > 2
+    }
+
+    /// Each query has draws of its own: others come between it and what is asked for it elsewhere.
+    fn dice_for(&self, query: &DnsQuery) -> Dice {
+        let question = query.message.questions.first().map(|question| format!("{} {}", question.name, question.qtype));
+        let (client, id) = (query.client, query.message.id);
+        let stream = format!("{} {client} {id} {}", self.name, question.unwrap_or_default());
+        Dice::new(self.seed, &stream)
     }
 
     fn is_probe(&self, message: &DnsMessage) -> bool {

@@ -123,7 +123,8 @@ pub(super) fn listeners(pod: &Pod) -> Vec<Listener> {
     let is_it = |container: &&Container| {
         runs_coredns(container) || container.ports.iter().any(|port| port.container_port == DNS_PORT)
     };
-    let Some(container) = pod.containers.iter().find(is_it).or(pod.containers.first()).filter(|_| is_coredns(pod))
+    let Some(container) =
+        pod.containers.iter().find(is_it).or(pod.containers.first()).filter(|_| is_coredns(pod) && !pod.crash_looping)
     else {
         return Vec::new();
     };

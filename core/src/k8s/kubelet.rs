@@ -75,5 +75,6 @@ fn listeners(pod: &Pod) -> impl Iterator<Item = Listener> {
         };
         container.ports.iter().filter_map(listener).collect()
     };
-    coredns::listeners(pod).into_iter().chain(pod.containers.iter().flat_map(of_container))
+    let containers = pod.containers.iter().filter(|_| !pod.crash_looping);
+    coredns::listeners(pod).into_iter().chain(containers.flat_map(of_container))
 }

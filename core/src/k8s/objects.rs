@@ -105,6 +105,8 @@ pub struct Pod {
     pub finished: bool,
     /// Whether `metadata.deletionTimestamp` is set.
     pub terminating: bool,
+    /// Whether its containers end as soon as they have started (CrashLoopBackOff): they listen on nothing.
+    pub crash_looping: bool,
     /// `spec.dnsPolicy`.
     pub dns_policy: DnsPolicy,
     /// `spec.dnsConfig`.

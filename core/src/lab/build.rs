@@ -58,7 +58,7 @@ pub(super) fn prepare_cluster(lab: &Lab, seed: u64) -> Prepared {
     }
     let outside = machines_outside(&lab.spec);
     for host in &outside {
-        fabric.subnet(&mut topo, host.address.trunc(), OUTSIDE_MTU);
+        fabric.subnet(&mut topo, host.address, OUTSIDE_MTU);
     }
     let speakers = if lab.spec.cni.speaks_bgp() { &*node_nets } else { &[] };
     // Without racks the routers have nobody to talk to.

@@ -92,16 +92,31 @@ impl Fabric {
         }
     }
 
-    /// The same for a subnet of machines outside.
-    pub(super) fn subnet(&mut self, topo: &mut Topology, subnet: IpNet, mtu: usize) {
+    /// The same for a subnet of machines outside, of which `address` is one's.
+    pub(super) fn subnet(&mut self, topo: &mut Topology, address: IpNet, mtu: usize) {
+        let subnet = address.trunc();
         if !self.subnets.contains_key(&subnet) {
             let segment = topo.add_segment();
-            self.add_subnet(topo, self.router, subnet, segment, mtu);
+            // Resolvers like 1.1.1.1 have the address that is otherwise the router's.
+            let gateway = subnet.hosts().find(|ip| *ip != address.addr());
+            self.add_gateway(topo, self.router, subnet, gateway, segment, mtu);
         }
     }
 
     fn add_subnet(&mut self, topo: &mut Topology, router: NsId, subnet: IpNet, segment: SegmentId, mtu: usize) {
-        let Some(gateway) = subnet.hosts().next() else { return };
+        self.add_gateway(topo, router, subnet, subnet.hosts().next(), segment, mtu);
+    }
+
+    fn add_gateway(
+        &mut self,
+        topo: &mut Topology,
+        router: NsId,
+        subnet: IpNet,
+        gateway: Option<IpAddr>,
+        segment: SegmentId,
+        mtu: usize,
+    ) {
+        let Some(gateway) = gateway else { return };
         add_port(topo, router, segment, IpNet::new_assert(gateway, subnet.prefix_len()), mtu);
         self.subnets.insert(subnet, Subnet { segment, router, gateway, is_nested: false });
     }

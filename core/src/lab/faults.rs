@@ -5,6 +5,7 @@
 //! it. A fault that has nothing to break there (a tunnel's port where there is no tunnel) changes nothing.
 
 mod acts;
+mod names;
 mod services;
 mod victim;
 
@@ -34,7 +35,7 @@ pub fn faults() -> Vec<Fault> {
 
 type Break = fn(&mut Broken, &Victim);
 
-const ALL: [(Fault, Break); 19] = [
+const ALL: [(Fault, Break); 21] = [
     (
         Fault {
             id: "cni-mtu",
@@ -186,6 +187,22 @@ const ALL: [(Fault, Break); 19] = [
             breaks: "The client uses the same port again, so its datagrams follow the old entry and no rule is asked. kube-proxy forgets such entries; this one it has missed.",
         },
         services::stale_conntrack,
+    ),
+    (
+        Fault {
+            id: "coredns-down",
+            title: "CoreDNS does not run",
+            breaks: "Its pods are in CrashLoopBackOff, so kube-dns has no endpoints: every lookup is refused, and nothing that is called by a name is reached.",
+        },
+        names::coredns_down,
+    ),
+    (
+        Fault {
+            id: "wrong-ndots",
+            title: "The client's pod has ndots:1",
+            breaks: "A name with a dot is asked as it stands before the search list: web.shop goes to the resolver outside first, and musl does not try the list at all.",
+        },
+        names::wrong_ndots,
     ),
 ];
 

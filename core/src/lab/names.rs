@@ -5,6 +5,7 @@
 //! cluster than in a small one.
 
 mod cluster;
+mod start;
 #[cfg(test)]
 mod tests;
 
@@ -28,6 +29,7 @@ use crate::k8s::objects::{Objects, Pod};
 use crate::sim::{NameServer, NameServers};
 
 pub use cluster::dns_cluster;
+pub(super) use start::{crash, settle};
 
 /// The machine of `dns.upstream`.
 pub(super) const UPSTREAM: &str = "upstream";
@@ -68,11 +70,13 @@ impl NamesError {
 /// # Errors
 /// If there is no room for it.
 pub fn with_names(lab: &Lab) -> Result<Cow<'_, Lab>, NamesError> {
-    if lab.objects.services.iter().any(is_kube_dns) {
+    let has_names = lab.objects.services.iter().any(is_kube_dns);
+    if has_names && start::loops(lab).is_empty() {
         return Ok(Cow::Borrowed(lab));
     }
     let mut lab = lab.clone();
     let found = add_names(&mut lab.objects, lab.spec.service_cidr);
+    settle(&mut lab);
     let error = found.into_iter().find(|error| error.severity() == Severity::Error);
     error.map_or(Ok(Cow::Owned(lab)), Err)
 }
@@ -140,7 +144,7 @@ fn files(lab: &Lab, place: &Place, pod: Option<&Pod>) -> HostFiles {
 pub fn name_servers(lab: &Lab, seed: u64) -> NameServers {
     let cluster = Arc::new(dns_cluster(&lab.objects, 0));
     let mut all = BTreeMap::new();
-    for pod in lab.objects.pods.iter().filter(|pod| !pod.finished && is_coredns(pod)) {
+    for pod in lab.objects.pods.iter().filter(|pod| !pod.finished && !pod.crash_looping && is_coredns(pod)) {
         let own = Place::pod(&pod.meta.namespace, &pod.meta.name);
         let files = files(lab, &own, Some(pod));
         let local_ips = pod.pod_ip.into_iter().collect();

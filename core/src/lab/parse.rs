@@ -55,8 +55,9 @@ impl Parsed {
 /// Problems in `set` are positions in the file `--set`: column 1 is the first letter of the path.
 #[must_use]
 pub fn parse(sources: &[Source<'_>], set: &[(String, String)]) -> Parsed {
-    let problems = Problems::new(sources.iter().map(|source| source.name).chain(["--set"]).collect());
     let texts: Vec<_> = (0..).zip(sources).map(|(file, source)| yaml::decode(source.text, file)).collect();
+    let names = sources.iter().map(|source| source.name).chain(["--set"]).collect();
+    let problems = Problems::new(names, texts.iter().map(|text| text.as_ref().map_or("", |text| text)).collect());
     let mut documents = Vec::new();
     let mut all_read = true;
     for (file, text) in texts.iter().enumerate() {

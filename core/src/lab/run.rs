@@ -8,9 +8,9 @@ use thiserror::Error;
 
 use super::actions::{self, ActionError};
 use super::build::{Prepared, prepare};
-use super::target::{Host, Scheme, Target};
 use super::dns::{CLUSTER_DOMAIN, libc, resolv_conf};
 use super::names::{self, name_servers, with_names};
+use super::target::{Host, Scheme, Target};
 use super::{Lab, NamesError, asked, balancer, faults, session};
 use crate::app;
 use crate::app::resolver::{Libc, Transport};

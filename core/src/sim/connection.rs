@@ -127,7 +127,8 @@ impl Simulator<'_> {
         }
         let segments = client.speak(self.now);
         let flow = self.exchange.talk.flow();
-        let connection = |tcp, ip_id| Connection { tcp, flow, program: program.clone(), peer: None, ip_id, armed: None };
+        let connection =
+            |tcp, ip_id| Connection { tcp, flow, program: program.clone(), peer: None, ip_id, armed: None };
         self.connections.insert((server, remote, local), connection(peer, server_ip_id));
         self.connections.insert(key, connection(client, ip_id));
         self.wait(key);

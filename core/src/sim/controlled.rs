@@ -4,7 +4,7 @@
 //! due. The run goes on until neither packets nor the control plane have anything to do. What a namespace does that has
 //! ended is nothing: its frames, timers and connections end with it, and tell nobody.
 
-use super::names::Whose;
+use super::name_socket::Whose;
 use super::queue::Event;
 use super::{Exchange, NameServers, Simulator};
 use crate::base::Instant;
@@ -58,9 +58,11 @@ impl Simulator<'_> {
             Event::AskAgain { ns, dev, .. } | Event::DelayOver { ns, dev, .. } => {
                 !self.topo.has_device(At { ns: *ns, index: dev.index })
             }
-            Event::SendSegment { key, .. } | Event::Expire { key } | Event::GiveUp { key } | Event::Forward { key } | Event::StreamOver { key } => {
-                self.topo.is_gone(key.0)
-            }
+            Event::SendSegment { key, .. }
+            | Event::Expire { key }
+            | Event::GiveUp { key }
+            | Event::Forward { key }
+            | Event::StreamOver { key } => self.topo.is_gone(key.0),
             Event::SendDatagram { ns, .. } => self.topo.is_gone(*ns),
         }
     }

@@ -57,7 +57,15 @@ impl Cables {
 
     fn ping(&self, client: NsId, dst: &str) -> Trace {
         let talk = Talk::Ping { size: 56, df: false };
-        let exchange = Exchange { client, program: "ping".into(), dst: ip(dst), talk, ttl: None, seed: 1, names: super::Names::default() };
+        let exchange = Exchange {
+            client,
+            program: "ping".into(),
+            dst: ip(dst),
+            talk,
+            ttl: None,
+            seed: 1,
+            names: super::Names::default(),
+        };
         sim::run(self.topo.clone(), &exchange)
     }
 
@@ -161,7 +169,15 @@ fn the_mtu_of_a_route_limits_the_sender_and_not_the_device() {
     assert_eq!(datapath::route_output(lab.topo.ns(a), ip("10.0.2.2")), Some((ip("10.0.1.2"), 1450)));
     assert_eq!(datapath::route_output(lab.topo.ns(a), ip("10.0.1.1")), Some((ip("10.0.1.2"), 1500)));
     let talk = Talk::Ping { size: 1450, df: false };
-    let exchange = Exchange { client: a, program: "ping".into(), dst: ip("10.0.2.2"), talk, ttl: None, seed: 1, names: super::Names::default() };
+    let exchange = Exchange {
+        client: a,
+        program: "ping".into(),
+        dst: ip("10.0.2.2"),
+        talk,
+        ttl: None,
+        seed: 1,
+        names: super::Names::default(),
+    };
     let trace = sim::run(lab.topo, &exchange);
     let held_against = trace.steps().filter(|(hop, _)| hop.at.short() == "a").filter_map(|(_, step)| step.mtu.as_ref());
     assert_eq!(held_against.map(|check| check.mtu).collect::<Vec<_>>(), [1450]);
@@ -188,8 +204,15 @@ fn a_namespace_that_ends_takes_its_cable_along_and_what_named_it() {
         let dev = cables.topo.ns(node).interface(ports[0].index).dev.clone();
         cables.topo.ns_mut(node).main.add(Route::unicast(net("10.9.9.9/32"), &dev, Writer::Cni));
         let talk = Talk::Ping { size: 56, df: false };
-        let exchange =
-            Exchange { client: node, program: "ping".into(), dst: ip("10.244.0.2"), talk, ttl: None, seed: 1, names: super::Names::default() };
+        let exchange = Exchange {
+            client: node,
+            program: "ping".into(),
+            dst: ip("10.244.0.2"),
+            talk,
+            ttl: None,
+            seed: 1,
+            names: super::Names::default(),
+        };
         let (trace, mut topo) = sim::run_to_end(cables.topo.clone(), &exchange);
         assert_eq!(reason(&trace.disposition), "delivered");
         topo.remove_namespace(pod);
@@ -283,7 +306,15 @@ fn a_flood_of_pieces_ends_where_no_more_can_wait_and_says_so() {
     }
     assert_eq!(n_waiting, 4096);
     let talk = Talk::Ping { size: 2000, df: false };
-    let exchange = Exchange { client: a, program: "ping".into(), dst: self::ip("10.0.2.2"), talk, ttl: None, seed: 1, names: super::Names::default() };
+    let exchange = Exchange {
+        client: a,
+        program: "ping".into(),
+        dst: self::ip("10.0.2.2"),
+        talk,
+        ttl: None,
+        seed: 1,
+        names: super::Names::default(),
+    };
     let trace = sim::run(lab.topo, &exchange);
     assert_eq!(reason(&trace.disposition), "dropped b NOT_SPECIFIED");
     let stages = trace.steps().filter(|(_, step)| step.decision == Decision::Drop(DropReason::NotSpecified));
@@ -302,7 +333,15 @@ fn a_router_heeds_what_it_has_learned_of_a_way_only_if_it_is_told_to_or_it_is_lo
         router.sysctls.ip_forward_use_pmtu = uses_pmtu;
         router.exceptions.learn(ip("10.0.2.2"), 1500, told, Instant::START);
         let talk = Talk::Ping { size: 1450, df: true };
-        let exchange = Exchange { client: a, program: "ping".into(), dst: ip("10.0.2.2"), talk, ttl: None, seed: 1, names: super::Names::default() };
+        let exchange = Exchange {
+            client: a,
+            program: "ping".into(),
+            dst: ip("10.0.2.2"),
+            talk,
+            ttl: None,
+            seed: 1,
+            names: super::Names::default(),
+        };
         assert_eq!(reason(&sim::run(lab.topo, &exchange).disposition), expected, "{uses_pmtu}, {told}");
     }
 }

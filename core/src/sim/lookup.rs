@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::names::{FLOW, LookupBy, NameLookup, STREAM, Whose};
+use super::name_socket::Whose;
+use super::names::{FLOW, LookupBy, NameLookup, STREAM};
 use super::queue::Event;
 use super::{Outcome, Simulator, Talk};
 use crate::app::SPACING;
@@ -41,12 +42,8 @@ impl Simulator<'_> {
     pub(super) fn look_up(&mut self, lookup: &NameLookup) {
         let NameLookup { name, by, resolv_conf, hostname } = lookup;
         let by_name = by.program();
-        let noted = Lookup {
-            name: name.clone(),
-            by: by_name,
-            resolv_conf: resolv_conf.clone(),
-            hostname: hostname.clone(),
-        };
+        let noted =
+            Lookup { name: name.clone(), by: by_name, resolv_conf: resolv_conf.clone(), hostname: hostname.clone() };
         self.recorder.lookup_begins(noted, matches!(self.exchange.talk, Talk::Names));
         let resolver = match by {
             LookupBy::Library(libc) => {
@@ -101,6 +98,7 @@ impl Simulator<'_> {
                 stub.looks_at = time;
             }
         }
+        self.queue.cancel(|event| matches!(event, Event::QueryTimer));
         match progress {
             Progress::Waiting(deadline) => {
                 if let Some(stub) = &mut self.names.stub {
@@ -180,8 +178,7 @@ impl Simulator<'_> {
     /// Sends messages with one socket: one in a datagram, or all on a connection.
     pub(super) fn send_queries(&mut self, queries: &[Query]) {
         let Some(first) = queries.first() else { return };
-        let (ns, whose, program) =
-            (self.exchange.client, Whose::Client(first.socket), self.exchange.program.clone());
+        let (ns, whose, program) = (self.exchange.client, Whose::Client(first.socket), self.exchange.program.clone());
         let is_tcp = first.transport == Transport::Tcp;
         let protocol = if is_tcp { TransportProtocol::Tcp } else { TransportProtocol::Udp };
         let server = (first.server, DNS_PORT);
@@ -244,9 +241,8 @@ impl Simulator<'_> {
         let Some(stub) = &mut self.names.stub else { return };
         let is_it = |sent: &&mut Sent| {
             let asked = message.questions.first();
-            let is_same = asked.is_none_or(|asked| {
-                asked.qtype == sent.question.qtype && asked.name.is_same(&sent.question.name)
-            });
+            let is_same =
+                asked.is_none_or(|asked| asked.qtype == sent.question.qtype && asked.name.is_same(&sent.question.name));
             message.flags.response && sent.id == message.id && is_same && sent.socket == socket && sent.server == server
         };
         let Some(sent) = stub.sent.iter_mut().filter(is_it).max_by_key(|sent| (!sent.is_answered, sent.query)) else {

@@ -11,6 +11,7 @@ mod exchange;
 mod hand_built;
 mod lookup;
 mod name_server;
+mod name_socket;
 mod name_stream;
 mod names;
 mod proxy;

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::connection::ConnectionKey;
 use super::lookup::framed;
-use super::names::{FLOW, FORWARD_STREAM, NAME_SERVER_DELAY, NameServer, Whose};
+use super::name_socket::Whose;
+use super::names::{FLOW, FORWARD_STREAM, NAME_SERVER_DELAY, NameServer};
 use super::queue::Event;
 use super::{ANSWER_DELAY, Simulator};
 use crate::app::coredns::{Ask, DnsQuery, Upstream, rejection};
@@ -53,7 +54,8 @@ impl Simulator<'_> {
         skb: &Skb,
     ) -> bool {
         let mut listeners = self.topo.ns(ns).sockets.listeners().iter();
-        let is_it = listeners.any(|it| (it.protocol, it.port) == (TransportProtocol::Udp, own.1) && it.answer == Answer::Named);
+        let is_it =
+            listeners.any(|it| (it.protocol, it.port) == (TransportProtocol::Udp, own.1) && it.answer == Answer::Named);
         if !is_it {
             return false;
         }
@@ -144,10 +146,9 @@ impl Simulator<'_> {
         let Some((_, mtu)) = datapath::route_output(self.topo.ns(ns), client) else { return };
         let spec = self.ip_spec(ns, src, dst, mtu, 28 + bytes.len());
         let packet = wire::udp(spec, own_port, client_port, &bytes);
-        let name = match served.label.strip_prefix("forward-") {
-            Some(number) => format!("forward-reply-{number}"),
-            None => served.label.replacen("query", "reply", 1),
-        };
+        let number = number_of(&served.label);
+        let is_forward = served.label.starts_with("forward");
+        let name = if is_forward { format!("forward-reply-{number}") } else { format!("reply-{number}") };
         let delay = if served.upstream.is_empty() { NAME_SERVER_DELAY } else { ANSWER_DELAY };
         self.send_datagram(delay, ns, packet, FLOW, name, served.program);
     }
@@ -173,9 +174,10 @@ impl Simulator<'_> {
         };
         asking.turn += 1;
         let (turn, tcp, ns, program) = (asking.turn, asking.ask.tcp, asking.served.ns, asking.served.program.clone());
-        let number = asking.served.label.split_once('-').map_or("1", |(_, number)| number).to_owned();
+        let number = number_of(&asking.served.label);
         let Ok(bytes) = asking.ask.query.to_bytes() else { return self.upstream_says(ask, Upstream::Silence) };
         let label = format!("forward-{number}");
+        self.queue.cancel(|event| matches!(event, Event::AskOver { ask: over, .. } if *over == ask));
         self.queue.push(self.now + UPSTREAM_TIMEOUT, Event::AskOver { ask, turn });
         let protocol = if tcp { TransportProtocol::Tcp } else { TransportProtocol::Udp };
         let server = (SocketAddr::ip(&upstream), upstream.port());
@@ -210,6 +212,7 @@ impl Simulator<'_> {
 
     fn upstream_says(&mut self, ask: usize, answer: Upstream) {
         self.close_names(Whose::Ask(ask));
+        self.queue.cancel(|event| matches!(event, Event::AskOver { ask: over, .. } if *over == ask));
         let Some(asking) = self.names.asks.get_mut(ask).and_then(Option::take) else { return };
         let mut served = asking.served;
         served.upstream.push(answer);
@@ -220,4 +223,9 @@ impl Simulator<'_> {
     pub(super) fn asker(&self, ask: usize) -> Option<NsId> {
         self.names.asks.get(ask)?.as_ref().map(|asking| asking.served.ns)
     }
+}
+
+/// The number of the client's message that a packet is about: the 7 of `query-7` and of `forward-7-2`.
+fn number_of(label: &str) -> u32 {
+    label.split('-').find_map(|part| part.parse().ok()).unwrap_or(1)
 }

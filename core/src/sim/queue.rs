@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::connection::ConnectionKey;
-use super::names::Whose;
+use super::name_socket::Whose;
 use crate::app::Segment;
 use crate::app::resolver::Query;
 use crate::base::{BTreeMap, Instant};
@@ -72,6 +72,13 @@ impl Queue {
         self.n_pushed += 1;
         self.n_awaited += usize::from(!event.is_housekeeping());
         self.events.insert((time, self.n_pushed), event);
+    }
+
+    /// Forgets timers that nobody needs any more: they alone do not keep a run going.
+    pub(super) fn cancel(&mut self, is_it: impl Fn(&Event) -> bool) {
+        let n_before = self.events.len();
+        self.events.retain(|_, event| !is_it(event));
+        self.n_awaited -= n_before - self.events.len();
     }
 
     pub(super) fn pop(&mut self) -> Option<(Instant, Event)> {

@@ -48,7 +48,15 @@ fn topology(mtu: usize) -> Topology {
 }
 
 fn exchange(talk: Talk) -> Exchange {
-    Exchange { client: CLIENT, program: "client".into(), dst: SERVER_IP, talk, ttl: None, seed: 1, names: super::Names::default() }
+    Exchange {
+        client: CLIENT,
+        program: "client".into(),
+        dst: SERVER_IP,
+        talk,
+        ttl: None,
+        seed: 1,
+        names: super::Names::default(),
+    }
 }
 
 fn tcp(request: usize) -> Exchange {

@@ -22,8 +22,8 @@ use crate::wire::{CapturedFrame, LinkType, Packet};
 
 pub use control::{Change, Component, Reconcile, WokenBy, Work};
 pub use decision::{
-    BpfHook, BridgeTarget, By, Chosen, Decision, Draw, Ends, Envelope, Hook, HookFunction, NextHop, Resolves, Stage, Tracked,
-    show_end,
+    BpfHook, BridgeTarget, By, Chosen, Decision, Draw, Ends, Envelope, Hook, HookFunction, NextHop, Resolves, Stage,
+    Tracked, show_end,
 };
 pub use explain::{Explanation, explain};
 pub use queries::{Lookup, NameQuery, NameReply};

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{
-    Choice, Consulted, Decision, Device, Disposition, Frame, Hop, Journey, JourneyId, Lookup, MtuCheck, NameQuery, NameReply, Slug, Stage, Step,
-    Trace, Written,
+    Choice, Consulted, Decision, Device, Disposition, Frame, Hop, Journey, JourneyId, Lookup, MtuCheck, NameQuery,
+    NameReply, Slug, Stage, Step, Trace, Written,
 };
 use crate::base::{BTreeMap, Instant, Place, ServiceNote};
 use crate::wire::{Link, LinkType, Packet};

@@ -283,7 +283,9 @@ impl<'a> Reader<'a> {
     /// Whether whole messages stand there, each behind its length.
     fn dns_stream(&mut self, start: usize, end: usize) -> bool {
         let Some(messages) = dns::in_stream(&self.bytes[start..end]) else { return false };
-        messages.into_iter().all(|range| self.dns_behind(start + range.start - 2, start + range.start, start + range.end))
+        messages
+            .into_iter()
+            .all(|range| self.dns_behind(start + range.start - 2, start + range.start, start + range.end))
     }
 
     /// The same for a message that something stands in front of.

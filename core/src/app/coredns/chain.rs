@@ -267,6 +267,11 @@ impl Pass<'_> {
         let which = u64::from(request.id) << 8 | self.n_asked as u64;
         query.id = Dice::new(which, &self.server.probe.to_string()).word() as u16;
         let answered = self.upstream.get(self.n_asked);
+        // The first that is over the limit hears so at once.
+        let is_new = self.upstream.is_empty();
+        if forward.max_concurrent.is_some_and(|max| is_new && self.server.n_waiting >= max) {
+            return Ok(Reply::Failed(Rcode::REFUSED));
+        }
         self.n_asked += 1;
         match answered {
             None => {

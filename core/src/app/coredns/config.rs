@@ -90,6 +90,8 @@ pub(super) struct Forward {
     pub(super) policy: Policy,
     pub(super) force_tcp: bool,
     pub(super) prefer_udp: bool,
+    /// `max_concurrent`: queries that may wait for an answer at once.
+    pub(super) max_concurrent: Option<u32>,
 }
 
 /// What is read from the node's own files.
@@ -112,7 +114,7 @@ pub(super) fn plugins(
     block: &Block,
     zones: &[DnsName],
     files: &HostFiles,
-    notices: &mut Vec<String>,
+    notices: &mut Vec<CorefileError>,
 ) -> Result<Plugins, CorefileError> {
     let mut plugins = Plugins::default();
     for directive in &block.directives {
@@ -137,7 +139,7 @@ pub(super) fn plugins(
             "autopath" => plugins.autopath = Some(autopath(directive, zones)?),
             "rewrite" => match rewrite(directive)? {
                 Some(rule) => plugins.rewrites.push(rule),
-                None => notices.push(format!("Corefile:{}: this kind of rewrite is not modelled", directive.line)),
+                None => notices.push(directive.error(directive.line, "this kind of rewrite is not modelled; skipped")),
             },
             "loadbalance" => match directive.args.first().map(String::as_str) {
                 None | Some("round_robin") => plugins.loadbalance = true,
@@ -170,12 +172,15 @@ pub(super) fn plugins(
                 }
             }
             silent if SILENT.contains(&silent) => {}
-            unknown => notices.push(format!("Corefile:{}: plugin {unknown} is not modelled; skipped", directive.line)),
+            unknown if notices.iter().all(|notice| notice.directive != unknown) => {
+                notices.push(directive.error(directive.line, "this plugin is not modelled; skipped"));
+            }
+            _ => {}
         }
     }
     let is_verified = plugins.kubernetes.as_ref().is_some_and(|kubernetes| kubernetes.pod_mode == PodMode::Verified);
-    if plugins.autopath.is_some() && !is_verified {
-        notices.push("autopath @kubernetes does nothing without `pods verified`".to_owned());
+    if let Some(autopath) = block.directives.iter().find(|directive| directive.name == "autopath" && !is_verified) {
+        notices.push(autopath.error(autopath.line, "@kubernetes does nothing without `pods verified`"));
     }
     Ok(plugins)
 }
@@ -316,8 +321,15 @@ fn forward(directive: &Directive, files: &HostFiles) -> Result<Forward, Corefile
         return Err(directive.error(line, format!("more than 15 TOs configured: {}", upstreams.len())));
     }
     let from = from.into_iter().next().unwrap_or_default();
-    let mut plugin =
-        Forward { from, upstreams, except: Vec::new(), policy: Policy::default(), force_tcp: false, prefer_udp: false };
+    let mut plugin = Forward {
+        from,
+        upstreams,
+        except: Vec::new(),
+        policy: Policy::default(),
+        force_tcp: false,
+        prefer_udp: false,
+        max_concurrent: None,
+    };
     for (line, words) in &directive.options {
         match (&words[0][..], &words[1..]) {
             ("except", zones @ [_, ..]) => plugin.except.extend(zones_or(directive, *line, zones, &[])?),
@@ -331,7 +343,8 @@ fn forward(directive: &Directive, files: &HostFiles) -> Result<Forward, Corefile
                     other => return Err(directive.error(*line, format!("unknown policy '{other}'"))),
                 };
             }
-            ("max_concurrent" | "max_fails" | "max_connect_attempts", [n]) => drop(number::<u32>(directive, *line, n)?),
+            ("max_concurrent", [n]) => plugin.max_concurrent = Some(number(directive, *line, n)?).filter(|n| *n > 0),
+            ("max_fails" | "max_connect_attempts", [n]) => drop(number::<u32>(directive, *line, n)?),
             ("expire" | "read_timeout" | "max_age", [time]) => drop(duration(directive, *line, time)?),
             ("health_check", [time, ..]) => drop(duration(directive, *line, time)?),
             ("tls" | "tls_servername" | "next" | "failover" | "failfast_all_unhealthy_upstreams", _) => {}

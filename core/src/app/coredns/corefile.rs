@@ -31,7 +31,7 @@ pub const KUBEADM_COREFILE: &str = "\
 }
 ";
 
-/// Why CoreDNS would not start.
+/// Why CoreDNS would not start, or what is skipped where it starts.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("Corefile:{line}: {directive}: {message}")]
 pub struct CorefileError {
@@ -124,8 +124,9 @@ pub(super) fn blocks(text: &str) -> Result<Vec<Block>, CorefileError> {
             directive: directive.to_owned(),
             message: message.to_owned(),
         };
-        let is_open = words.last().is_some_and(|word| word == "{");
-        let own = &words[..words.len() - usize::from(is_open)];
+        let is_empty = is_empty_block(words);
+        let is_open = is_empty || words.last().is_some_and(|word| word == "{");
+        let own = &words[..words.len() - usize::from(is_open) - usize::from(is_empty)];
         let is_more = own.last().is_some_and(|word| word.ends_with(','));
         keys.extend(own.iter().flat_map(|word| word.split(',')).filter(|key| !key.is_empty()).map(str::to_owned));
         if let Some(brace) = own.iter().find(|word| *word == "}" || *word == "{") {
@@ -136,6 +137,7 @@ pub(super) fn blocks(text: &str) -> Result<Vec<Block>, CorefileError> {
             continue;
         }
         let directives = match (is_open, blocks.is_empty() && snippets.is_empty()) {
+            (true, _) if is_empty => Vec::new(),
             (true, _) => directives(&mut rest, *line, &first, &snippets)?,
             // A file of one server block may do without braces.
             (false, true) => {
@@ -155,6 +157,11 @@ pub(super) fn blocks(text: &str) -> Result<Vec<Block>, CorefileError> {
         keys.clear();
     }
     Ok(blocks)
+}
+
+/// Whether braces with nothing between them end the line.
+fn is_empty_block(words: &[String]) -> bool {
+    matches!(words, [.., open, close] if open == "{" && close == "}")
 }
 
 type Lines<'a> = &'a [(usize, Vec<String>)];
@@ -190,6 +197,10 @@ fn directive(
         let found = args.first().and_then(|name| snippets.iter().find(|(snippet, _)| snippet == name));
         let message = format!("no snippet is called {}", args.join(" "));
         return found.map(|(_, directives)| directives.clone()).ok_or_else(|| directive.error(line, message));
+    }
+    if is_empty_block(words) {
+        directive.args.truncate(args.len() - 2);
+        return Ok(vec![directive]);
     }
     match directive.args.iter().position(|word| word == "{") {
         None => return Ok(vec![directive]),

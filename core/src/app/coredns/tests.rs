@@ -111,11 +111,12 @@ fn what_coredns_refuses_is_refused_with_line_and_directive() {
 
 #[test]
 fn an_unknown_plugin_is_named_and_skipped() {
-    let corefile = "(common) {\n  errors # all of them\n}\n.:53 {\n  import common\n  teapot \"a b\"\n}\n";
+    let corefile = "(common) {\n  errors # all of them\n}\n.:53 {\n  import common\n  teapot \"a b\"\n  teapot\n}\n";
     let (_, notices) = Server::start(corefile, &files(), Vec::new(), 1, "coredns").expect("a server");
-    assert_eq!(notices, ["Corefile:6: plugin teapot is not modelled; skipped"]);
+    let said: Vec<String> = notices.iter().map(ToString::to_string).collect();
+    assert_eq!(said, ["Corefile:6: teapot: this plugin is not modelled; skipped"]);
     let (_, notices) = Server::start(KUBEADM_COREFILE, &files(), Vec::new(), 1, "coredns").expect("a server");
-    assert_eq!(notices, Vec::<String>::new());
+    assert!(notices.is_empty(), "{notices:?}");
 }
 
 #[test]
@@ -191,6 +192,7 @@ fn an_answer_is_cut_to_what_the_client_takes() {
     assert_eq!(large.edns().map(|edns| edns.udp_size), Some(4096));
     query.message.additionals.clear();
     query.tcp = true;
+    query.message.id += 1;
     let whole = serve(&mut server, &query, None).expect("an answer");
     assert_eq!((whole.flags.truncated, whole.answers.len(), whole.compress), (false, 40, false));
     assert_ne!(whole.answers, large.answers, "the order is drawn");
@@ -265,4 +267,30 @@ fn an_alias_for_itself_and_aliases_in_a_circle_come_to_an_end() {
         assert_eq!((answer.rcode, answer.answers.len()), (Rcode::NOERROR, 0), "{name}");
         assert!(matches!(answer.authorities[0].data, RData::Soa(_)));
     }
+}
+
+#[test]
+fn questions_that_wait_at_once_do_not_disturb_each_other() {
+    let mut server = start(KUBEADM_COREFILE);
+    let queries = ["example.com A", "example.com AAAA"].map(|text| query(text, 0));
+    let asks: Vec<Ask> =
+        queries.iter().map(|query| *serve(&mut server, query, None).expect_err("a question")).collect();
+    for (query, ask) in queries.iter().zip(asks) {
+        let answered = Upstream::Answer(ask.query.reply());
+        let answer = server.serve(query, &cluster(0), &[answered]).expect("no question").expect("an answer");
+        assert_eq!(answer.rcode, Rcode::NOERROR);
+    }
+}
+
+#[test]
+fn more_questions_than_max_concurrent_are_refused() {
+    let mut server = start(".:53 {\n forward . 192.0.2.1 {\n max_concurrent 2\n }\n}");
+    for n in 0..2 {
+        assert!(serve(&mut server, &query("example.com A", n), None).is_err());
+    }
+    let refused = serve(&mut server, &query("example.com A", 2), None).map(|answer| answer.rcode);
+    assert_eq!(refused, Ok(Rcode::REFUSED));
+    let first = server.serve(&query("example.com A", 0), &cluster(0), &[Upstream::Silence]);
+    assert!(first.is_ok(), "its time is over");
+    assert!(serve(&mut server, &query("example.com A", 3), None).is_err());
 }

@@ -8,8 +8,8 @@ use std::net::IpAddr;
 
 use super::glibc_search::{Failure, HostError, Walk};
 use super::{
-    Action, Event, GlibcConf, Lookup, LookupError, NOERROR, NOTIMP, NXDOMAIN, Progress, Query, REFUSED,
-    Reply, SERVFAIL, Socket, Transport, name, seconds,
+    Action, Event, GlibcConf, Lookup, LookupError, NOERROR, NOTIMP, NXDOMAIN, Progress, Query, REFUSED, Reply,
+    SERVFAIL, Socket, Transport, name, seconds,
 };
 use crate::base::{Instant, sort_by};
 use crate::wire::RecordType;

@@ -6,8 +6,8 @@
 use std::net::IpAddr;
 
 use super::{
-    Action, Event, Lookup, LookupError, MuslConf, NOERROR, NXDOMAIN, Progress, Query, Reply, SERVFAIL,
-    Socket, Transport, name,
+    Action, Event, Lookup, LookupError, MuslConf, NOERROR, NXDOMAIN, Progress, Query, Reply, SERVFAIL, Socket,
+    Transport, name,
 };
 use crate::base::{Instant, sort_by};
 use crate::wire::RecordType;

@@ -155,7 +155,8 @@ fn every_fault_has_something_to_break_or_says_that_it_has_not() {
         faults().iter().map(|fault| fault.id).filter(is_idle).collect()
     };
     // Without a run nobody comes from outside, and nobody has a port.
-    let of_runs = ["etp-local-no-endpoint", "stale-conntrack"];
+    // And a cluster that nobody asks for a name has no CoreDNS.
+    let of_runs = ["etp-local-no-endpoint", "stale-conntrack", "coredns-down"];
     assert_eq!(idle("cni.mode=vxlan"), [&["bgp-session-down"][..], &of_runs].concat());
     assert_eq!(
         idle("cni.mode=host-gw"),

@@ -14,6 +14,8 @@ use crate::wire::End;
 /// The two ends of a run.
 #[derive(Default)]
 pub(super) struct Victim {
+    /// The client, if it is a pod with a network namespace of its own.
+    pub client_pod: Option<Pod>,
     /// The client's node, if it is in the cluster.
     pub client_node: Option<Node>,
     /// The server, if it is a pod with a network namespace of its own.
@@ -79,7 +81,8 @@ impl Victim {
             .or_else(|| pods(lab).map(place).find(|pod| Some(pod) != client.as_ref()));
         let server_pod = pods(lab).find(|pod| Some(place(pod)) == server).cloned();
         let server_node = server.as_ref().and_then(|place| node_of(lab, place)).cloned();
-        Self { client_node: client_node.cloned(), server_pod, server_node, ..Self::default() }
+        let client_pod = pods(lab).find(|pod| Some(place(pod)) == client).cloned();
+        Self { client_pod, client_node: client_node.cloned(), server_pod, server_node, ..Self::default() }
     }
 
     /// Without a run the first service that has an address.

@@ -164,7 +164,7 @@ spec: { clusterIP: 10.96.0.53, selector: { k8s-app: kube-dns }, ports: [{ name: 
 apiVersion: v1
 kind: Pod
 metadata: { name: dns-abc, namespace: kube-system, labels: { k8s-app: kube-dns } }
-spec: { containers: [{ name: coredns, image: \"coredns/coredns:1.11.1\", ports: [{ containerPort: 53, protocol: UDP }] }] }
+spec: { dnsPolicy: Default, containers: [{ name: coredns, image: \"coredns/coredns:1.11.1\", ports: [{ containerPort: 53, protocol: UDP }] }] }
 ";
     let lab = sound(&(own + DNS));
     assert_eq!(lab.objects.pods.len(), 3);
@@ -218,4 +218,41 @@ fn a_corefile_is_shown_where_it_can_be_read() {
         &format!("{CLUSTER}{DNS}    corefile: |\n      . {{\n        whoami\n      }}\n").replace("whoami", "log"),
     );
     assert_eq!(show(&own, "node/node-a", None, &["cat Corefile"], false).as_deref(), Ok(". {\n  log\n}\n"));
+}
+
+/// Which pods are ready, with what is said about the lab.
+fn ready(corefile: &str) -> (Vec<bool>, Vec<String>) {
+    let text = format!("{CLUSTER}{DNS}    corefile: |\n      {}\n", corefile.replace('\n', "\n      "));
+    let (lab, problems) = read(&text);
+    let pods = lab.objects.pods.iter().filter(|pod| pod.meta.namespace == "kube-system");
+    let slice = lab.objects.endpoint_slices.last().expect("a slice");
+    let ready: Vec<bool> = pods.map(|pod| pod.ready).collect();
+    assert_eq!(slice.endpoints.iter().map(|endpoint| endpoint.ready).collect::<Vec<_>>(), ready);
+    assert_eq!(name_servers(&lab, 1).0.len(), 1 + ready.iter().filter(|ready| **ready).count());
+    (ready, problems)
+}
+
+#[test]
+fn a_coredns_that_forwards_to_itself_ends_at_its_start() {
+    for to in ["127.0.0.53", "10.96.0.10", "10.244.0.3"] {
+        let (ready, problems) = ready(&format!(".:53 {{\n  forward . {to}\n  loop\n}}"));
+        let is_its = |pod: usize| to != "10.244.0.3" || pod == 0;
+        // What is forwarded to the first pod goes around there, and never comes back to the second.
+        assert_eq!(ready, [false, !is_its(1)], "{to}");
+        let expected = format!(
+            "dns: pod kube-system/coredns-0 forwards to {to}:53, and so to itself: CoreDNS ends with `Loop detected for zone \".\"`, and the pod is in CrashLoopBackOff"
+        );
+        assert!(problems[0].starts_with("lab.yaml:") && problems[0].ends_with(&expected), "{problems:?}");
+    }
+}
+
+#[test]
+fn without_the_plugin_or_without_a_way_back_it_runs() {
+    for corefile in [
+        ".:53 {\n  forward . 127.0.0.53\n}",
+        ".:53 {\n  forward . /etc/resolv.conf\n  loop\n}",
+        ".:53 {\n  forward example.com 127.0.0.53\n  loop\n}",
+    ] {
+        assert_eq!(ready(corefile), (vec![true; 2], Vec::new()), "{corefile}");
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! What is wrong is dropped after the problem is noted, so that nothing behind the parser meets it.
 
+mod corefile;
 mod endpoints;
 mod fabric;
 mod ingress;
@@ -13,6 +14,7 @@ mod unique;
 
 use crate::lab::nearest::nearest;
 
+pub(super) use corefile::corefile;
 pub(super) use endpoints::{endpoints, families};
 pub(super) use fabric::{fabric, rack_addresses, racks};
 pub(super) use ingress::ingresses;

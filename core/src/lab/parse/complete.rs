@@ -37,6 +37,7 @@ pub(super) fn complete(mut draft: Draft<'_>, mut spec: LabSpec, spec_fields: &Fi
     report(controllers::pod_cidrs(&mut objects.nodes, spec.pod_cidr), problems);
     objects.nodes.retain(|node| !node.addresses.is_empty() && node.pod_cidr.is_some());
     check::hosts(&mut spec, &objects.nodes, spec_fields);
+    check::corefile(&mut spec, spec_fields);
 
     check::pods(&mut draft.pods, &objects.nodes, &unsure);
     check::services(&mut draft.services, &spec, spec_fields);
@@ -68,7 +69,12 @@ pub(super) fn complete(mut draft: Draft<'_>, mut spec: LabSpec, spec_fields: &Fi
     }
     check::ingresses(&objects, problems);
     check::places(&mut spec, &objects, spec_fields);
-    Lab { objects, spec, ..Lab::default() }
+    let mut lab = Lab { objects, spec, ..Lab::default() };
+    if lab.spec.dns.is_some() {
+        let here = spec_fields.mapping("dns").at("corefile");
+        names::settle(&mut lab).into_iter().for_each(|note| problems.note(here, note));
+    }
+    lab
 }
 
 fn objects_of<T>(list: Vec<Stated<'_, T>>) -> Vec<T> {

@@ -12,13 +12,14 @@ const MAX_LISTED: usize = 1000;
 #[derive(Debug)]
 pub(super) struct Problems<'a> {
     file_names: Vec<&'a str>,
+    texts: Vec<&'a str>,
     list: RefCell<Vec<(Span, Severity, String)>>,
 }
 
 impl<'a> Problems<'a> {
     /// None yet; a [`Span`] counts its file in `file_names`.
-    pub(super) fn new(file_names: Vec<&'a str>) -> Self {
-        Self { file_names, list: RefCell::default() }
+    pub(super) fn new(file_names: Vec<&'a str>, texts: Vec<&'a str>) -> Self {
+        Self { file_names, texts, list: RefCell::default() }
     }
 
     pub(super) fn error(&self, at: Span, text: impl Into<String>) {
@@ -36,6 +37,11 @@ impl<'a> Problems<'a> {
         } else if list.len() == MAX_LISTED {
             list.push((at, Severity::Error, format!("found more than {MAX_LISTED} problems; no more are listed")));
         }
+    }
+
+    /// A line of a file, as it stands there.
+    pub(super) fn line(&self, file: usize, line: usize) -> Option<&'a str> {
+        self.texts.get(file)?.lines().nth(line.checked_sub(1)?)
     }
 
     /// Where the other half of a problem stands, seen from `here`.

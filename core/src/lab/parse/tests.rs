@@ -1,6 +1,7 @@
 //! Bad input and what is said of it, and what good input becomes.
 
 mod bad_cluster;
+mod bad_dns;
 mod bad_fabric;
 mod bad_file;
 mod bad_ingress;

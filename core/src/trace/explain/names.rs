@@ -58,7 +58,10 @@ fn asks(trace: &Trace, hop: &Hop, by: &str, said: &str) -> String {
     match trace.queries[..at].iter().filter(same).count() {
         0 => format!("{by} asks: {said}"),
         _ if own.tcp => format!("{by} asks again, over TCP: {said}"),
-        n => format!("{by} asks again, for the {} time: {said}", if n == 1 { "second".to_owned() } else { format!("{}th", n + 1) }),
+        n => format!(
+            "{by} asks again, for the {} time: {said}",
+            if n == 1 { "second".to_owned() } else { format!("{}th", n + 1) }
+        ),
     }
 }
 
@@ -66,8 +69,12 @@ fn asks(trace: &Trace, hop: &Hop, by: &str, said: &str) -> String {
 fn how(packet: &Packet, message: &DnsMessage) -> String {
     let size = message.udp_size();
     match packet.transport() {
-        Some(Transport::Tcp(_)) => "Over TCP each message has its length in front, two bytes, and an answer may have any size.".to_owned(),
-        _ => format!("One datagram to port 53, with an identifier that the answer must repeat. An answer of up to {size} bytes fits a datagram; a larger one is cut off, and asked for again over TCP."),
+        Some(Transport::Tcp(_)) => {
+            "Over TCP each message has its length in front, two bytes, and an answer may have any size.".to_owned()
+        }
+        _ => format!(
+            "One datagram to port 53, with an identifier that the answer must repeat. An answer of up to {size} bytes fits a datagram; a larger one is cut off, and asked for again over TCP."
+        ),
     }
 }
 
@@ -78,7 +85,9 @@ fn search(trace: &Trace, message: &DnsMessage) -> String {
     let typed = lookup.name.trim_end_matches('.');
     match asked.strip_prefix(typed).and_then(|rest| rest.strip_prefix('.')) {
         Some("") => format!("{typed} is asked for as it was typed."),
-        Some(rest) => format!("{typed} was typed; {} is from the search list of /etc/resolv.conf.", rest.trim_end_matches('.')),
+        Some(rest) => {
+            format!("{typed} was typed; {} is from the search list of /etc/resolv.conf.", rest.trim_end_matches('.'))
+        }
         None => "Nobody but the server's own configuration decides whom it asks.".to_owned(),
     }
 }
@@ -86,10 +95,24 @@ fn search(trace: &Trace, message: &DnsMessage) -> String {
 /// What an answer says, at length.
 fn what(message: &DnsMessage) -> String {
     let soa = message.authorities.iter().find(|record| matches!(record.data, RData::Soa(_)));
-    let kept = |record: &DnsRecord| format!("The SOA of {} in the authority section says how long that may be kept: {} seconds.", record.name, record.ttl);
+    let kept = |record: &DnsRecord| {
+        format!(
+            "The SOA of {} in the authority section says how long that may be kept: {} seconds.",
+            record.name, record.ttl
+        )
+    };
     match message.answers.first() {
-        _ if message.flags.truncated => "TC is set: not all of it fitted. What came is thrown away, and the question is asked again over TCP.".to_owned(),
-        Some(first) => format!("{} {} that may be kept for {} seconds; flags {}.", message.answers.len(), if message.answers.len() == 1 { "record" } else { "records" }, first.ttl, message.flags.names()),
+        _ if message.flags.truncated => {
+            "TC is set: not all of it fitted. What came is thrown away, and the question is asked again over TCP."
+                .to_owned()
+        }
+        Some(first) => format!(
+            "{} {} that may be kept for {} seconds; flags {}.",
+            message.answers.len(),
+            if message.answers.len() == 1 { "record" } else { "records" },
+            first.ttl,
+            message.flags.names()
+        ),
         None => soa.map(kept).unwrap_or_else(|| format!("No record; flags {}.", message.flags.names())),
     }
 }

@@ -65,6 +65,7 @@ pub(in crate::lab::parse) fn hosts(spec: &mut LabSpec, nodes: &[Node], fields: &
         node.addresses.iter().map(|ip| (*ip, subnet(*ip), owner.clone())).collect::<Vec<_>>()
     };
     let mut taken: Vec<(IpAddr, IpNet, String)> = nodes.iter().flat_map(of_node).collect();
+    upstream_address(spec, &taken, fields);
     let upstream = spec.dns.as_ref().and_then(|dns| dns.upstream.as_ref()).map(|upstream| upstream.address);
     taken.extend(upstream.map(|ip| (ip, subnet(ip), "host upstream, the resolver of `dns`,".to_owned())));
     let (pods, services) = (spec.pod_cidr, spec.service_cidr);
@@ -95,6 +96,39 @@ pub(in crate::lab::parse) fn hosts(spec: &mut LabSpec, nodes: &[Node], fields: &
         }
         wrong.is_none()
     });
+}
+
+/// Drops the resolver of `dns` if it has an address that no machine outside can have.
+fn upstream_address(spec: &mut LabSpec, nodes: &[(IpAddr, IpNet, String)], fields: &Fields<'_>) {
+    let Some(upstream) = spec.dns.as_ref().and_then(|dns| dns.upstream.as_ref()) else { return };
+    let ip = upstream.address;
+    let net = IpNet::new(ip, 24).map(|net| net.trunc()).unwrap_or(IpNet::from(ip));
+    let overlaps = |other: IpNet| other.contains(&net) || net.contains(&other);
+    let (pods, services) = (spec.pod_cidr, spec.service_cidr);
+    let wrong = if ip.is_ipv6() {
+        Some("expected an IPv4 address".to_owned())
+    } else if ip.is_loopback() || ip.is_multicast() || ip.is_unspecified() {
+        Some("which is no machine's; expected another".to_owned())
+    } else if net.network() == ip || net.broadcast() == ip {
+        Some("which is that of its /24 itself or its broadcast; expected another".to_owned())
+    } else if net.hosts().next() == Some(ip) && spec.hosts.iter().any(|host| host.address.trunc() == net) {
+        Some("which the fabric's router has; expected another".to_owned())
+    } else if let Some((.., owner)) = nodes.iter().find(|(_, other, _)| overlaps(*other)) {
+        Some(format!("which is in the network of {owner}; expected one in a /24 of its own"))
+    } else if let Some(rack) = spec.fabric.racks.iter().find(|rack| rack.subnet.is_some_and(overlaps)) {
+        Some(format!("which is in the network of rack {}; expected one in a /24 of its own", rack.name))
+    } else if overlaps(pods) || overlaps(services) {
+        Some(format!("which is in podCIDR {pods} or serviceCIDR {services}; expected one outside the cluster"))
+    } else {
+        None
+    };
+    if let Some(wrong) = wrong {
+        let here = fields.mapping("dns").mapping("upstream").at("address");
+        fields.problems().error(here, format!("dns.upstream.address: found {ip}, {wrong}"));
+        if let Some(dns) = &mut spec.dns {
+            dns.upstream = None;
+        }
+    }
 }
 
 /// Drops what is said about nodes and places that do not exist.
