@@ -32,6 +32,7 @@ pub use build::build;
 pub use counts::{MAX_SERVICES, RuleCount, rule_count, rule_counts};
 pub use dns::{CLUSTER_DOMAIN, libc, node_resolv_conf, resolv_conf};
 pub use faults::{Fault, fault_notes, faults};
+pub(crate) use names::machines_outside;
 pub use names::{NamesError, dns_cluster, name_servers, with_names};
 pub use nearest::nearest;
 pub use parse::{Parsed, Source, parse};

@@ -223,7 +223,7 @@ pub struct Ended {
     pub trace: Trace,
     /// The machines.
     pub topo: Topology,
-    /// The lab with its objects as they are then, if anything was done to them.
+    /// The lab with its objects as they are then, if anything was done to them or it was given a DNS for this run.
     pub lab: Option<Lab>,
 }
 
@@ -232,16 +232,18 @@ pub struct Ended {
 /// # Errors
 /// If the client, the target or something that is acted upon does not exist or cannot be read.
 pub fn run_to_end(lab: &Lab, run: &Run) -> Result<Ended, RunError> {
-    let lab = &*named(lab, run)?;
+    let named = named(lab, run)?;
+    let lab = &*named;
     let (actions, start) = actions::parse(lab, &run.actions)?;
-    let ended = |(trace, topo)| Ended { trace, topo, lab: None };
     if run.faults.is_empty() && actions.is_empty() {
-        return trace_on(lab, prepare(lab, run.seed), run).map(ended);
+        let (trace, topo) = trace_on(lab, prepare(lab, run.seed), run)?;
+        return Ok(Ended { trace, topo, lab: if_changed(named) });
     }
     let mut broken = faults::broken(lab, &run.faults, Some(run))?;
     if actions.is_empty() {
         let machines = broken.prepare(run.seed).topo;
-        return trace_on(&broken.lab, machines, run).map(ended);
+        let (trace, topo) = trace_on(&broken.lab, machines, run)?;
+        return Ok(Ended { trace, topo, lab: if_changed(named) });
     }
     // What the run creates is not there before.
     let absent = Absent::take_out(&mut broken.lab.objects, &actions);
@@ -260,6 +262,13 @@ pub fn run_to_end(lab: &Lab, run: &Run) -> Result<Ended, RunError> {
     let (trace, topo, control) = sim::run_controlled(topo, &exchange, control, start, &mut tell_dns);
     lab.objects = control.into_objects();
     Ok(Ended { trace, topo, lab: Some(lab) })
+}
+
+fn if_changed(lab: Cow<'_, Lab>) -> Option<Lab> {
+    match lab {
+        Cow::Owned(lab) => Some(lab),
+        Cow::Borrowed(_) => None,
+    }
 }
 
 /// The lab as it is for `run`: a cluster that is asked for a name has somebody to answer.

@@ -13,6 +13,7 @@ mod keys;
 mod machine;
 mod meanwhile;
 mod mtu;
+mod names;
 mod packet;
 mod scrubber;
 mod settings;

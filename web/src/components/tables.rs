@@ -6,23 +6,25 @@ use kubehop_core::api::Why;
 use yew::{Html, NodeRef, html};
 
 use super::controls::{on, tab, word_button};
+use super::names::name_table;
 use super::shapes::{bit, span, text};
 use super::{Act, Current};
-use crate::scene::{Fold, RowView, TableSheet, Word, brief, kinds_of, sheets};
+use crate::scene::{Fold, RowView, TableSheet, Word, brief, Kind, kinds_at, sheets};
 use crate::state::{Action, State};
 
 /// The tables of the place where the packet is. `rows` is what scrolls.
 pub(super) fn tables(state: &State, current: &Current, rows: &NodeRef, act: &Act) -> Html {
     let (walk, view) = (&state.walk, &current.view);
-    let read = kinds_of(walk.reel.step(&walk.trace, view.idx).1);
+    let (hop, step) = walk.reel.step(&walk.trace, view.idx);
+    let read = kinds_at(&walk.trace, hop, step);
     let tabs = walk.tables.iter().map(|kind| {
         let class = if read.contains(kind) { "read" } else { "" };
         tab(class, kind.name(), *kind == state.table, on(act, Action::Table(*kind)))
     });
     let place = view.at.rsplit('/').next().unwrap_or_default();
+    let mut content = if state.table == Kind::Names { name_table(walk, view.idx, act) } else { Vec::new() };
     let sheets = sheets(&walk.reel, &walk.trace, view, state.table, state.unfolded.as_ref());
-    let mut content = Vec::new();
-    if sheets.is_empty() {
+    if sheets.is_empty() && content.is_empty() {
         content.push(html! { <p class="none">{ format!("{place} reads no such table on this walk.") }</p> });
     }
     content.extend(sheets.iter().map(|sheet| self::sheet(sheet, act)));
