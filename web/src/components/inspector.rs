@@ -54,7 +54,7 @@ fn layer(row: &LayerRow, act: &Act) -> Html {
         LayerState::Gone => "gone",
     };
     html! {
-        <section class={format!("ly {} {state}", layer_class(row.role))}>
+        <section class={format!("ly {} {state}", layer_class(row.role, row.name))}>
             <h4>
                 <span class="chip"><b>{ row.name }</b>{ bit("z", &row.size) }</span>
                 if !row.note.is_empty() { { span("nt", &row.note) } }
@@ -101,7 +101,7 @@ fn line(name: &str, cells: &[Cell], class: &'static str) -> Html {
 fn byte(cell: Cell, class: &'static str) -> Html {
     let digits = cell.byte.map(|byte| format!("{byte:02x}")).unwrap_or_default();
     match cell.role {
-        Some(role) => html! { <i class={format!("{class} {}", layer_class(role))}>{ digits }</i> },
+        Some(role) => html! { <i class={format!("{class} {}", layer_class(role, ""))}>{ digits }</i> },
         None => html! { <i class={if cell.is_changed { class } else { "" }}>{ digits }</i> },
     }
 }

@@ -7,7 +7,7 @@ use yew::{Callback, Event, Html, TargetCast as _, html};
 
 use super::Act;
 use super::choices::entries;
-use super::controls::{Take, menu, number, on, tick, word_button};
+use super::controls::{Take, field, menu, number, on, tick, word_button};
 use super::top_bar::{choose, main, share};
 use crate::hooks::{Layout, read_text};
 use crate::state::{Action, Choice, Sheet, State};
@@ -24,12 +24,14 @@ fn bytes(name: &'static str, choice: fn(usize) -> Choice) -> Take {
 pub(super) fn settings(state: &State, layout: Layout, act: &Act) -> Html {
     let is_full = layout.is_full();
     let scenario = &state.scenario;
+    let take_target: Take = Rc::new(|value| choose(Choice::To(value.to_owned())));
     html! {
         <div class="sheet settings" role="dialog" aria-label="Settings">
             if !is_full { { main(state, act) } }
             if layout != Layout::Full {
                 { open("What happens to the cluster meanwhile", Sheet::Meanwhile, "While it runs", act) }
             }
+            { field("text", "Target", "Any target: http://NAME:PORT, lookup://NAME, dns://NAME?type=SRV", &state.walk.run.to, act, take_target) }
             { number("Request size", "Request", &scenario.size.to_string(), act, bytes("Request size", Choice::Size)) }
             { more(state, act) }
             { open("How many rules a packet is held against", Sheet::Chart, "Rules against services: a chart", act) }

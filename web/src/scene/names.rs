@@ -100,11 +100,15 @@ pub fn names(reel: &Reel, trace: &Trace, cursor: usize) -> Option<NameSheet> {
     let waste = if n_wasted > 0 { format!(", {n_wasted} of them wasted") } else { String::new() };
     Some(NameSheet {
         title: format!("{} {}", lookup.by, lookup.name),
-        count: format!("{n_sent} of {} queries so far{waste}", rows.len()),
+        count: format!("{n_sent} of {} so far{waste}", count(rows.len())),
         saving: saving(trace),
         conf: conf(lookup, now.map(|at| &trace.queries[at])),
         rows,
     })
+}
+
+fn count(n: usize) -> String {
+    if n == 1 { "1 query".to_owned() } else { format!("{n} queries") }
 }
 
 /// What came back, in a few words.
@@ -208,7 +212,7 @@ mod tests {
     fn dig_wastes_nothing_and_other_runs_ask_nothing() {
         let walk = walk("dns://web");
         let last = sheet(&walk, walk.n_steps() - 1);
-        assert_eq!((last.count.as_str(), last.saving.as_str()), ("1 of 1 queries so far", ""));
+        assert_eq!((last.count.as_str(), last.saving.as_str()), ("1 of 1 query so far", ""));
         assert_eq!(last.conf[1].1, None);
         let other = Walk::new(&Scenario::default()).expect("the built-in walk");
         assert_eq!(names(&other.reel, &other.trace, 0), None);
