@@ -110,7 +110,8 @@ impl Servers {
                     while let Some((stream, _)) = when_ready(&listener, &stop, || listener.accept()) {
                         // A client that gives up is a result, not a failure of the server.
                         let _ = serve_tcp(stream, request_len, |request, client| match &answer {
-                            Answer::Asked => Ok(reply.clone()),
+                            // No case here looks a name up.
+                            Answer::Asked | Answer::Named => Ok(reply.clone()),
                             Answer::Fixed(bytes) => Ok(bytes.to_vec()),
                             Answer::Forwarded(proxy) => forward(proxy, request, client, port, &mut upstreams),
                         });
