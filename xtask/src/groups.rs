@@ -63,6 +63,7 @@ pub(crate) const GROUPS: &[Group] = &[
             Need::Tool(&WASM_BINDGEN),
             Need::WasmOpt,
             Need::Program("chromium"),
+            Need::Axe,
         ],
         run: |shared| {
             shared.built_page()?;

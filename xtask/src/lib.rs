@@ -20,4 +20,4 @@ pub mod test;
 mod tools;
 
 pub use program::find as find_program;
-pub use project::{dist, root};
+pub use project::{axe, dist, root};

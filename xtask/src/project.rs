@@ -14,6 +14,12 @@ pub fn dist() -> PathBuf {
     root().join("dist")
 }
 
+/// axe-core, once set-up has installed it.
+#[must_use]
+pub fn axe() -> PathBuf {
+    tools().join("npm/node_modules/axe-core/axe.min.js")
+}
+
 /// The tools that set-up installs: ignored by git, safe to delete.
 pub(crate) fn tools() -> PathBuf {
     root().join(".tools")

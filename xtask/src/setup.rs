@@ -17,6 +17,8 @@ pub(crate) enum Need {
     Tool(&'static CargoTool),
     /// Binaryen's optimiser: from npm, else the system's.
     WasmOpt,
+    /// axe-core, from npm: one file, which tests run inside the page.
+    Axe,
     /// A program of the system.
     Program(&'static str),
     /// Root, and a kernel that lets it make network namespaces.
@@ -29,6 +31,7 @@ impl Need {
             Self::WasmTarget => "target wasm32-unknown-unknown".to_owned(),
             Self::Tool(tool) => format!("{} {}", tool.package, tool.version),
             Self::WasmOpt => "wasm-opt".to_owned(),
+            Self::Axe => tools::AXE.to_owned(),
             Self::Program(name) => name.to_owned(),
             Self::Namespaces => "root and network namespaces".to_owned(),
         }
@@ -42,6 +45,7 @@ impl Need {
             Self::WasmOpt => ["bin", "npm/node_modules/.bin"]
                 .iter()
                 .any(|folder| project::tools().join(folder).join("wasm-opt").is_file()),
+            Self::Axe => project::axe().is_file(),
             Self::Program(name) => find(name).is_some(),
             Self::Namespaces => packages::is_root() && run(command("unshare", ["--net", "true"])).is_ok(),
         }
@@ -52,7 +56,7 @@ impl Need {
         match self {
             Self::WasmTarget | Self::Namespaces => 0,
             Self::Tool(tool) => tool.secs,
-            Self::WasmOpt | Self::Program(_) => 5,
+            Self::WasmOpt | Self::Axe | Self::Program(_) => 5,
         }
     }
 
@@ -61,6 +65,7 @@ impl Need {
             Self::WasmTarget => tools::add_wasm_target(),
             Self::Tool(tool) => tool.install(),
             Self::WasmOpt => get_wasm_opt(),
+            Self::Axe => tools::install_from_npm(tools::AXE),
             Self::Program(name) => packages::install(&[name]),
             Self::Namespaces => Err(anyhow!("this process may not make them")),
         }
@@ -130,7 +135,7 @@ fn install_packages(wanted: &mut Vec<Need>) -> Vec<(Need, String)> {
 }
 
 fn get_wasm_opt() -> Result<()> {
-    let Err(no_npm) = tools::install_wasm_opt() else { return Ok(()) };
+    let Err(no_npm) = tools::install_from_npm(tools::BINARYEN) else { return Ok(()) };
     if find("wasm-opt").is_some() {
         return Ok(());
     }

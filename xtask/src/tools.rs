@@ -36,7 +36,10 @@ pub(crate) const WASM_BINDGEN: CargoTool =
 pub(crate) const WASM_PACK: CargoTool =
     CargoTool { package: "wasm-pack", version: "0.13.1", binary: "wasm-pack", extra: &[], secs: 50 };
 
-const BINARYEN: &str = "binaryen@132.0.0";
+/// Binaryen, whose optimiser makes the page small.
+pub(crate) const BINARYEN: &str = "binaryen@132.0.0";
+/// Judges whether everybody can use the page; nothing of it is in the page.
+pub(crate) const AXE: &str = "axe-core@4.14.1";
 
 impl CargoTool {
     /// Whether exactly this version is there.
@@ -86,12 +89,12 @@ fn rustc_libdir() -> Command {
     command("rustc", ["--print", "target-libdir", "--target", "wasm32-unknown-unknown"])
 }
 
-/// Installs wasm-opt from npm, where npm is.
-pub(crate) fn install_wasm_opt() -> Result<()> {
+/// Installs a package from npm, where npm is.
+pub(crate) fn install_from_npm(package: &str) -> Result<()> {
     find("node").context("node is not installed")?;
     find("npm").context("npm is not installed")?;
     let mut install = command("npm", ["install", "--no-audit", "--no-fund", "--prefix"]);
-    install.arg(project::tools().join("npm")).arg(BINARYEN);
+    install.arg(project::tools().join("npm")).arg(package);
     run(install)?;
     Ok(())
 }

@@ -52,8 +52,7 @@ pub fn lookup_cost(trace: &Trace) -> Option<LookupCost> {
 #[must_use]
 pub fn wasted_queries(trace: &Trace) -> Vec<bool> {
     let is_answered = |query: &NameQuery| query.reply.as_ref().is_some_and(|reply| !reply.message.flags.truncated);
-    let has_answer =
-        |query: &&NameQuery| query.reply.as_ref().is_some_and(|reply| !reply.message.answers.is_empty());
+    let has_answer = |query: &&NameQuery| query.reply.as_ref().is_some_and(|reply| !reply.message.answers.is_empty());
     let queries = &trace.queries;
     let found = queries.iter().filter(|query| is_answered(query)).find(has_answer).map(|query| &query.name);
     let mut of_use: Vec<usize> = Vec::new();

@@ -5,6 +5,7 @@ mod cilium;
 mod dig;
 mod nslookup;
 mod route;
+mod ss;
 
 use std::borrow::Cow;
 
@@ -42,7 +43,7 @@ pub enum ShowError {
 }
 
 /// What can be typed.
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 22] = [
     "ip addr",
     "ip link",
     "ip route",
@@ -63,6 +64,7 @@ const COMMANDS: [&str; 21] = [
     "cat Corefile",
     "dig [@SERVER] NAME [TYPE] [+short|+tcp|+search|+[no]all|+[no]answer…]",
     "nslookup [-type=TYPE] NAME [SERVER]",
+    "ss -tunl",
     "cilium bpf endpoint|ipcache|lb|nat|frag list, cilium bpf ct list global",
 ];
 
@@ -229,6 +231,7 @@ fn lines(topo: &Topology, at: NsId, now: Instant, command: &[&str]) -> Result<Ve
             let rows = ns.netfilter.conntrack.rows(now);
             rows.map(|row| (row.print(now), Some(Writer::Kernel))).collect()
         }
+        ["ss", "-tunl" | "-tuln" | "-lntu"] => unsigned(&ss::listeners(ns)),
         ["cilium" | "cilium-dbg", "bpf", ref rest @ ..] => {
             cilium::bpf(ns, rest).ok_or_else(|| ShowError::NoSuchCommand { found: words.join(" ") })?
         }

@@ -4,7 +4,8 @@ use std::fs;
 
 use kubehop_e2e::{Page, serve_dist};
 
-const SIZES: [(u32, u32); 6] = [(1280, 720), (1440, 900), (1100, 720), (700, 450), (360, 740), (320, 568)];
+const SIZES: [(u32, u32); 8] =
+    [(1280, 720), (1440, 900), (1240, 720), (1100, 720), (1040, 720), (700, 450), (360, 740), (320, 568)];
 const STEPS: [&str; 5] = [
     "http.syn.client.app",
     "arp.client-eth0-request.node-a.bridge",
@@ -34,6 +35,8 @@ const FAULTS: &str = "(() => {
         if (element.childNodes.length && [...element.childNodes].some(node => node.nodeType === 3 && node.data.trim()) &&
             parseFloat(getComputedStyle(element).fontSize) < 12)
             faults.push(`small text: ${element.textContent}`);
+    const canvas = kh.querySelector('.canvas');
+    if (canvas && canvas.getScreenCTM().a < 0.999) faults.push(`the canvas is drawn ${canvas.getScreenCTM().a} large`);
     return faults;
 })()";
 

@@ -10,11 +10,11 @@ use yew::{
 };
 
 use super::caption::caption;
-use super::chart::Chart;
+use super::chart::{Chart, efficiency};
 use super::controls::{icon_button, on};
 use super::help::help;
 use super::icons::{CLOSE, icon};
-use super::inspector::inspector;
+use super::inspector::Inspector;
 use super::keys::{Focus, action};
 use super::meanwhile::Meanwhile;
 use super::mtu::mtu;
@@ -24,10 +24,11 @@ use super::stage::Stage;
 use super::steps::Steps;
 use super::tables::tables;
 use super::tabs::{ALONE, BESIDE, name, tabs};
+use super::text_view::TextView;
 use super::top_bar::top_bar;
 use super::transport::transport;
 use super::{Act, Current};
-use crate::hooks::{Layout, fragment, query, scroll_to, use_address, use_layout, use_player};
+use crate::hooks::{Layout, fragment, query, scroll_to, use_address, use_focus, use_layout, use_player};
 use crate::scene::Picture;
 use crate::state::{Action, Arrival, Panel, Shared, Sheet, State, Theme, Walk};
 
@@ -65,7 +66,7 @@ pub(crate) fn App() -> Html {
             }
         })
     };
-    let ticks = use_memo(state.walk.clone(), |walk| Ticks::new(walk));
+    let ticks = use_memo((state.walk.clone(), state.zoom), |(walk, zoom)| Ticks::new(walk, *zoom));
     let (command, rows) = (use_node_ref(), use_node_ref());
     {
         let rows = rows.clone();
@@ -73,13 +74,14 @@ pub(crate) fn App() -> Html {
             scroll_to(&rows, ".hit, .fresh", 0.95);
         });
     }
+    use_focus(&root, state.sheet);
     let headline = &current.view.explanation.headline;
     let spoken = match state.arrival {
         Arrival::Stepped(_) => headline.clone(),
         Arrival::Played(_) | Arrival::Opened => String::new(),
     };
     html! {
-        <div class={format!("kh {}", layout.class())} data-theme={theme} ref={root} tabindex="-1" onkeydown={on_key}>
+        <div class={format!("kh {}", layout.class())} data-theme={theme} data-still={state.is_still.then_some("")} ref={root} tabindex="-1" onkeydown={on_key}>
             <header class="top">{ top_bar(&state, theme == "dark", layout, &act) }</header>
             { regions(&state, layout, &current, [&command, &rows], &act) }
             <footer class="bar" role="toolbar" aria-label="Playback">{ transport(&state, &ticks, headline, &act) }</footer>
@@ -102,6 +104,8 @@ fn sheet(state: &State, layout: Layout, act: &Act) -> Html {
         Some(Sheet::Help) => help(act),
         Some(Sheet::Settings) => settings(state, layout, act),
         Some(Sheet::Meanwhile) => html! { <Meanwhile walk={state.walk.clone()} act={act.clone()} /> },
+        Some(Sheet::Text) => html! { <TextView walk={state.walk.clone()} cursor={state.cursor} act={act.clone()} /> },
+        Some(Sheet::Efficiency) => efficiency(&state.walk, act),
         Some(Sheet::Chart) => html! { <Chart act={act.clone()} /> },
     }
 }
@@ -159,7 +163,10 @@ fn region(
             ("stage", html! { <Stage walk={walk} current={current.clone()} cursor={cursor} arrival={state.arrival} /> })
         }
         Panel::Explanation => ("cap", caption(&walk, current, command, state.copied, act)),
-        Panel::Packet => ("ins", inspector(&walk, current, state.shows_all_fields, act)),
+        Panel::Packet => (
+            "ins",
+            html! { <Inspector walk={walk} current={current.clone()} shows_all={state.shows_all_fields} act={act.clone()} /> },
+        ),
         Panel::Tables => ("tab", tables(state, current, rows, act)),
         Panel::Mtu => ("mtu", mtu(&walk, current, act)),
     };

@@ -1,4 +1,4 @@
-//! The chart of rules against services: why IPVS and nftables scale, and iptables does not.
+//! The charts: rules against services (why IPVS and nftables scale, and iptables does not), and payload against the MTU.
 
 use gloo::timers::callback::Timeout;
 use kubehop_core::api::{ProxyMode, RuleCount, rule_count};
@@ -7,9 +7,10 @@ use yew::{Html, Properties, component, html, use_effect_with, use_state};
 use super::Act;
 use super::controls::{icon_button, on};
 use super::icons::{CLOSE, icon};
-use super::shapes::{label, path, text};
-use crate::scene::{CHART, Curve, chart};
-use crate::state::Action;
+use super::shapes::{bit, label, num, path, text};
+use crate::scene::geometry::Tenths;
+use crate::scene::{CHART, Chart as Drawn, Curve, Efficiency, rules_chart};
+use crate::state::{Action, Walk};
 
 #[derive(PartialEq, Properties)]
 pub(super) struct Props {
@@ -40,7 +41,7 @@ pub(super) fn Chart(props: &Props) -> Html {
     }
     let is_done = measurement(*n_counted).is_none();
     let curves = curves(&counts);
-    let drawn = is_done.then(|| chart(&curves)).flatten();
+    let drawn = is_done.then(|| rules_chart(&curves)).flatten();
     html! {
         <div class="sheet chart" role="dialog" aria-label="Rules against services">
             <header>
@@ -48,13 +49,7 @@ pub(super) fn Chart(props: &Props) -> Html {
                 { icon_button("icon", "Close", on(&props.act, Action::Show(None)), icon(CLOSE)) }
             </header>
             if let Some(chart) = &drawn {
-                <svg class="plot" viewBox={format!("0 0 {} {}", CHART.0, CHART.1)} role="img" aria-label={describe(&curves)}>
-                    { path("grid", chart.grid.clone()) }
-                    { for chart.below.iter().map(|(at, words)| label(at.x, at.y + 16.0, "mid", words)) }
-                    { for chart.left.iter().map(|(at, words)| label(at.x - 7.0, at.y + 4.0, "end", words)) }
-                    { for chart.lines.iter().zip(CLASSES).map(|(line, class)| path(class, line.clone())) }
-                    { for chart.names.iter().zip(CLASSES).map(|((at, words), class)| label(at.x + 8.0, at.y + 4.0, class, words)) }
-                </svg>
+                { plot(chart, &describe(&curves)) }
             } else {
                 <p class="plot" role="status">
                     { format!("Building the tables of up to 10\u{2009}000 services: {} of {} …", *n_counted, N_MEASUREMENTS) }
@@ -64,6 +59,47 @@ pub(super) fn Chart(props: &Props) -> Html {
         </div>
     }
 }
+
+/// A drawn chart.
+fn plot(chart: &Drawn, words: &str) -> Html {
+    html! {
+        <svg class="plot" viewBox={format!("0 0 {} {}", CHART.0, CHART.1)} role="img" aria-label={words.to_owned()}>
+            { path("grid", chart.grid.clone()) }
+            { for chart.below.iter().map(|(at, words)| label(at.x, at.y + 16.0, "mid", words)) }
+            { for chart.left.iter().map(|(at, words)| label(at.x - 7.0, at.y + 4.0, "end", words)) }
+            { for chart.lines.iter().zip(CLASSES).map(|(line, class)| path(class, line.clone())) }
+            { for chart.names.iter().zip(CLASSES).map(|((at, words), class)| label(at.x + 8.0, at.y + 4.0, class, words)) }
+            if let Some(at) = chart.mark {
+                { path("mark", format!("M{} {}V{}", Tenths(at.x), Tenths(at.y), CHART.1 - 26)) }
+                <circle class="mark" cx={num(at.x)} cy={num(at.y)} r="5" />
+            }
+        </svg>
+    }
+}
+
+/// The sheet of payload against the MTU.
+pub(super) fn efficiency(walk: &Walk, act: &Act) -> Html {
+    let Some(drawn) = Efficiency::new(walk.mtu, &walk.cast.left) else { return html! {} };
+    let row = |(name, sum, is_own): &(&'static str, String, bool)| {
+        html! { <li class={if *is_own { "own" } else { "" }}>{ bit("", name) }<code>{ text(sum) }</code></li> }
+    };
+    let own = drawn.rows.iter().find(|(_, _, is_own)| *is_own);
+    let words = own.map_or(String::new(), |(name, sum, _)| format!("This cluster: {name}, {sum}"));
+    html! {
+        <div class="sheet chart" role="dialog" aria-label="Payload against the MTU">
+            <header>
+                <h2>{ "Payload against the MTU" }</h2>
+                { icon_button("icon", "Close", on(act, Action::Show(None)), icon(CLOSE)) }
+            </header>
+            { plot(&drawn.chart, &words) }
+            <ol class="sums">{ for drawn.rows.iter().map(row) }</ol>
+            <p>{ text(ABOUT) }</p>
+        </div>
+    }
+}
+
+const ABOUT: &str = "Across: NIC MTU. Upwards: TCP payload of a full packet, of all that it takes on the wire: the MTU and 38 \
+    bytes around it (Ethernet header 14, check sequence 4, preamble 8, gap 12). Options of TCP would take a little more.";
 
 const WORDS: &str = "Across: services in the cluster. Upwards: rules, set elements and lookups that the first packet of a \
     connection is held against, until it has its endpoint, if its service comes last. iptables reads its list from the top; \

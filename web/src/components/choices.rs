@@ -167,9 +167,8 @@ pub(super) fn receivers(scene: &Scene, scheme: Scheme, from: &str) -> Vec<Group>
             }));
         }
     }
-    let by_name = names(scene, from, &|service| {
-        of_scheme(&service.ports).into_iter().map(|port| format!(":{port}")).collect()
-    });
+    let by_name =
+        names(scene, from, &|service| of_scheme(&service.ports).into_iter().map(|port| format!(":{port}")).collect());
     let mut groups = vec![services, by_name, outer, node_ports];
     for node in &scene.nodes {
         let mut places = Vec::new();
@@ -222,7 +221,9 @@ fn names(scene: &Scene, from: &str, ends: &dyn Fn(&ServiceView) -> Vec<String>) 
     let mut places = Vec::new();
     for service in &scene.services {
         let full = full_name(service);
-        let short = own.map(|own| if own == service.namespace { service.name.clone() } else { pod_label(&service.namespace, &service.name) });
+        let short = own.map(|own| {
+            if own == service.namespace { service.name.clone() } else { pod_label(&service.namespace, &service.name) }
+        });
         for end in ends(service) {
             let names = short.iter().chain([&full]).map(|name| format!("{name}{end}"));
             places.extend(names.map(|name| Place::new(&name, name.replacen(':', " :", 1))));
@@ -338,10 +339,7 @@ mod tests {
         assert_eq!(with_scheme(&scene, &service, Scheme::Dns, "host/laptop"), "dns://web.default.svc.cluster.local");
         let name = Target::parse("dns://web.default.svc.cluster.local?type=SRV").expect("a target");
         assert_eq!((name.host.as_str(), name.path.as_str()), ("web.default.svc.cluster.local", "?type=SRV"));
-        assert_eq!(
-            with_scheme(&scene, &name, Scheme::Http, "pod/client"),
-            "http://web.default.svc.cluster.local:80"
-        );
+        assert_eq!(with_scheme(&scene, &name, Scheme::Http, "pod/client"), "http://web.default.svc.cluster.local:80");
         let nobody = Target::parse("http://10.244.1.2:8080").expect("a target");
         assert_eq!(with_scheme(&scene, &nobody, Scheme::Udp, ""), "udp://10.244.1.3:8125");
     }

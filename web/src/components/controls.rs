@@ -109,7 +109,14 @@ pub(super) fn number(name: &'static str, label: &'static str, value: &str, act: 
 }
 
 /// A field for a number or a text.
-pub(super) fn field(kind: &'static str, name: &'static str, label: &'static str, value: &str, act: &Act, take: Take) -> Html {
+pub(super) fn field(
+    kind: &'static str,
+    name: &'static str,
+    label: &'static str,
+    value: &str,
+    act: &Act,
+    take: Take,
+) -> Html {
     html! {
         <label class="fld"><span>{ label }</span>
             <input type={kind} aria-label={name} title={name} min="0" value={value.to_owned()} onchange={on_change(act, take)} />

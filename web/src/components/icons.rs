@@ -19,6 +19,8 @@ pub(super) const COPY: &str = "M7.3 5.5h4.4a1.8 1.8 0 0 1 1.8 1.8v4.4a1.8 1.8 0 
     a1.8 1.8 0 0 1 1.8-1.8ZM10 3.2A1.7 1.7 0 0 0 9 2.5H4.3A1.8 1.8 0 0 0 2.5 4.3V9a1.7 1.7 0 0 0 .7 1.4";
 pub(super) const THEME: &str = "M13.5 8a5.5 5.5 0 1 1-11 0a5.5 5.5 0 0 1 11 0ZM8 2.5a5.5 5.5 0 0 1 0 11Z";
 pub(super) const MENU: &str = "M2.5 4.5h11M2.5 8h11M2.5 11.5h11";
+/// Lines of text.
+pub(super) const LINES: &str = "M3 3.5h10M3 6.5h10M3 9.5h10M3 12.5h6";
 pub(super) const ARROW: &str = "M3 8h9.5M8.8 4.2 12.6 8l-3.8 3.8";
 pub(super) const CLOSE: &str = "M4 4l8 8M12 4l-8 8";
 /// The anchor of the pause container, around its middle.

@@ -10,6 +10,7 @@ mod help;
 mod icons;
 mod inspector;
 mod keys;
+mod lanes;
 mod machine;
 mod meanwhile;
 mod mtu;
@@ -22,8 +23,10 @@ mod stage;
 mod steps;
 mod tables;
 mod tabs;
+mod text_view;
 mod top_bar;
 mod transport;
+mod typed;
 
 use kubehop_core::api::{Decision, StepView};
 use yew::UseReducerDispatcher;

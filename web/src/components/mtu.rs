@@ -5,13 +5,13 @@ use std::rc::Rc;
 use kubehop_core::api::Decision;
 use yew::{Html, html};
 
-use super::controls::{Take, menu};
+use super::controls::{Take, menu, on, word_button};
 use super::shapes::{bit, span, text};
 use super::top_bar::{choose, plain};
 use super::{Act, Current};
 use crate::scene::geometry::Side;
 use crate::scene::{MtuSegment, layer_class, mtu_bar};
-use crate::state::{Action, Choice, Walk};
+use crate::state::{Action, Choice, Sheet, Walk};
 
 /// NIC MTUs that exist in the field.
 const MTUS: [usize; 6] = [1280, 1400, 1450, 1500, 8950, 9000];
@@ -57,6 +57,7 @@ pub(super) fn mtu(walk: &Walk, current: &Current, act: &Act) -> Html {
                     { span("msx", &bar.extra) }
                 </div>
             </div>
+            { word_button("btn eff", "Payload against the MTU: a chart", on(act, Action::Show(Some(Sheet::Efficiency))), "Chart") }
         </>
     }
 }

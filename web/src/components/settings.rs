@@ -10,7 +10,7 @@ use super::choices::entries;
 use super::controls::{Take, field, menu, number, on, tick, word_button};
 use super::top_bar::{choose, main, share};
 use crate::hooks::{Layout, read_text};
-use crate::state::{Action, Choice, Sheet, State};
+use crate::state::{Action, Choice, Sheet, State, Zoom};
 
 /// Takes a number of bytes.
 fn bytes(name: &'static str, choice: fn(usize) -> Choice) -> Take {
@@ -34,6 +34,8 @@ pub(super) fn settings(state: &State, layout: Layout, act: &Act) -> Html {
             { field("text", "Target", "Any target: http://NAME:PORT, lookup://NAME, dns://NAME?type=SRV", &state.walk.run.to, act, take_target) }
             { number("Request size", "Request", &scenario.size.to_string(), act, bytes("Request size", Choice::Size)) }
             { more(state, act) }
+            { tick("without motion", state.is_still, act, Action::Still) }
+            if !is_full { { tick("go by hops", state.zoom == Zoom::Hops, act, |hops| Action::Zoom(if hops { Zoom::Hops } else { Zoom::Steps })) } }
             { open("How many rules a packet is held against", Sheet::Chart, "Rules against services: a chart", act) }
             if !is_full { { share(false, act) } }
             { word_button("btn", "Close the settings", on(act, Action::Show(None)), "Done") }

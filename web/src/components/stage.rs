@@ -1,5 +1,6 @@
 //! The canvas.
 
+use kubehop_core::api::NodeView;
 use yew::{Html, Properties, component, html, use_memo, use_mut_ref};
 
 use super::Current;
@@ -7,8 +8,8 @@ use super::machine::{Machine, Marks};
 use super::packet::Packet;
 use super::shapes::{group, label, path, path_at, rect, state};
 use crate::hooks::Travel;
-use crate::scene::geometry::{API, CANVAS, FABRIC, Point, ROUTER, Side, within};
-use crate::scene::text::{MONO, fit};
+use crate::scene::geometry::{self, API, CANVAS, FABRIC, Point, ROUTER, Side, within};
+use crate::scene::text::{BOLD, MONO, fit};
 use crate::scene::{Line, Mark, Picture, Station, rounded, travel};
 use crate::state::{Arrival, Shared, Walk};
 
@@ -48,7 +49,7 @@ pub(super) fn Stage(props: &Props) -> Html {
     }
     lines.extend(picture.loops.iter().filter_map(|(station, mark)| loopback(walk, *station, *mark)));
     html! {
-        <svg class="canvas" viewBox="0 0 800 464" role="img" aria-label={describe(walk)}>
+        <svg class="canvas" viewBox="12 0 776 464" role="img" aria-label={describe(walk)}>
             { fabric(walk, current) }
             { for SPINE.iter().map(|(y, name)| label(400.0, *y, "spine", name)) }
             { for Side::BOTH.map(|side| html! { <Machine walk={walk.clone()} side={side} marks={Marks::new(picture, side)} /> }) }
@@ -140,13 +141,19 @@ fn fabric(walk: &Walk, current: &Current) -> Html {
     let picture = &current.picture;
     let left = match walk.cast.n_more_nodes {
         0 => "fabric".to_owned(),
+        more if !walk.cast.outside.is_empty() => format!("fabric, +{more}"),
         1 => "fabric, +1 more node".to_owned(),
         more => format!("fabric, +{more} more nodes"),
     };
     let shapes = vec![
         rect("bx", FABRIC, 10.0),
-        label(76.0, 437.0, "nm", &left),
-        label(742.0, 437.0, "m dim end", &fit(&subnets(walk), 264.0, MONO)),
+        label(46.0, 437.0, "nm", &left),
+        label(
+            742.0,
+            437.0,
+            "m dim end",
+            &fit(&subnets(walk), if walk.cast.outside.len() > 1 { 136.0 } else { 264.0 }, MONO),
+        ),
     ];
     let (class, why) = if walk.cast.uses_router {
         ("st", "the fabric's router joins the subnets")
@@ -158,8 +165,20 @@ fn fabric(walk: &Walk, current: &Current) -> Html {
         <>
             { group("st fab", state(picture.fabric), "the network between the machines", shapes) }
             { group(class, state(picture.mark(Station::Router)), why, router) }
+            { for walk.cast.outside.iter().enumerate().map(|(idx, machine)| outside(idx, machine, picture)) }
         </>
     }
+}
+
+/// A machine on the way that is not drawn large.
+fn outside(idx: usize, machine: &NodeView, picture: &Picture) -> Html {
+    let station = Station::Outside(idx);
+    let at = geometry::outside(idx);
+    let title =
+        format!("{} {}: also on the way. What it decides is told in the panels.", machine.name, machine.address);
+    let shapes =
+        vec![rect("bx", at, 6.0), label(at.middle().x, at.y + 14.5, "t mid", &fit(&machine.name, at.w - 12.0, BOLD))];
+    group("st", state(picture.mark(station)), &title, shapes)
 }
 
 /// The drawn machines' subnets, and what the fabric sees of a packet.

@@ -3,11 +3,12 @@
 use yew::{AttrValue, Html, html};
 
 use super::Act;
-use super::controls::{bool_word, choice_button, icon_button, on};
-use super::icons::{FIRST, LAST, NEXT, PAUSE, PLAY, PREVIOUS, icon};
-use super::scrubber::{Ticks, scrubber};
+use super::controls::{bool_word, icon_button, on};
+use super::icons::{FIRST, LAST, LINES, NEXT, PAUSE, PLAY, PREVIOUS, icon};
+use super::lanes::Lanes;
+use super::scrubber::{Ticks, position, scrubber};
 use super::shapes::text;
-use crate::state::{Action, State};
+use crate::state::{Action, Sheet, State, Zoom};
 
 /// First, Previous, Next, Last, Play, the legs, the slider and the counter.
 pub(super) fn transport(state: &State, ticks: &Ticks, headline: &str, act: &Act) -> Html {
@@ -19,10 +20,10 @@ pub(super) fn transport(state: &State, ticks: &Ticks, headline: &str, act: &Act)
             <button class={class} aria-label={name} title={name} aria-disabled={bool_word(is_over)} onclick={on(act, action)}>{ content }</button>
         }
     };
-    let legs = walk
-        .legs
-        .iter()
-        .map(|leg| choice_button(leg.kind.name(), walk.kinds[cursor] == leg.kind, on(act, Action::Go(leg.first))));
+    let journey = walk.reel.step(&walk.trace, cursor).0.journey.0;
+    let is_by_hops = state.zoom == Zoom::Hops;
+    let zoom = Action::Zoom(if is_by_hops { Zoom::Steps } else { Zoom::Hops });
+    let (n, n_all, unit) = position(state);
     let (play_class, play, play_icon) =
         if state.is_playing { ("icon ply on", "Pause", PAUSE) } else { ("icon ply", "Play", PLAY) };
     let speed = state.speed.label();
@@ -35,12 +36,15 @@ pub(super) fn transport(state: &State, ticks: &Ticks, headline: &str, act: &Act)
                 { step("icon", "Last step", Action::Last, is_last, icon(LAST)) }
             </div>
             <div class="pl">
+                { icon_button("icon txt", "Text view", on(act, Action::Show((state.sheet != Some(Sheet::Text)).then_some(Sheet::Text))), icon(LINES)) }
                 { icon_button(play_class, play, on(act, Action::TogglePlay), icon(play_icon)) }
                 <button class="spd" aria-label={AttrValue::from(format!("Speed {speed}"))} title="Speed" onclick={on(act, Action::CycleSpeed)}>{ text(speed) }</button>
+                <button class="spd hop" aria-pressed={bool_word(is_by_hops)} aria-label="Go by hops" title="One stop for each place and device, or every step"
+                    onclick={on(act, zoom)}>{ "hops" }</button>
             </div>
-            <div class="legs seg" role="group" aria-label="Leg">{ for legs }</div>
+            <Lanes walk={walk.clone()} journey={journey} act={act.clone()} />
             { scrubber(state, ticks, headline, act) }
-            <div class="cnt" aria-hidden="true"><b>{ cursor + 1 }</b><span>{ format!(" / {}", walk.n_steps()) }</span></div>
+            <div class="cnt" aria-hidden="true"><b>{ n }</b><span>{ format!(" / {n_all}") }</span><em>{ unit }</em></div>
         </>
     }
 }

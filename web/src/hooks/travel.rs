@@ -52,7 +52,8 @@ pub(crate) fn use_travel(packet: &NodeRef, words: &NodeRef, travel: Travel) {
         }
         let element = |node: &NodeRef| node.cast::<Element>().map(JsCast::unchecked_into::<Animatable>);
         let Some(end) = travel.points.last() else { return };
-        let reduced = prefers_reduced_motion();
+        let is_still = packet.cast::<Element>().is_some_and(|it| matches!(it.closest(".kh[data-still]"), Ok(Some(_))));
+        let reduced = is_still || prefers_reduced_motion();
         let way = length(&travel.points);
         let millis = if reduced || way < 1.0 { 0.0 } else { within(way * MILLIS_PER_UNIT, MILLIS.0, MILLIS.1) };
         if let (Some(packet), true) = (element(&packet), millis > 0.0) {

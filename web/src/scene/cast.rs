@@ -13,6 +13,8 @@ pub struct Cast {
     pub left: Machine,
     /// The receiver's, or another one.
     pub right: Option<Machine>,
+    /// Other machines on the way, each a box in the fabric.
+    pub outside: Vec<NodeView>,
     /// Whether the router is on anybody's way.
     pub uses_router: bool,
     /// Nodes that are not drawn.
@@ -121,10 +123,20 @@ impl Cast {
         let is_visited = |machine: &NodeView| {
             visited.contains(&machine.reference) || machine.pods.iter().any(|pod| visited.contains(&pod.reference))
         };
-        let left = *machines.iter().find(|machine| has(machine, &sender)).or(machines.first())?;
+        let sends = *machines.iter().find(|machine| has(machine, &sender)).or(machines.first())?;
+        // Where more than two are on the way, nodes are drawn: what happens inside them is what is asked about.
+        let is_node = |machine: &&&NodeView| machine.reference.starts_with("node/");
+        let on_way = || machines.iter().filter(|machine| is_visited(machine));
+        let is_crowded = on_way().count() > 2 && on_way().filter(is_node).count() > 1;
+        let enters = || visited.iter().find_map(|place| on_way().filter(is_node).find(|node| has(node, place)));
+        let left = if is_crowded && !is_node(&&sends) { *enters().unwrap_or(&sends) } else { sends };
         let others = || machines.iter().filter(|machine| machine.reference != left.reference);
         let right = others()
-            .find(|machine| receiver.as_deref().is_some_and(|reference| has(machine, reference)))
+            .find(|machine| {
+                receiver.as_deref().is_some_and(|reference| has(machine, reference))
+                    && (!is_crowded || is_node(machine))
+            })
+            .or_else(|| others().find(|machine| is_visited(machine) && is_node(machine)))
             .or_else(|| others().find(|machine| is_visited(machine)))
             .or_else(|| others().next())
             .copied();
@@ -148,12 +160,18 @@ impl Cast {
             program: program(trace, &machine.reference),
             ..Machine::new(machine, talks_itself(machine), &wanted)
         };
-        let n_nodes_drawn = [Some(left), right].into_iter().flatten().filter(|it| it.reference.starts_with("node/"));
+        let is_drawn =
+            |machine: &NodeView| [Some(left), right].into_iter().flatten().any(|it| it.reference == machine.reference);
+        let outside: Vec<NodeView> =
+            on_way().filter(|machine| !is_drawn(machine)).take(2).map(|machine| (*machine).clone()).collect();
+        let drawn_at_all = [Some(left), right].into_iter().flatten().chain(&outside);
+        let n_nodes_drawn = drawn_at_all.filter(|it| it.reference.starts_with("node/")).count();
         Some(Self {
             left: drawn(left),
             right: right.map(drawn),
             uses_router: visited.iter().any(|place| place.starts_with("router/")),
-            n_more_nodes: scene.nodes.len() - n_nodes_drawn.count(),
+            n_more_nodes: scene.nodes.len() - n_nodes_drawn,
+            outside,
         })
     }
 
@@ -182,6 +200,15 @@ impl Cast {
     #[must_use]
     pub fn side_of(&self, reference: &str) -> Option<Side> {
         Side::BOTH.into_iter().find(|side| self.machine(*side).is_some_and(|it| it.node.reference == reference))
+    }
+
+    /// The box in the fabric that stands for a place: a machine of its own, or the node of a pod.
+    #[must_use]
+    pub fn outside_of(&self, reference: &str) -> Option<usize> {
+        let is_it = |machine: &NodeView| {
+            machine.reference == reference || machine.pods.iter().any(|pod| pod.reference == reference)
+        };
+        self.outside.iter().position(is_it)
     }
 
     /// Where the pod with this reference is drawn.
@@ -234,7 +261,8 @@ fn receiver(scene: &Scene, run: &Run, trace: &Trace, sender: &str) -> Option<Str
     let stated = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
     let chosen = trace.choice.as_ref().map(|choice| choice.chosen.0.to_string());
     // A program takes the first address that a name has.
-    let answers = trace.queries.iter().filter_map(|query| query.reply.as_ref()).flat_map(|reply| &reply.message.answers);
+    let answers =
+        trace.queries.iter().filter_map(|query| query.reply.as_ref()).flat_map(|reply| &reply.message.answers);
     let found = answers.map(|record| record.data.to_string()).find(|data| data.parse::<Ipv4Addr>().is_ok());
     let host = chosen.as_deref().or(found.as_deref()).unwrap_or(stated);
     if host.starts_with("127.") {
@@ -248,4 +276,37 @@ fn receiver(scene: &Scene, run: &Run, trace: &Trace, sender: &str) -> Option<Str
         machines.find(|machine| machine.address == host || machine.devices.iter().any(has_address))
     };
     pod.or_else(|| machine().map(|machine| machine.reference.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::scene::Station;
+    use crate::state::{Scenario, Walk};
+
+    /// The built-in cluster with its service open on every node.
+    fn through_a_node_port(seed: u64) -> Walk {
+        let open = Scenario::default().source().1.replace("type: ClusterIP", "type: NodePort");
+        let scenario = Scenario {
+            cluster: Some(open.into()),
+            from: Some("host/laptop".to_owned()),
+            to: Some("http://172.18.0.2:30000".to_owned()),
+            seed,
+            ..Scenario::default()
+        };
+        Walk::new(&scenario).expect("a walk")
+    }
+
+    #[test]
+    fn where_three_machines_are_on_the_way_both_nodes_are_drawn_and_the_outsider_is_a_box() {
+        let walks = (1..9).map(through_a_node_port);
+        let crowded = walks.filter(|walk| !walk.cast.outside.is_empty()).collect::<Vec<_>>();
+        assert!(!crowded.is_empty(), "no seed leads to the pod on the other node");
+        for walk in crowded {
+            assert_eq!(walk.cast.left.node.name, "node-a");
+            assert_eq!(walk.cast.right.as_ref().map(|right| right.node.name.as_str()), Some("node-b"));
+            assert_eq!(walk.cast.outside[0].name, "laptop");
+            assert_eq!(walk.reel.station(0), Station::Outside(0));
+            assert!((0..walk.n_steps()).all(|idx| walk.reel.station(idx) != Station::Elsewhere));
+        }
+    }
 }

@@ -1,22 +1,45 @@
-//! A chart: how many rules or lookups a packet costs, against the number of services. `plotters` makes the shapes, on a
-//! back end that keeps them as path data; every word is placed here, for only the page knows its faces.
+//! Charts. `plotters` makes the shapes, on a back end that keeps them as path data; every word is placed here, for only
+//! the page knows its faces. What is counted where is in `efficiency` and, for rules against services, here.
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
 
 use kubehop_core::api::sort_by;
-use plotters::prelude::{ChartBuilder, IntoDrawingArea, IntoLogRange, LineSeries, RGBColor};
+use plotters::prelude::{ChartBuilder, IntoDrawingArea, LineSeries, RGBColor};
 use plotters_backend::{BackendColor, BackendCoord, BackendStyle, DrawingBackend, DrawingErrorKind};
 
 use super::geometry::Point;
 
-/// One line of the chart: what costs how much.
+/// One line of a chart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Curve {
     /// Its name.
     pub name: &'static str,
-    /// Number of services, and what a packet is held against then.
+    /// Its points: along, and upwards.
     pub points: Vec<(u32, u32)>,
+}
+
+/// An axis, in units of its own.
+pub(super) struct Axis {
+    /// Where it begins and ends.
+    pub range: (u32, u32),
+    /// Numbers at it: where, and what.
+    pub ticks: Vec<(u32, String)>,
+}
+
+impl Axis {
+    /// A logarithmic one, from 1 to `most`.
+    fn log(most: u32) -> Self {
+        let ticks = (0..9).map(|n| 10_u32.pow(n)).take_while(|tick| *tick <= most);
+        Self { range: (0, log(most)), ticks: ticks.map(|tick| (log(tick), thousands(tick))).collect() }
+    }
+}
+
+/// The place of `number` on a logarithmic axis.
+pub(super) fn log(number: u32) -> u32 {
+    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place")]
+    let place = ((number as f32).ln() * 1000.0) as u32;
+    place
 }
 
 /// The chart in the units of its view box.
@@ -30,6 +53,8 @@ pub struct Chart {
     pub below: Vec<(Point, String)>,
     /// Numbers on the left.
     pub left: Vec<(Point, String)>,
+    /// What is marked.
+    pub mark: Option<Point>,
     /// The curves' names with their last value, at their ends.
     pub names: Vec<(Point, String)>,
 }
@@ -41,35 +66,48 @@ const MARGINS: [u32; 4] = [12, 26, 62, 164];
 /// Least distance of two names.
 const NAME_H: f64 = 19.0;
 
-/// Draws `curves`, both axes logarithmic; `None` where there is nothing to draw.
+/// Rules against services, both axes logarithmic; `None` where there is nothing to draw.
 #[must_use]
-pub fn chart(curves: &[Curve]) -> Option<Chart> {
+pub fn rules_chart(curves: &[Curve]) -> Option<Chart> {
     let points = || curves.iter().flat_map(|curve| &curve.points);
     let (most_x, most_y) = (points().map(|(x, _)| *x).max()?, points().map(|(_, y)| *y).max()?);
     // A little air above the highest line.
     let most_y = most_y.saturating_add(most_y / 3).max(10);
-    let mut paths = Paths { grid: String::new(), lines: vec![String::new(); curves.len()] };
+    let placed = curves.iter().map(|curve| {
+        let name = curve.points.last().map_or(String::new(), |(_, y)| format!("{} {}", curve.name, thousands(*y)));
+        (name, curve.points.iter().map(|(x, y)| (log(*x), log(*y))).collect())
+    });
+    draw(&placed.collect::<Vec<_>>(), &Axis::log(most_x), &Axis::log(most_y), None)
+}
+
+/// A line and the name at its end.
+pub(super) type Placed = (String, Vec<(u32, u32)>);
+
+/// Draws `lines` between two axes, and marks one point.
+pub(super) fn draw(lines: &[Placed], across: &Axis, upwards: &Axis, mark: Option<(u32, u32)>) -> Option<Chart> {
+    let mut paths = Paths { grid: String::new(), lines: vec![String::new(); lines.len()] };
     let mut chart = Chart::default();
     {
         let [above, below, left, right] = MARGINS;
         let root = (&mut paths).into_drawing_area();
         let mut builder = ChartBuilder::on(&root);
         builder.margin_top(above).margin_bottom(below).margin_left(left).margin_right(right);
-        let mut plot = builder.build_cartesian_2d((1..most_x).log_scale(), (1..most_y).log_scale()).ok()?;
-        let ticks = |most: u32| (0..9).map(|n| 10_u32.pow(n)).take_while(move |tick| *tick <= most);
+        let ((x0, x1), (y0, y1)) = (across.range, upwards.range);
+        let mut plot = builder.build_cartesian_2d(x0..x1, y0..y1).ok()?;
         let at = |(x, y): (i32, i32)| Point::new(f64::from(x), f64::from(y));
-        for x in ticks(most_x) {
-            plot.draw_series(LineSeries::new([(x, 1), (x, most_y)], colour(0))).ok()?;
-            chart.below.push((at(plot.backend_coord(&(x, 1))), thousands(x)));
+        for (x, words) in &across.ticks {
+            plot.draw_series(LineSeries::new([(*x, y0), (*x, y1)], colour(0))).ok()?;
+            chart.below.push((at(plot.backend_coord(&(*x, y0))), words.clone()));
         }
-        for y in ticks(most_y) {
-            plot.draw_series(LineSeries::new([(1, y), (most_x, y)], colour(0))).ok()?;
-            chart.left.push((at(plot.backend_coord(&(1, y))), thousands(y)));
+        for (y, words) in &upwards.ticks {
+            plot.draw_series(LineSeries::new([(x0, *y), (x1, *y)], colour(0))).ok()?;
+            chart.left.push((at(plot.backend_coord(&(x0, *y))), words.clone()));
         }
-        for (idx, curve) in curves.iter().enumerate() {
-            plot.draw_series(LineSeries::new(curve.points.iter().copied(), colour(idx + 1))).ok()?;
-            if let Some(last) = curve.points.last() {
-                chart.names.push((at(plot.backend_coord(last)), format!("{} {}", curve.name, thousands(last.1))));
+        chart.mark = mark.map(|mark| at(plot.backend_coord(&mark)));
+        for (idx, (name, points)) in lines.iter().enumerate() {
+            plot.draw_series(LineSeries::new(points.iter().copied(), colour(idx + 1))).ok()?;
+            if let Some(last) = points.last() {
+                chart.names.push((at(plot.backend_coord(last)), name.clone()));
             }
         }
     }
@@ -147,7 +185,7 @@ impl DrawingBackend for &mut Paths {
 
 #[cfg(test)]
 mod tests {
-    use super::{CHART, Curve, chart};
+    use super::{CHART, Curve, rules_chart};
 
     #[test]
     fn every_curve_is_a_line_inside_the_chart_with_its_name_at_the_end() {
@@ -156,7 +194,7 @@ mod tests {
             Curve { name: "nftables", points: vec![(1, 6), (100, 6), (10_000, 6)] },
             Curve { name: "ipvs", points: vec![(1, 5), (100, 5), (10_000, 5)] },
         ];
-        let chart = chart(&curves).expect("a chart");
+        let chart = rules_chart(&curves).expect("a chart");
         assert_eq!(chart.lines.len(), 3);
         assert!(chart.lines.iter().all(|line| line.starts_with('M') && line.matches('L').count() == 2), "{chart:?}");
         assert_eq!(
@@ -167,6 +205,6 @@ mod tests {
         let mut ys: Vec<f64> = chart.names.iter().map(|(at, _)| at.y).collect();
         ys.sort_by(f64::total_cmp);
         assert!(ys.windows(2).all(|pair| pair[1] - pair[0] >= 19.0), "{ys:?}");
-        assert_eq!(super::chart(&[]), None);
+        assert_eq!(rules_chart(&[]), None);
     }
 }

@@ -76,6 +76,12 @@ pub(super) fn dock(cast: &Cast, station: Station, tag: &Tag) -> Dock {
             let x = side.x() + 56.0;
             beside(side, tag, x, 375.0 - tag.h, Notch::Down(x + tag.w / 2.0))
         }
+        // Beside the box, in the fabric; a wide one goes on its other side.
+        Station::Outside(idx) => {
+            let at = geometry::outside(idx);
+            let x = if at.x - 8.0 - tag.w < 30.0 { at.right() + 8.0 } else { at.x - 8.0 - tag.w };
+            Dock { tag: tag.clone(), rect: tag.rect(x, 432.0 - tag.h / 2.0), notch: Notch::None, note: None }
+        }
         Station::Agent(_) | Station::Api | Station::Router | Station::Elsewhere => {
             let x = ROUTER.x - 8.0 - tag.w;
             Dock { tag: tag.clone(), rect: tag.rect(x, 432.0 - tag.h / 2.0), notch: Notch::None, note: None }

@@ -254,6 +254,12 @@ pub fn nic(side: Side) -> Rect {
 pub const FABRIC: Rect = Rect::new(20.0, 420.0, 760.0, 38.0);
 /// The API server.
 pub const API: Rect = Rect::new(374.0, 7.0, 52.0, 22.0);
+/// A machine on the way that has no room above: a box in the fabric, left or right of the router.
+#[must_use]
+pub fn outside(idx: usize) -> Rect {
+    Rect::new(if idx == 0 { 200.0 } else { 458.0 }, 423.0, 140.0, 20.0)
+}
+
 /// The fabric's router.
 pub const ROUTER: Rect = Rect::new(368.0, 423.0, 64.0, 20.0);
 

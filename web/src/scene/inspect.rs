@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use kubehop_core::api::{By, Chosen, Decision, End, Layer, LayerChange, Link, Role, Stage, StepView, dissect};
+use kubehop_core::api::{By, Chosen, Decision, End, Field, Layer, LayerChange, Link, Role, Stage, StepView, dissect};
 
 use super::note::packet_title;
 use super::tables::Kind;
@@ -37,6 +37,10 @@ pub struct LayerRow {
     pub fields: Vec<FieldRow>,
     /// Its bytes that are shown.
     pub hex: Vec<HexRow>,
+    /// Where it is in the packet; nowhere if it is gone.
+    pub range: Range<usize>,
+    /// All its fields, shown or not: which bytes, and what they say.
+    pub spans: Vec<(Range<usize>, String)>,
 }
 
 /// One field.
@@ -44,6 +48,8 @@ pub struct LayerRow {
 pub struct FieldRow {
     /// Name.
     pub name: String,
+    /// Its bytes in the packet.
+    pub range: Range<usize>,
     /// What it was, if it was another.
     pub old: Option<String>,
     /// What it is.
@@ -70,6 +76,8 @@ pub struct HexRow {
 /// One byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cell {
+    /// Its place in the packet as it is.
+    pub at: usize,
     /// Its value; `None` if it is the same as above.
     pub byte: Option<u8>,
     /// Whether this step changed it.
@@ -98,10 +106,13 @@ fn layer_row(view: &StepView, decision: &Decision, change: &LayerChange, all: bo
         note,
         fields: Vec::new(),
         hex: Vec::new(),
+        range: if matches!(change, LayerChange::Removed(_)) { 0..0 } else { layer.range.clone() },
+        spans: spans(change),
     };
     match change {
         LayerChange::Same(_) => LayerRow {
             fields: if all { unchanged(layer) } else { Vec::new() },
+            hex: if all { bytes_of(view, layer, false, 8) } else { Vec::new() },
             ..row(LayerState::Same, len.to_string(), summary(layer))
         },
         LayerChange::Removed(_) => row(LayerState::Gone, format!("−{len}"), gone(view, layer)),
@@ -120,6 +131,7 @@ fn layer_row(view: &StepView, decision: &Decision, change: &LayerChange, all: bo
                 .map(|change| {
                     FieldRow {
                         name: change.new.name.to_owned(),
+                        range: change.new.range.clone(),
                         old: Some(change.old.value.clone()),
                         value: change.new.value.clone(),
                         is_new: true,
@@ -137,11 +149,38 @@ fn layer_row(view: &StepView, decision: &Decision, change: &LayerChange, all: bo
             }
             LayerRow {
                 fields: rows,
-                hex: changed_bytes(view, layer),
+                hex: changed_bytes(view, layer, all),
                 ..row(LayerState::Changed, len.to_string(), resized(view, layer))
             }
         }
     }
+}
+
+/// The fields of a layer as it is now; none of one that is gone.
+fn spans(change: &LayerChange) -> Vec<(Range<usize>, String)> {
+    if matches!(change, LayerChange::Removed(_)) {
+        return Vec::new();
+    }
+    let layer = change.layer();
+    let span = |field: &Field| (field.range.clone(), format!("{} {} {}", layer.name, field.name, field.value));
+    layer.fields.iter().map(span).collect()
+}
+
+/// The bytes of a layer, in rows, at most so many.
+fn bytes_of(view: &StepView, layer: &Layer, is_changed: bool, n_rows: usize) -> Vec<HexRow> {
+    let Some(packet) = &view.packet else { return Vec::new() };
+    let cell = |at: usize| Cell { at, byte: packet.bytes().get(at).copied(), is_changed, role: Some(layer.role) };
+    let cells: Vec<Cell> = layer.range.clone().map(cell).collect();
+    cells.chunks(ROW).take(n_rows).map(|chunk| HexRow { was: Vec::new(), now: chunk.to_vec() }).collect()
+}
+
+/// What is told of a place in the packet: the bytes that belong together there, and what they say. The shortest field
+/// that holds the byte is meant; where there is none, the layer.
+#[must_use]
+pub fn told(rows: &[LayerRow], at: usize) -> Option<(Range<usize>, String)> {
+    let row = rows.iter().find(|row| row.range.contains(&at))?;
+    let field = row.spans.iter().filter(|(range, _)| range.contains(&at)).min_by_key(|(range, _)| range.len());
+    Some(field.cloned().unwrap_or_else(|| (row.range.clone(), row.name.to_owned())))
 }
 
 /// What a payload was before it was cut, or put together.
@@ -157,6 +196,7 @@ fn unchanged(layer: &Layer) -> Vec<FieldRow> {
     fields
         .map(|field| FieldRow {
             name: field.name.to_owned(),
+            range: field.range.clone(),
             old: None,
             value: field.value.clone(),
             is_new: false,
@@ -186,9 +226,10 @@ fn added(view: &StepView, decision: &Decision, layer: &Layer, all: bool) -> Vec<
         Role::InnerLink => "inner ",
         _ => "",
     };
-    let value = |name: &str| layer.fields.iter().find(|field| field.name == name).map(|field| field.value.clone());
-    let row = |name: String, value: String, cause: Cause, is_bad: bool| FieldRow {
+    let field = |name: &str| layer.fields.iter().find(|field| field.name == name);
+    let row = |name: String, range: Range<usize>, value: String, cause: Cause, is_bad: bool| FieldRow {
         name,
+        range,
         old: None,
         value,
         is_new: true,
@@ -197,14 +238,16 @@ fn added(view: &StepView, decision: &Decision, layer: &Layer, all: bool) -> Vec<
         table: cause.1,
     };
     let mut rows = Vec::new();
-    if let (false, Some(sport), Some(dport)) = (all, value("sport"), value("dport")) {
+    if let (false, Some(sport), Some(dport)) = (all, field("sport"), field("dport")) {
         let cause = cause(view, decision, layer.role, "ports");
-        rows.push(row("ports".to_owned(), format!("{sport} → {dport}"), cause, false));
+        let words = format!("{} → {}", sport.value, dport.value);
+        rows.push(row("ports".to_owned(), sport.range.start..dport.range.end, words, cause, false));
     }
     let fields = layer.fields.iter().filter(|field| all || wanted.contains(&field.name));
     rows.extend(fields.map(|field| {
         row(
             format!("{prefix}{}", field.name),
+            field.range.clone(),
             field.value.clone(),
             cause(view, decision, layer.role, field.name),
             field.bad,
@@ -314,7 +357,7 @@ fn summary(layer: &Layer) -> String {
 
 /// The rows of a layer in which a byte changed. A payload that was cut or put together has another length, not other
 /// bytes.
-fn changed_bytes(view: &StepView, layer: &Layer) -> Vec<HexRow> {
+fn changed_bytes(view: &StepView, layer: &Layer, all: bool) -> Vec<HexRow> {
     let (Some(before), Some(after), Some(old)) = (&view.before, &view.packet, before_of(view, layer)) else {
         return Vec::new();
     };
@@ -329,17 +372,17 @@ fn changed_bytes(view: &StepView, layer: &Layer) -> Vec<HexRow> {
     let cells = |range: Range<usize>| HexRow {
         was: range
             .clone()
-            .map(|at| Cell { byte: old_at(at), is_changed: old_at(at) != Some(bytes[at]), role: None })
+            .map(|at| Cell { at, byte: old_at(at), is_changed: old_at(at) != Some(bytes[at]), role: None })
             .collect(),
         now: range
             .map(|at| {
                 let is_changed = old_at(at) != Some(bytes[at]);
-                Cell { byte: is_changed.then_some(bytes[at]), is_changed, role: None }
+                Cell { at, byte: is_changed.then_some(bytes[at]), is_changed, role: None }
             })
             .collect(),
     };
     let rows = layer.range.clone().step_by(ROW).map(|start| start..(start + ROW).min(layer.range.end));
-    rows.filter(|range| range.clone().any(|at| old_at(at) != Some(bytes[at]))).map(cells).collect()
+    rows.filter(|range| all || range.clone().any(|at| old_at(at) != Some(bytes[at]))).map(cells).collect()
 }
 
 /// A layer as it was before the step: layers are matched from the payload outwards.
@@ -367,8 +410,9 @@ fn new_bytes(view: &StepView, layer: &Layer, all: bool) -> Vec<HexRow> {
     let udp = udp.filter(|_| layer.role == Role::Tunnel && is_envelope && !all);
     let range = udp.map_or(layer.range.start, |udp| udp.range.start)..layer.range.end;
     let role_at = |at: usize| if layer.range.contains(&at) { layer.role } else { Role::OuterUdp };
-    let cells: Vec<Cell> =
-        range.map(|at| Cell { byte: Some(packet.bytes()[at]), is_changed: true, role: Some(role_at(at)) }).collect();
+    let cells: Vec<Cell> = range
+        .map(|at| Cell { at, byte: Some(packet.bytes()[at]), is_changed: true, role: Some(role_at(at)) })
+        .collect();
     let n_rows = if all { 8 } else { 1 };
     cells.chunks(ROW).take(n_rows).map(|chunk| HexRow { was: Vec::new(), now: chunk.to_vec() }).collect()
 }
@@ -389,7 +433,7 @@ pub fn dump(view: &StepView) -> Vec<HexRow> {
     };
     let bytes: Vec<Cell> = (packet.bytes().iter().enumerate())
         .take(n_rows * ROW)
-        .map(|(at, byte)| Cell { byte: Some(*byte), is_changed: false, role: role_at(at) })
+        .map(|(at, byte)| Cell { at, byte: Some(*byte), is_changed: false, role: role_at(at) })
         .collect();
     bytes.chunks(ROW).map(|chunk| HexRow { was: Vec::new(), now: chunk.to_vec() }).collect()
 }

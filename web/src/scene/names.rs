@@ -163,7 +163,11 @@ fn decided(lookup: &Lookup, query: &NameQuery, line: &str) -> Option<String> {
             let ndots: usize = rest.split(' ').find_map(|option| option.strip_prefix("ndots:"))?.parse().ok()?;
             let n = lookup.name.matches('.').count();
             let dots = if n == 1 { "dot" } else { "dots" };
-            Some(if n < ndots { format!("{n} {dots} < {ndots}: search first") } else { format!("{n} {dots} ≥ {ndots}: as typed first") })
+            Some(if n < ndots {
+                format!("{n} {dots} < {ndots}: search first")
+            } else {
+                format!("{n} {dots} ≥ {ndots}: as typed first")
+            })
         }
         _ => None,
     }

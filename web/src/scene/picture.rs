@@ -243,7 +243,7 @@ fn arrows_of(track: &Track) -> Vec<(Point, f64)> {
 }
 
 fn crosses_fabric(from: Station, to: Station) -> bool {
-    let is_outside = |station| matches!(station, Station::Nic(_) | Station::Router);
+    let is_outside = |station| matches!(station, Station::Nic(_) | Station::Router | Station::Outside(_));
     is_outside(from) && is_outside(to)
 }
 

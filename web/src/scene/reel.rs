@@ -67,6 +67,12 @@ impl Reel {
         &self.of_journey[self.step(trace, idx).0.journey.0]
     }
 
+    /// The first step of a packet, by its place in the trace; none for one that nobody handled.
+    #[must_use]
+    pub fn first_of(&self, journey: usize) -> Option<usize> {
+        self.of_journey.get(journey)?.first().copied()
+    }
+
     /// The first step of every hop.
     #[must_use]
     pub fn hop_starts(&self) -> &[usize] {

@@ -26,6 +26,8 @@ pub enum Station {
     Agent(Side),
     /// The API server, and those who watch it for the whole cluster.
     Api,
+    /// A machine that is a box in the fabric, by its place there.
+    Outside(usize),
     /// The fabric's router.
     Router,
     /// A place that is not drawn.
@@ -53,11 +55,11 @@ impl Station {
             Place::Router(_) => Self::Router,
             Place::Pod { .. } => match cast.slot_of(&reference) {
                 Some((side, slot)) => Self::Pod(side, slot),
-                None => Self::Elsewhere,
+                None => cast.outside_of(&reference).map_or(Self::Elsewhere, Self::Outside),
             },
             Place::Node(_) | Place::Host(_) => match cast.side_of(&reference) {
                 Some(side) => Self::on_machine(cast, side, step),
-                None => Self::Elsewhere,
+                None => cast.outside_of(&reference).map_or(Self::Elsewhere, Self::Outside),
             },
         }
     }
@@ -97,6 +99,7 @@ impl Station {
             Self::Nic(side) => geometry::nic(side),
             Self::Agent(side) => cast.agent(side),
             Self::Api => API,
+            Self::Outside(idx) => geometry::outside(idx),
             Self::Router => ROUTER,
             Self::Elsewhere => FABRIC,
         })
@@ -114,7 +117,7 @@ impl Station {
             | Self::Overlay(side)
             | Self::Nic(side)
             | Self::Agent(side) => Some(side),
-            Self::Api | Self::Router | Self::Elsewhere => None,
+            Self::Api | Self::Outside(_) | Self::Router | Self::Elsewhere => None,
         }
     }
 }

@@ -44,7 +44,7 @@ fn is_over(from: Station, to: Station) -> bool {
 
 fn corners(cast: &Cast, from: Station, to: Station) -> Vec<Point> {
     use Hook::{Forward, Input, Output, Postrouting, Prerouting};
-    use Station::{Bridge, Host, Nic, Overlay, Pod, Route, Router};
+    use Station::{Bridge, Host, Nic, Outside, Overlay, Pod, Route, Router};
     let line = |side: Side, offsets: &[(f64, f64)]| -> Vec<Point> {
         offsets.iter().map(|(x, y)| Point::new(side.x() + x, *y)).collect()
     };
@@ -142,6 +142,11 @@ fn corners(cast: &Cast, from: Station, to: Station) -> Vec<Point> {
         (Host(side), Route(_)) => line(side, &[(lane::HOST, 108.0), (lane::HOST, 258.0)]),
         (Route(side), Host(_)) => line(side, &[(lane::HOST, 258.0), (lane::HOST, 108.0)]),
         (Nic(from), Nic(to)) if from != to => along_fabric(nic_out(from), nic_in(to)),
+        (Outside(from), Outside(to)) => along_fabric(outside_port(from), outside_port(to)),
+        (Outside(idx), Nic(side)) => along_fabric(outside_port(idx), nic_in(side)),
+        (Nic(side), Outside(idx)) => along_fabric(nic_out(side), outside_port(idx)),
+        (Outside(idx), Router) => along_fabric(outside_port(idx), router_port(half(idx))),
+        (Router, Outside(idx)) => along_fabric(router_port(half(idx)), outside_port(idx)),
         (Nic(side), Router) => along_fabric(nic_out(side), router_port(side)),
         (Router, Nic(side)) => along_fabric(router_port(side), nic_in(side)),
         _ => elbow(cast, from, to),
@@ -180,6 +185,16 @@ fn nic_out(side: Side) -> Point {
 
 fn nic_in(side: Side) -> Point {
     Point::new(side.x() + lane::NIC_UP, geometry::nic(side).bottom())
+}
+
+fn outside_port(idx: usize) -> Point {
+    let at = geometry::outside(idx);
+    Point::new(at.middle().x, at.bottom())
+}
+
+/// On which side of the router a box of the fabric stands.
+fn half(idx: usize) -> Side {
+    if idx == 0 { Side::Left } else { Side::Right }
 }
 
 fn router_port(side: Side) -> Point {
@@ -237,6 +252,8 @@ mod tests {
             ("node/node-a", "http://10.96.45.67:80"),
             ("node/node-a", "ping://172.18.0.2"),
             ("host/laptop", "ping://172.18.0.3"),
+            ("host/laptop", "http://172.18.0.2:30080"),
+            ("host/laptop", "http://172.18.0.3:30080"),
         ];
         let mut missing = BTreeSet::new();
         let proxies = [None, Some(ProxyMode::Ipvs), Some(ProxyMode::Nftables)];

@@ -5,6 +5,7 @@ mod link;
 mod playback;
 mod scenario;
 mod shared;
+mod stops;
 mod walk;
 
 use std::ops::Range;
@@ -20,6 +21,7 @@ pub use link::{Link, Unreadable};
 pub use playback::Speed;
 pub use scenario::{Scenario, proxy_name};
 pub use shared::Shared;
+pub use stops::Zoom;
 pub use walk::Walk;
 
 /// Light or dark.
@@ -61,6 +63,19 @@ pub enum Sheet {
     Meanwhile,
     /// The chart of rules against services.
     Chart,
+    /// The chart of payload against the MTU.
+    Efficiency,
+    /// The walk as text.
+    Text,
+}
+
+/// A command that is typed at the packet's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Typed {
+    /// It.
+    pub command: &'static str,
+    /// After the run, or before it.
+    pub is_after: bool,
 }
 
 /// How the cursor came to where it is.
@@ -89,10 +104,16 @@ pub struct State {
     pub is_playing: bool,
     /// How fast.
     pub speed: Speed,
+    /// How far one press of Next goes.
+    pub zoom: Zoom,
     /// Light or dark.
     pub theme: Theme,
+    /// Whether nothing moves, whatever the system wants.
+    pub is_still: bool,
     /// The table that is shown.
     pub table: Kind,
+    /// The command that is typed in place of a table.
+    pub typed: Option<Typed>,
     /// The panel that a narrow page shows.
     pub panel: Panel,
     /// Whether the packet panel shows all fields.
@@ -132,12 +153,18 @@ pub enum Action {
     Tick,
     /// Play or pause.
     TogglePlay,
+    /// By steps or by hops.
+    Zoom(Zoom),
     /// Another speed.
     CycleSpeed,
     /// Light or dark.
     Theme(Theme),
+    /// Without motion, or as the system wants it.
+    Still(bool),
     /// Show a table.
     Table(Kind),
+    /// Type a command, or look at what the step read.
+    Type(Option<Typed>),
     /// Show a panel.
     Panel(Panel),
     /// All fields or what changed.
@@ -229,8 +256,11 @@ impl State {
             arrival: Arrival::Opened,
             is_playing: false,
             speed: Speed::default(),
+            zoom: Zoom::default(),
             theme: Theme::default(),
+            is_still: false,
             table: Kind::Route,
+            typed: None,
             panel: Panel::default(),
             shows_all_fields: false,
             notice,
@@ -359,15 +389,15 @@ impl Reducible for State {
         let mut state = (*self).clone();
         match action {
             Action::First => state.go(0),
-            Action::Previous => state.go(state.cursor.saturating_sub(1)),
-            Action::Next => state.go(state.cursor + 1),
+            Action::Previous => state.go(state.walk.before(state.cursor, state.zoom)),
+            Action::Next => state.go(state.walk.after(state.cursor, state.zoom)),
             Action::Last => state.go(usize::MAX),
             Action::PreviousHop => state.go(state.walk.previous_hop(state.cursor)),
             Action::NextHop => state.go(state.walk.next_hop(state.cursor)),
             Action::Go(idx) => state.go(idx),
             Action::Tick if state.is_at_end() => state.is_playing = false,
             Action::Tick => {
-                state.move_to(state.cursor + 1, Arrival::Played(state.cursor));
+                state.move_to(state.walk.after(state.cursor, state.zoom), Arrival::Played(state.cursor));
                 state.is_playing = !state.is_at_end();
             }
             Action::TogglePlay => {
@@ -377,12 +407,16 @@ impl Reducible for State {
                 }
                 state.is_playing = !state.is_playing;
             }
+            Action::Zoom(zoom) => state.zoom = zoom,
             Action::CycleSpeed => state.speed = state.speed.next(),
+            Action::Still(is_still) => state.is_still = is_still,
             Action::Theme(theme) => state.theme = theme,
             Action::Table(kind) => {
                 state.table = kind;
+                state.typed = None;
                 state.unfolded = None;
             }
+            Action::Type(typed) => state.typed = typed,
             Action::Panel(panel) => state.panel = panel,
             Action::ToggleAllFields => state.shows_all_fields = !state.shows_all_fields,
             Action::Show(sheet) => state.sheet = sheet,
@@ -397,6 +431,7 @@ impl Reducible for State {
             }
             Action::ShowTable(kind) => {
                 state.table = kind;
+                state.typed = None;
                 state.panel = Panel::Tables;
             }
             Action::Dismiss => state.notice = None,
@@ -407,7 +442,9 @@ impl Reducible for State {
                 // How a person likes to look at it is not part of a link.
                 state = Self {
                     theme: state.theme,
+                    is_still: state.is_still,
                     speed: state.speed,
+                    zoom: state.zoom,
                     panel: state.panel,
                     shows_all_fields: state.shows_all_fields,
                     n_chosen: state.n_chosen,

@@ -75,7 +75,7 @@ fn a_link_to_a_step_that_is_not_there_opens_the_nearest() {
 
 #[test]
 fn what_is_impossible_changes_nothing_but_the_notice() {
-    let state = after("", &[Action::Next, Action::Choose(Choice::To("http://example.com/".to_owned()))]);
+    let state = after("", &[Action::Next, Action::Choose(Choice::To("http://10.244.1.2:none".to_owned()))]);
     assert!(state.notice.is_some());
     assert_eq!((state.cursor, state.n_chosen), (1, 0));
     assert_eq!(state.reduce(Action::Dismiss).notice, None);

@@ -2,8 +2,9 @@
 
 use kubehop_core::api::{self, Disposition, Run, Scene, Stage, StepView, Trace, explain, run_to_end, step_view};
 
-use super::Scenario;
 use super::legs::{self, Leg, LegKind};
+use super::stops::stops;
+use super::{Scenario, Zoom};
 use crate::scene::{Cast, Kind, Reel, kinds_on};
 
 /// A computed scenario.
@@ -27,6 +28,8 @@ pub struct Walk {
     pub legs: Vec<Leg>,
     /// The stretches of the slider.
     pub stretches: Vec<Leg>,
+    /// The steps where a packet comes to another place or device.
+    pub stops: Vec<usize>,
     /// The kinds of tables that are read anywhere.
     pub tables: Vec<Kind>,
 }
@@ -54,9 +57,10 @@ impl Walk {
         let kinds = legs::kinds(&trace);
         let legs = legs::legs(&kinds);
         let stretches = legs::stretches(&legs);
+        let stops = stops(&trace, &reel);
         let mtu = cast.left.nic().map_or(0, |nic| nic.mtu);
         let tables = kinds_on(&trace);
-        Ok(Self { scene, mtu, run, trace, cast, reel, kinds, legs, stretches, tables })
+        Ok(Self { scene, mtu, run, trace, cast, reel, kinds, legs, stretches, stops, tables })
     }
 
     /// Number of steps; never 0.
@@ -121,6 +125,30 @@ impl Walk {
         let starts = self.reel.hop_starts();
         let hop = self.reel.hop(idx);
         if starts[hop] < idx { starts[hop] } else { starts[hop.saturating_sub(1)] }
+    }
+
+    /// The step that is shown after `idx`.
+    #[must_use]
+    pub fn after(&self, idx: usize, zoom: Zoom) -> usize {
+        match zoom {
+            Zoom::Steps => idx + 1,
+            Zoom::Hops => self.stops.iter().copied().find(|stop| *stop > idx).unwrap_or(self.n_steps() - 1),
+        }
+    }
+
+    /// The step that is shown before `idx`.
+    #[must_use]
+    pub fn before(&self, idx: usize, zoom: Zoom) -> usize {
+        match zoom {
+            Zoom::Steps => idx.saturating_sub(1),
+            Zoom::Hops => self.stops.iter().copied().rfind(|stop| *stop < idx).unwrap_or(0),
+        }
+    }
+
+    /// The position of the stop that holds step `idx`.
+    #[must_use]
+    pub fn stop_of(&self, idx: usize) -> usize {
+        self.stops.iter().rposition(|stop| *stop <= idx).unwrap_or(0)
     }
 
     /// The first step of the reply.

@@ -5,8 +5,8 @@
 
 use std::net::Ipv4Addr;
 
-use super::ask::{Asker, Told, name, reverse, server};
 use super::ShowError;
+use super::ask::{Asker, Told, name, reverse, server};
 use crate::app::resolver::Transport;
 use crate::lab::Lab;
 use crate::net::Topology;
@@ -63,11 +63,16 @@ impl<'a> Typed<'a> {
                 typed.server = Some(server);
             } else if let Some(option) = word.strip_prefix('+') {
                 if !typed.option(option) {
-                    return wrong(word, "+short, +tcp, +search, +[no]all, +[no]cmd, +[no]comments, +[no]question, +[no]answer, +[no]authority, +[no]additional or +[no]stats");
+                    return wrong(
+                        word,
+                        "+short, +tcp, +search, +[no]all, +[no]cmd, +[no]comments, +[no]question, +[no]answer, +[no]authority, +[no]additional or +[no]stats",
+                    );
                 }
             } else if *word == "-x" {
                 let address = words.next().copied().unwrap_or_default();
-                let Ok(parsed) = address.parse::<Ipv4Addr>() else { return wrong(address, "an IPv4 address behind -x") };
+                let Ok(parsed) = address.parse::<Ipv4Addr>() else {
+                    return wrong(address, "an IPv4 address behind -x");
+                };
                 (typed.name, typed.kind) = (reverse(parsed), RecordType::PTR);
             } else if *word == "-t" {
                 let kind = words.next().copied().unwrap_or_default();
