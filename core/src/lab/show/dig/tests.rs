@@ -1,4 +1,4 @@
-use crate::lab::{Lab, Source, parse, show};
+use crate::lab::{Lab, Source, parse, show, show_broken};
 
 const LAB: &str = "
 apiVersion: kubehop.dev/v1
@@ -70,4 +70,12 @@ fn what_cannot_be_asked_is_refused() {
         assert_eq!(typed(command), expected, "{command}");
     }
     assert!(typed("dig +frob x").starts_with("\"+frob\": expected +short, "));
+}
+
+#[test]
+fn without_coredns_nobody_is_behind_the_service() {
+    let faults = ["coredns-down".to_owned()];
+    let shown = show_broken(&lab(), "pod/client", &faults, &["nslookup web"], false);
+    let tries = ";; communications error to 10.96.0.10#53: connection refused\n".repeat(3);
+    assert_eq!(shown, Ok(format!("{tries};; no servers could be reached\n\n")));
 }
