@@ -8,4 +8,5 @@ mod instrument;
 mod layout;
 mod links;
 mod loading;
+mod names;
 mod stepping;

@@ -12,7 +12,7 @@ use crate::state::{Action, Walk};
 pub(super) fn name_table(walk: &Walk, cursor: usize, act: &Act) -> Vec<Html> {
     let Some(sheet) = names(&walk.reel, &walk.trace, cursor) else { return Vec::new() };
     let conf = sheet.conf.iter().map(|(line, why)| {
-        let class = if why.is_some() { "hit" } else { "out" };
+        let class = if why.is_some() { "lit" } else { "out" };
         html! { <li class={class}>{ bit("n", "") }<code>{ text(line) }</code>{ span("why", why.as_deref().unwrap_or_default()) }{ bit("by", "") }</li> }
     });
     vec![html! {

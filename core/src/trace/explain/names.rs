@@ -1,7 +1,7 @@
 //! Words for names: what is asked, what is answered, and what the resolver makes of it.
 
 use super::Words;
-use crate::trace::{Decision, Hop, NameQuery, Resolves, Step, Trace};
+use crate::trace::{Decision, Hop, NameQuery, Resolves, Stage, Step, Trace};
 use crate::wire::{DnsMessage, DnsRecord, Packet, RData, Rcode, Transport};
 
 /// A program sends or reads messages; `None` if the packet carries none.
@@ -78,6 +78,18 @@ fn how(packet: &Packet, message: &DnsMessage) -> String {
     }
 }
 
+/// How somebody asks the same by hand, at the client.
+pub(super) fn command(trace: &Trace, hop: &Hop, step: &Step) -> Option<String> {
+    let is_it = |query: &&NameQuery| {
+        let (sends, hears) = (step.stage == Stage::App, step.stage == Stage::Deliver);
+        let hears = hears || matches!(step.decision, Decision::Resolve { .. });
+        let received = query.reply.as_ref().map(|reply| reply.received);
+        sends && query.sent == Some(hop.journey) || hears && received == Some(hop.journey)
+    };
+    let query = trace.queries.iter().find(is_it)?;
+    Some(format!("dig @{} {} {}", query.server, query.name, query.kind))
+}
+
 /// Where the name came from.
 fn search(trace: &Trace, message: &DnsMessage) -> String {
     let (Some(lookup), Some(question)) = (&trace.lookup, message.questions.first()) else { return String::new() };
@@ -91,7 +103,7 @@ fn search(trace: &Trace, message: &DnsMessage) -> String {
             .to_owned();
     }
     let words =
-        |line: &str| lookup.resolv_conf.lines().filter_map(|other| other.strip_prefix(line)).last().map(str::to_owned);
+        |line: &str| lookup.resolv_conf.lines().rev().find_map(|other| other.strip_prefix(line)).map(str::to_owned);
     let list = words("search ").unwrap_or_default();
     let options = words("options ").unwrap_or_default();
     let ndots = options.split(' ').find_map(|option| option.strip_prefix("ndots:")?.parse().ok()).unwrap_or(1);
