@@ -42,7 +42,7 @@ fn kept_by_a_ping(n_rules: u16) -> usize {
         talk,
         ttl: None,
         seed: 1,
-        names: kubehop_core::sim::Names::default(),
+        names: sim::Names::default(),
     };
     let region = Region::new(ALLOCATOR);
     let (trace, topo) = sim::run_to_end(topo, &exchange);

@@ -88,7 +88,7 @@ fn large_request() -> (Topology, Exchange) {
             talk,
             ttl: None,
             seed: 1,
-            names: kubehop_core::sim::Names::default(),
+            names: sim::Names::default(),
         },
     )
 }
