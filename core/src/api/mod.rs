@@ -9,16 +9,17 @@ mod step;
 pub use crate::base::{Place, Writer, sort_by};
 pub use crate::k8s::kube_proxy::ProxyMode;
 pub use crate::lab::{
-    ActionError, CniMode, Ended, Fault, Lab, Parsed, Problem, RuleCount, Run, RunError, Severity, ShowError, Source,
-    fault_notes, faults, parse, rule_count, rule_counts, run_to_end, show, show_broken, trace, via_note,
+    ActionError, CniMode, Ended, FAULT_GROUPS, Fault, FaultHere, Lab, Parsed, Problem, RuleCount, Run, RunError,
+    Severity, ShowError, Source, fault_notes, faults, faults_here, parse, rule_count, rule_counts, run_to_end, show,
+    show_broken, trace, via_note,
 };
 pub use crate::trace::{
     BpfHook, BridgeTarget, By, Change, Choice, Chosen, Component, Consulted, Decision, Detail, Disposition, DropReason,
     Envelope, Explanation, Frame, Hook, HookFunction, Hop, Journey, JourneyId, Lookup, NameQuery, NameReply, NextHop,
     Reconcile, RejectReason, Resolves, Row, Stage, Step, Stretch, Trace, Tracked, Why, WokenBy, Work, Written, explain,
-    render, validate,
+    render, symptom, validate,
 };
-pub use crate::wire::{End, Field, FieldChange, Layer, LayerChange, Link, Packet, Role, dissect, one_line};
+pub use crate::wire::{End, Field, FieldChange, Layer, LayerChange, Link, Packet, Role, diff, dissect, one_line};
 pub use json::to_json;
 pub use lookup::{LookupCost, lookup_cost, wasted_queries};
 pub use scene::{

@@ -2,7 +2,8 @@
 //!
 //! Models core/dnsserver/server.go and the plugins that a cluster has by default, as they are in CoreDNS 1.14. It knows
 //! no packets: what has to be asked elsewhere comes back as an [`Ask`], and the query is served again with the answer.
-//! Not modelled: zone files, DNSSEC, `template` and regular expressions in `rewrite`; they are skipped with a notice.
+//! Not modelled: zone files, DNSSEC, rules of `rewrite` that are about something else than names; they are skipped with
+//! a notice.
 
 mod cache;
 mod chain;
@@ -10,6 +11,9 @@ mod cluster;
 mod config;
 mod corefile;
 mod kubernetes;
+mod regex;
+mod rewrite;
+mod template;
 #[cfg(test)]
 mod tests;
 

@@ -5,6 +5,7 @@
 //! it. A fault that has nothing to break there (a tunnel's port where there is no tunnel) changes nothing.
 
 mod acts;
+mod here;
 mod names;
 mod services;
 mod victim;
@@ -14,6 +15,7 @@ use super::nearest::nearest;
 use super::run::{Run, RunError};
 use super::{CniMode, Lab};
 use acts::Act;
+pub use here::{FAULT_GROUPS, FaultHere, faults_here};
 use victim::Victim;
 
 /// Something that can be broken.

@@ -4,7 +4,6 @@
 //! document has a `dns` section. What they answer from is made from the objects once; a lookup costs no more in a large
 //! cluster than in a small one.
 
-mod cluster;
 mod start;
 #[cfg(test)]
 mod tests;
@@ -26,9 +25,8 @@ use crate::base::{BTreeMap, Instant, Place, Span};
 use crate::k8s::controllers::{self, Shortage, is_kube_dns, kube_dns_default};
 use crate::k8s::coredns::{self, is_coredns};
 use crate::k8s::objects::{Objects, Pod};
-use crate::sim::{NameServer, NameServers};
+use crate::sim::{NameServer, NameServers, dns_cluster};
 
-pub use cluster::dns_cluster;
 pub(super) use start::{crash, settle};
 
 /// The machine of `dns.upstream`.

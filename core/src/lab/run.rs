@@ -223,7 +223,7 @@ pub struct Ended {
     pub trace: Trace,
     /// The machines.
     pub topo: Topology,
-    /// The lab with its objects as they are then, if anything was done to them or it was given a DNS for this run.
+    /// The lab as it is then, if anything was given to it, was broken before or done meanwhile.
     pub lab: Option<Lab>,
 }
 
@@ -237,13 +237,17 @@ pub fn run_to_end(lab: &Lab, run: &Run) -> Result<Ended, RunError> {
     let (actions, start) = actions::parse(lab, &run.actions)?;
     if run.faults.is_empty() && actions.is_empty() {
         let (trace, topo) = trace_on(lab, prepare(lab, run.seed), run)?;
-        return Ok(Ended { trace, topo, lab: if_changed(named) });
+        let lab = match named {
+            Cow::Owned(lab) => Some(lab),
+            Cow::Borrowed(_) => None,
+        };
+        return Ok(Ended { trace, topo, lab });
     }
     let mut broken = faults::broken(lab, &run.faults, Some(run))?;
     if actions.is_empty() {
         let machines = broken.prepare(run.seed).topo;
         let (trace, topo) = trace_on(&broken.lab, machines, run)?;
-        return Ok(Ended { trace, topo, lab: if_changed(named) });
+        return Ok(Ended { trace, topo, lab: Some(broken.lab) });
     }
     // What the run creates is not there before.
     let absent = Absent::take_out(&mut broken.lab.objects, &actions);
@@ -264,15 +268,8 @@ pub fn run_to_end(lab: &Lab, run: &Run) -> Result<Ended, RunError> {
     Ok(Ended { trace, topo, lab: Some(lab) })
 }
 
-fn if_changed(lab: Cow<'_, Lab>) -> Option<Lab> {
-    match lab {
-        Cow::Owned(lab) => Some(lab),
-        Cow::Borrowed(_) => None,
-    }
-}
-
 /// The lab as it is for `run`: a cluster that is asked for a name has somebody to answer.
-fn named<'a>(lab: &'a Lab, run: &Run) -> Result<Cow<'a, Lab>, RunError> {
+pub(super) fn named<'a>(lab: &'a Lab, run: &Run) -> Result<Cow<'a, Lab>, RunError> {
     match Target::parse(lab, &run.to) {
         Ok(Target { host: Host::Name(_), .. }) => Ok(with_names(lab)?),
         _ => Ok(Cow::Borrowed(lab)),

@@ -6,6 +6,7 @@
 
 mod connection;
 mod controlled;
+mod dns_cluster;
 mod exchange;
 #[cfg(test)]
 mod hand_built;
@@ -33,6 +34,7 @@ use crate::wire::{self, BGP_PORT, Icmp, IpSpec, Packet, Transport};
 use connection::{Connection, ConnectionKey, Patience};
 use controlled::Waken;
 pub use controlled::{TellDns, run_controlled};
+pub use dns_cluster::dns_cluster;
 pub use exchange::{BgpTalk, Exchange, Talk};
 use names::NameWork;
 pub use names::{LookupBy, NameLookup, NameServer, NameServers, Names};

@@ -8,12 +8,14 @@ mod ends;
 mod ipvs;
 mod names;
 mod netfilter;
+mod symptom;
 mod way;
 
 use super::{Decision, Hop, NextHop, Stage, Step, Trace};
 use crate::base::{Place, Writer};
 use crate::wire::{Packet, Transport};
 use ends::{delivers, drops, kernel_sends, learns, refuses, sends, sends_again};
+pub use symptom::symptom;
 use way::{bridges, decapsulates, encapsulates, fits, transmits, via};
 
 /// A step in words.

@@ -25,7 +25,7 @@ pub use decision::{
     BpfHook, BridgeTarget, By, Chosen, Decision, Draw, Ends, Envelope, Hook, HookFunction, NextHop, Resolves, Stage,
     Tracked, show_end,
 };
-pub use explain::{Explanation, explain};
+pub use explain::{Explanation, explain, symptom};
 pub use queries::{Lookup, NameQuery, NameReply};
 pub use reason::{Disposition, DropReason, RejectReason};
 pub use recorder::Recorder;

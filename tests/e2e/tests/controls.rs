@@ -9,7 +9,7 @@ use kubehop_e2e::{Page, serve_dist};
 const PRESS: &str = "(async () => {
     const seen = window.pressed ??= new Set();
     const shown = [...document.querySelectorAll('.kh button')].filter(it => !it.disabled && it.getClientRects().length);
-    const name = it => it.getAttribute('aria-label') || (it.closest('.stage, .tab, .ins') ? it.className : it.textContent);
+    const name = it => it.getAttribute('aria-label') || (it.closest('.stage, .tab, .ins, .crows') ? it.className : it.textContent);
     const fresh = shown.filter(it => !seen.has(name(it)));
     const above = fresh.filter(it => it.closest('.sheet'));
     const button = above.find(it => !/^(Close|Done)/.test(name(it))) ?? above[0] ?? fresh[0];

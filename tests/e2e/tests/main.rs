@@ -1,6 +1,7 @@
 //! The built page in a real browser. `cargo xtask test e2e` builds the page first.
 
 mod access;
+mod breaking;
 mod cluster;
 mod controls;
 mod driver;

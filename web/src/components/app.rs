@@ -9,8 +9,11 @@ use yew::{
     use_reducer, use_state_eq,
 };
 
+use super::break_it::BreakIt;
 use super::caption::caption;
+use super::change::change;
 use super::chart::{Chart, efficiency};
+use super::compare::{compare, spoken};
 use super::controls::{icon_button, on};
 use super::help::help;
 use super::icons::{CLOSE, icon};
@@ -30,7 +33,7 @@ use super::transport::transport;
 use super::{Act, Current};
 use crate::hooks::{Layout, fragment, query, scroll_to, use_address, use_focus, use_layout, use_player};
 use crate::scene::Picture;
-use crate::state::{Action, Arrival, Panel, Shared, Sheet, State, Theme, Walk};
+use crate::state::{Action, Arrival, Link, Panel, Scenario, Shared, Sheet, State, Theme, Walk};
 
 /// The page.
 #[component]
@@ -75,15 +78,18 @@ pub(crate) fn App() -> Html {
         });
     }
     use_focus(&root, state.sheet);
+    let comparing = if state.comparison.is_some() { " comparing" } else { "" };
     let headline = &current.view.explanation.headline;
-    let spoken = match state.arrival {
-        Arrival::Stepped(_) => headline.clone(),
-        Arrival::Played(_) | Arrival::Opened => String::new(),
+    let spoken = match (state.arrival, &state.comparison) {
+        (Arrival::Stepped(_), Some(all)) => spoken(all, state.row),
+        (Arrival::Stepped(_), None) => headline.clone(),
+        _ => String::new(),
     };
     html! {
-        <div class={format!("kh {}", layout.class())} data-theme={theme} data-still={state.is_still.then_some("")} ref={root} tabindex="-1" onkeydown={on_key}>
+        <div class={format!("kh {}{comparing}", layout.class())} data-theme={theme} data-still={state.is_still.then_some("")} ref={root} tabindex="-1" onkeydown={on_key}>
             <header class="top">{ top_bar(&state, theme == "dark", layout, &act) }</header>
-            { regions(&state, layout, &current, [&command, &rows], &act) }
+            if let Some(all) = &state.comparison { { compare(&state, all, layout, &act) } }
+            else { { regions(&state, layout, &current, [&command, &rows], &act) } }
             <footer class="bar" role="toolbar" aria-label="Playback">{ transport(&state, &ticks, headline, &act) }</footer>
             if let Some(notice) = &state.notice {
                 <div class="notice" role="alert">
@@ -106,6 +112,12 @@ fn sheet(state: &State, layout: Layout, act: &Act) -> Html {
         Some(Sheet::Meanwhile) => html! { <Meanwhile walk={state.walk.clone()} act={act.clone()} /> },
         Some(Sheet::Text) => html! { <TextView walk={state.walk.clone()} cursor={state.cursor} act={act.clone()} /> },
         Some(Sheet::Efficiency) => efficiency(&state.walk, act),
+        Some(Sheet::Faults) => {
+            let scenario = Scenario { faults: Vec::new(), ..state.scenario.clone() };
+            // Another cluster or run has its own outcomes.
+            let key = Link { scenario: scenario.clone(), ..Link::default() }.to_fragment();
+            html! { <BreakIt key={key} scenario={scenario} walk={state.walk.clone()} act={act.clone()} /> }
+        }
         Some(Sheet::Chart) => html! { <Chart act={act.clone()} /> },
     }
 }
@@ -162,7 +174,9 @@ fn region(
         Panel::Topology => {
             ("stage", html! { <Stage walk={walk} current={current.clone()} cursor={cursor} arrival={state.arrival} /> })
         }
-        Panel::Explanation => ("cap", caption(&walk, current, command, state.copied, act)),
+        Panel::Explanation => {
+            ("cap", html! { <>{ change(state, act) }{ caption(&walk, current, command, state.copied, act) }</> })
+        }
         Panel::Packet => (
             "ins",
             html! { <Inspector walk={walk} current={current.clone()} shows_all={state.shows_all_fields} act={act.clone()} /> },

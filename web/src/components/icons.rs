@@ -22,6 +22,8 @@ pub(super) const MENU: &str = "M2.5 4.5h11M2.5 8h11M2.5 11.5h11";
 /// Lines of text.
 pub(super) const LINES: &str = "M3 3.5h10M3 6.5h10M3 9.5h10M3 12.5h6";
 pub(super) const ARROW: &str = "M3 8h9.5M8.8 4.2 12.6 8l-3.8 3.8";
+pub(super) const BOLT: &str = "M9 2 4 9h4l-1 5 5-7H8Z";
+pub(super) const COLUMNS: &str = "M3 3h4v10H3ZM9 3h4v10H9Z";
 pub(super) const CLOSE: &str = "M4 4l8 8M12 4l-8 8";
 /// The anchor of the pause container, around its middle.
 pub(super) const ANCHOR: &str = "M0-5.2a1.7 1.7 0 1 1 0 3.4a1.7 1.7 0 1 1 0-3.4ZM0-1.8V5M-2.6.2H2.6M-5 1.6C-4.6 4 -2.4 \

@@ -2,9 +2,12 @@
 //! steps or needs an element of its own, the rest are functions.
 
 mod app;
+mod break_it;
 mod caption;
+mod change;
 mod chart;
 mod choices;
+mod compare;
 mod controls;
 mod help;
 mod icons;

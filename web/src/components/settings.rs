@@ -7,6 +7,7 @@ use yew::{Callback, Event, Html, TargetCast as _, html};
 
 use super::Act;
 use super::choices::entries;
+use super::compare::compare_button;
 use super::controls::{Take, field, menu, number, on, tick, word_button};
 use super::top_bar::{choose, main, share};
 use crate::hooks::{Layout, read_text};
@@ -31,6 +32,7 @@ pub(super) fn settings(state: &State, layout: Layout, act: &Act) -> Html {
             if layout != Layout::Full {
                 { open("What happens to the cluster meanwhile", Sheet::Meanwhile, "While it runs", act) }
             }
+            if !is_full { { compare_button(state, act) } }
             { field("text", "Target", "Any target: http://NAME:PORT, lookup://NAME, dns://NAME?type=SRV", &state.walk.run.to, act, take_target) }
             { number("Request size", "Request", &scenario.size.to_string(), act, bytes("Request size", Choice::Size)) }
             { more(state, act) }

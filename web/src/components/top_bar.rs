@@ -7,7 +7,9 @@ use kubehop_core::api::{CniMode, ProxyMode};
 use yew::{Callback, Html, NodeRef, html};
 
 use super::Act;
+use super::break_it::break_button;
 use super::choices::{Group, Place, Scheme, Target, proxies, receivers, senders, with_scheme};
+use super::compare::compare_button;
 use super::controls::{Take, bool_word, choice_button, icon_button, menu, on};
 use super::icons::{ARROW, MENU, SHARE, THEME, icon, logo};
 use super::shapes::{span, text};
@@ -36,6 +38,8 @@ pub(super) fn top_bar(state: &State, is_dark: bool, layout: Layout, act: &Act) -
             } else { { title(walk) } }
             <span class="sp"></span>
             <span class={class} title={outcome}>{ format!("{mark} {kind}") }</span>
+            { break_button(state, act) }
+            if is_full { { compare_button(state, act) } }
             if is_full { { opens("btn more", Sheet::Settings, "More settings", text("More")) } }
             else { { opens("btn more", Sheet::Settings, "Settings", icon(MENU)) } }
             if is_full { { share(true, act) } }

@@ -13,7 +13,7 @@ use crate::state::{Action, Sheet, State, Zoom};
 /// First, Previous, Next, Last, Play, the legs, the slider and the counter.
 pub(super) fn transport(state: &State, ticks: &Ticks, headline: &str, act: &Act) -> Html {
     let (walk, cursor) = (&state.walk, state.cursor);
-    let (is_first, is_last) = (cursor == 0, state.is_at_end());
+    let (is_first, is_last) = (state.at() == 0, state.is_at_end());
     // A button at its end stays focusable: the next key must still find the page.
     let step = |class: &'static str, name: &'static str, action: Action, is_over: bool, content: Html| {
         html! {

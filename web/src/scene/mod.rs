@@ -4,9 +4,11 @@
 
 mod cast;
 mod chart;
+mod comparing;
 mod dice;
 mod dock;
 mod efficiency;
+mod fault;
 pub mod geometry;
 mod inspect;
 mod mtu;
@@ -24,9 +26,11 @@ mod wake;
 
 pub use cast::{Cast, Machine};
 pub use chart::{CHART, Chart, Curve, rules_chart};
+pub use comparing::{Comparing, comparing};
 pub use dice::{Dice, Face, dice};
 pub use dock::{Dock, Notch, Note};
 pub use efficiency::Efficiency;
+pub use fault::{FaultEnd, fault_end};
 pub use inspect::{Cell, FieldRow, HexRow, LayerRow, LayerState, dump, inspect, packet_size, packet_where, told};
 pub use mtu::{MtuBar, MtuSegment, mtu_bar};
 pub use names::{Asked, NameRow, NameSheet, names};

@@ -7,14 +7,17 @@ use std::rc::Rc;
 use data_encoding::BASE64URL_NOPAD;
 use kubehop_core::api::{CniMode, ProxyMode};
 
-use super::Scenario;
+use super::compare::{from_word, to_word};
 use super::scenario::proxy_name;
+use super::{Choice, Scenario};
 
 /// What a fragment says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Link {
     /// What to compute.
     pub scenario: Scenario,
+    /// What else to show beside it: each a choice that is made otherwise there.
+    pub with: Vec<Choice>,
     /// Id of the step to show.
     pub step: Option<String>,
     /// Keys that this version does not know, in order, as they stood.
@@ -65,6 +68,7 @@ impl Link {
                 scenario.proxy = Some(mode.ok_or_else(|| expected("iptables, ipvs, nftables or none"))?);
             }
             "via" => scenario.via = Some(value),
+            "fault" => scenario.faults = value.split(',').filter(|id| !id.is_empty()).map(str::to_owned).collect(),
             "do" => scenario.actions.push(value),
             "mtu" => {
                 let mtu = value.parse().ok().filter(|mtu| MTUS.contains(mtu));
@@ -78,6 +82,13 @@ impl Link {
                     "1" | "true" => true,
                     "0" | "false" => false,
                     _ => return Err(expected("0 or 1")),
+                }
+            }
+            "with" => {
+                for word in value.split(',').filter(|word| !word.is_empty()) {
+                    let choice =
+                        from_word(word).ok_or_else(|| expected("cni:, proxy:, mtu: or fault: with a value"))?;
+                    self.with.push(choice);
                 }
             }
             "step" => self.step = Some(value),
@@ -105,6 +116,9 @@ impl Link {
         add("proxy", scenario.proxy.map(|mode| proxy_name(mode).to_owned()));
         add("via", scenario.via.as_deref().map(encode));
         add("mtu", scenario.mtu.map(|mtu| mtu.to_string()));
+        add("fault", (!scenario.faults.is_empty()).then(|| encode(&scenario.faults.join(","))));
+        let with: Vec<String> = self.with.iter().filter_map(to_word).collect();
+        add("with", (!with.is_empty()).then(|| encode(&with.join(","))));
         add("seed", (scenario.seed != default.seed).then(|| scenario.seed.to_string()));
         add("size", changed(scenario.size, default.size));
         add("reply", changed(scenario.reply, default.reply));
@@ -175,7 +189,7 @@ fn decode(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::{Link, decode, encode, pack};
-    use crate::state::Scenario;
+    use crate::state::{Choice, Scenario};
     use kubehop_core::api::{CniMode, ProxyMode};
 
     #[test]
@@ -204,15 +218,26 @@ mod tests {
                     df: has(3),
                     proxy: has(9).then_some(ProxyMode::Ipvs),
                     via: has(9).then(|| "node-b".to_owned()),
+                    faults: if has(2) { vec!["veth-down".to_owned(), "cni-mtu".to_owned()] } else { Vec::new() },
                     actions: if has(9) {
                         ["-100 delete pod/default/web-1", "20 scale=3 web"].map(str::to_owned).to_vec()
                     } else {
                         Vec::new()
                     },
                 },
+                with: if has(6) {
+                    vec![
+                        Choice::Cni(CniMode::CalicoBgp),
+                        Choice::Proxy(ProxyMode::Nftables),
+                        Choice::Mtu(1400),
+                        Choice::Fault(None),
+                    ]
+                } else {
+                    Vec::new()
+                },
                 step: has(5).then(|| "http.syn.node-a.neigh-resume.2".to_owned()),
                 unknown: if has(7) {
-                    vec![("fault".to_owned(), "a%2Cb".to_owned()), ("x".to_owned(), String::new())]
+                    vec![("panel".to_owned(), "a%2Cb".to_owned()), ("x".to_owned(), String::new())]
                 } else {
                     Vec::new()
                 },
@@ -234,6 +259,7 @@ mod tests {
             ("#seed=-1", "seed="),
             ("#size=1e3", "size="),
             ("#df=yes", "df="),
+            ("#with=cni:weave", "with="),
             ("#to=%zz", "to:"),
             ("#to=%ff", "to:"),
             ("#z=!!", "z:"),
@@ -247,7 +273,7 @@ mod tests {
 
     #[test]
     fn unknown_keys_survive_in_order() {
-        let fragment = "v=1&mtu=9000&fault=icmp%2dblocked&panel=";
+        let fragment = "v=1&mtu=9000&mode=icmp%2dblocked&panel=";
         assert_eq!(Link::parse(fragment).expect("a link").to_fragment(), fragment);
     }
 

@@ -1,7 +1,9 @@
 //! What the page knows, and how it changes: one value, one function. No browser in here.
 
+mod compare;
 mod legs;
 mod link;
+mod locked;
 mod playback;
 mod scenario;
 mod shared;
@@ -16,6 +18,9 @@ use yew::Reducible;
 
 use crate::scene::{Kind, PIECE, kinds_at};
 
+pub use compare::{
+    Comparison, Difference, Side, align, first_difference, from_word, name_of, own_choice, rules_read, to_word,
+};
 pub use legs::{Leg, LegKind};
 pub use link::{Link, Unreadable};
 pub use playback::Speed;
@@ -67,6 +72,8 @@ pub enum Sheet {
     Efficiency,
     /// The walk as text.
     Text,
+    /// What can be broken.
+    Faults,
 }
 
 /// A command that is typed at the packet's place.
@@ -96,6 +103,14 @@ pub struct State {
     pub scenario: Scenario,
     /// What came out.
     pub walk: Shared<Walk>,
+    /// The walk before the last choice, and where the present one first differs from it; until that is closed.
+    pub before: Option<(Shared<Walk>, Difference)>,
+    /// What is compared with: each a choice that is made otherwise there.
+    pub with: Vec<Choice>,
+    /// The walks that are compared.
+    pub comparison: Option<Shared<Comparison>>,
+    /// The row of the comparison that is shown.
+    pub row: usize,
     /// Index of the step that is shown.
     pub cursor: usize,
     /// How it came there.
@@ -149,6 +164,14 @@ pub enum Action {
     NextHop,
     /// To a step.
     Go(usize),
+    /// To a row of the comparison.
+    GoRow(usize),
+    /// Compare with what these choices would give; with none, no longer.
+    Compare(Vec<Choice>),
+    /// Compare with the walk before the last choice.
+    CompareBefore,
+    /// Say no more of what the last choice changed.
+    ForgetBefore,
     /// One on, by playing.
     Tick,
     /// Play or pause.
@@ -188,7 +211,7 @@ pub enum Action {
 }
 
 /// A choice in the top bar.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Choice {
     /// Sender.
     From(String),
@@ -206,6 +229,10 @@ pub enum Choice {
     Do(String),
     /// One of these things does not happen after all.
     Undo(usize),
+    /// What is broken, and nothing else; `None` mends all.
+    Fault(Option<String>),
+    /// One fault less.
+    Mend(String),
     /// NIC MTU, bytes.
     Mtu(usize),
     /// Bytes of the request.
@@ -238,12 +265,15 @@ impl State {
     }
 
     fn read(fragment: &str) -> Result<Self, String> {
-        let link = Link::parse(fragment).map_err(|Unreadable(reason)| reason)?;
+        let mut link = Link::parse(fragment).map_err(|Unreadable(reason)| reason)?;
+        let unknown_fault = locked::drop_unknown_faults(&mut link.scenario);
         let walk = Walk::new(&link.scenario)?;
         let found = link.step.as_deref().map(|id| (walk.find(id), id));
         let (cursor, notice) = match found {
             None => (0, None),
             Some((Some(idx), _)) => (idx, None),
+            // It may be a step that only another side of the comparison has.
+            Some((None, _)) if !link.with.is_empty() => (0, None),
             Some((None, id)) => {
                 let near = walk.nearest(id);
                 (near, Some(format!("This walk has no step {id}. The nearest is {}.", walk.id(near))))
@@ -252,6 +282,10 @@ impl State {
         let mut state = Self {
             scenario: link.scenario.normal(&walk.scene),
             walk: Shared::new(walk),
+            before: None,
+            with: link.with,
+            comparison: None,
+            row: 0,
             cursor,
             arrival: Arrival::Opened,
             is_playing: false,
@@ -263,13 +297,18 @@ impl State {
             typed: None,
             panel: Panel::default(),
             shows_all_fields: false,
-            notice,
+            notice: unknown_fault.or(notice),
             sheet: None,
             copied: None,
             unfolded: None,
             unknown: link.unknown,
             n_chosen: 0,
         };
+        state.compare();
+        let row = state.comparison.as_ref().and_then(|all| all.find(link.step.as_deref()?));
+        if let Some(row) = row {
+            state.move_along(row, Arrival::Opened);
+        }
         state.follow_tables();
         Ok(state)
     }
@@ -277,14 +316,19 @@ impl State {
     /// The fragment that reopens this page.
     #[must_use]
     pub fn fragment(&self) -> String {
-        let step = (self.cursor > 0).then(|| self.walk.id(self.cursor).to_owned());
-        Link { scenario: self.scenario.clone(), step, unknown: self.unknown.clone() }.to_fragment()
+        let id = match &self.comparison {
+            Some(all) if !self.with.is_empty() => all.id(self.row),
+            _ => self.walk.id(self.cursor),
+        };
+        let step = (self.at() > 0).then(|| id.to_owned());
+        Link { scenario: self.scenario.clone(), with: self.with.clone(), step, unknown: self.unknown.clone() }
+            .to_fragment()
     }
 
     /// Whether this is the last step.
     #[must_use]
     pub fn is_at_end(&self) -> bool {
-        self.cursor + 1 >= self.walk.n_steps()
+        self.at() + 1 >= self.comparison.as_ref().map_or(self.walk.n_steps(), |all| all.rows.len())
     }
 
     fn go(&mut self, to: usize) {
@@ -295,6 +339,7 @@ impl State {
     fn move_to(&mut self, to: usize, arrival: Arrival) {
         self.cursor = to.min(self.walk.n_steps() - 1);
         self.arrival = arrival;
+        self.row = self.comparison.as_ref().map_or(0, |all| all.row_of(self.cursor));
         self.copied = None;
         self.unfolded = None;
         self.follow_tables();
@@ -318,12 +363,23 @@ impl State {
         }
         match Walk::new(&scenario) {
             Ok(walk) => {
-                let cursor = if self.cursor == 0 { 0 } else { walk.nearest(self.walk.id(self.cursor)) };
+                // Another client or target is another story, and no step of it is to be held against the old one.
+                let is_same_story = walk.run.from == self.walk.run.from && walk.run.to == self.walk.run.to;
+                let difference = first_difference(&self.walk, &walk).filter(|_| is_same_story);
+                let id = self.walk.id(self.cursor);
+                let has_failed = walk.outcome().0 != self.walk.outcome().0;
+                let cursor = match &difference {
+                    _ if self.cursor == 0 => 0,
+                    Some(first) if has_failed && walk.find(id).is_none() => first.at,
+                    _ => walk.nearest(id),
+                };
                 self.scenario = scenario.normal(&walk.scene);
+                self.before = difference.map(|difference| (self.walk.clone(), difference));
                 self.walk = Shared::new(walk);
                 self.n_chosen += 1;
                 self.is_playing = false;
                 self.notice = None;
+                self.compare();
                 self.move_to(cursor, Arrival::Opened);
             }
             Err(reason) => self.notice = Some(format!("Not possible: {reason}")),
@@ -367,6 +423,10 @@ fn changed(scenario: Scenario, choice: Choice, walk: &Walk) -> Scenario {
             }
             Scenario { actions, ..scenario }
         }
+        Choice::Fault(id) => Scenario { faults: id.into_iter().collect(), ..scenario },
+        Choice::Mend(id) => {
+            Scenario { faults: scenario.faults.iter().filter(|it| **it != id).cloned().collect(), ..scenario }
+        }
         Choice::Mtu(mtu) => {
             let own = Scenario { mtu: None, ..scenario.clone() }.lab().ok().map(|lab| lab.spec.mtu);
             Scenario { mtu: (own != Some(mtu)).then_some(mtu), ..scenario }
@@ -388,22 +448,30 @@ impl Reducible for State {
     fn reduce(self: Rc<Self>, action: Action) -> Rc<Self> {
         let mut state = (*self).clone();
         match action {
-            Action::First => state.go(0),
-            Action::Previous => state.go(state.walk.before(state.cursor, state.zoom)),
-            Action::Next => state.go(state.walk.after(state.cursor, state.zoom)),
-            Action::Last => state.go(usize::MAX),
+            Action::First => state.go_along(0),
+            Action::Previous => state.go_along(state.behind()),
+            Action::Next => state.go_along(state.ahead()),
+            Action::Last => state.go_along(usize::MAX),
+            Action::GoRow(row) => state.go_along(row),
+            Action::Compare(with) => {
+                state.with = with;
+                state.sheet = None;
+                state.compare();
+            }
+            Action::CompareBefore => state.compare_before(),
+            Action::ForgetBefore => state.before = None,
             Action::PreviousHop => state.go(state.walk.previous_hop(state.cursor)),
             Action::NextHop => state.go(state.walk.next_hop(state.cursor)),
             Action::Go(idx) => state.go(idx),
             Action::Tick if state.is_at_end() => state.is_playing = false,
             Action::Tick => {
-                state.move_to(state.walk.after(state.cursor, state.zoom), Arrival::Played(state.cursor));
+                state.move_along(state.ahead(), Arrival::Played(state.cursor));
                 state.is_playing = !state.is_at_end();
             }
             Action::TogglePlay => {
                 // At the end there is nothing left to play: it begins again.
                 if !state.is_playing && state.is_at_end() {
-                    state.move_to(0, Arrival::Played(state.cursor));
+                    state.move_along(0, Arrival::Played(state.cursor));
                 }
                 state.is_playing = !state.is_playing;
             }

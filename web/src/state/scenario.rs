@@ -34,6 +34,8 @@ pub struct Scenario {
     pub df: bool,
     /// Name of the node that a client outside comes in by; `None` leaves it to the balancer.
     pub via: Option<String>,
+    /// Faults that are broken before, by their ids.
+    pub faults: Vec<String>,
     /// What happens to the cluster meanwhile, each as `TIME ACTION REF`.
     pub actions: Vec<String>,
 }
@@ -54,6 +56,7 @@ impl Default for Scenario {
             reply: run.reply_size,
             df: run.df,
             via: run.via,
+            faults: run.faults,
             actions: run.actions,
         }
     }
@@ -106,6 +109,7 @@ impl Scenario {
             df: self.df,
             seed: self.seed,
             via: self.via.as_ref().map(|node| format!("node/{node}")),
+            faults: self.faults.clone(),
             actions: self.actions.clone(),
             ..Run::new(&from, &to)
         }

@@ -45,7 +45,7 @@ impl Walk {
         let run = scenario.run(&scene);
         let ended = run_to_end(&lab, &run).map_err(|error| error.to_string())?;
         let scene = match &ended.lab {
-            Some(lab) => with_new_pods(scene, api::scene(lab)),
+            Some(lab) => with_changes(scene, api::scene(lab)),
             None => scene,
         };
         let trace = ended.trace;
@@ -171,6 +171,12 @@ impl Walk {
         time_ns.cast_signed() - start.cast_signed()
     }
 
+    /// What its client sees.
+    #[must_use]
+    pub fn symptom(&self) -> String {
+        api::symptom(&self.trace, &self.run.to)
+    }
+
     /// How it ended, in a word and a sentence.
     #[must_use]
     pub fn outcome(&self) -> (&'static str, String) {
@@ -183,9 +189,13 @@ impl Walk {
     }
 }
 
-/// The scene before a run, with those pods that came while it lasted: a packet may have gone there.
-fn with_new_pods(mut before: Scene, after: Scene) -> Scene {
+/// The scene before a run, with those pods that came while it lasted, since a packet may have gone there, and with the
+/// MTUs of what is broken.
+fn with_changes(mut before: Scene, after: Scene) -> Scene {
     for (node, after) in before.nodes.iter_mut().zip(after.nodes) {
+        for device in &mut node.devices {
+            device.mtu = after.devices.iter().find(|other| other.name == device.name).map_or(device.mtu, |it| it.mtu);
+        }
         let known: Vec<String> = node.pods.iter().map(|pod| pod.reference.clone()).collect();
         node.pods.extend(after.pods.into_iter().filter(|pod| !known.contains(&pod.reference)));
     }

@@ -6,8 +6,9 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::cache::{self, Kept, Key};
-use super::config::{Forward, Hosts, Policy, Rewrite, RewriteKind};
+use super::config::{Forward, Hosts, Policy};
 use super::kubernetes::{Kubernetes, longest_zone};
+use super::template::Said;
 use super::{Ask, Block, DnsCluster, DnsQuery, Server, Upstream};
 use crate::base::Dice;
 use crate::wire::{CLASS_IN, DnsMessage, DnsName, DnsRecord, Edns, Question, RData, Rcode, RecordType};
@@ -40,18 +41,20 @@ enum Stage {
     Rewrite,
     Autopath,
     Cache,
+    Template,
     Hosts,
     Kubernetes,
     Forward,
 }
 
 /// plugin.cfg.
-const ORDER: [Stage; 8] = [
+const ORDER: [Stage; 9] = [
     Stage::Bufsize,
     Stage::Loadbalance,
     Stage::Rewrite,
     Stage::Autopath,
     Stage::Cache,
+    Stage::Template,
     Stage::Hosts,
     Stage::Kubernetes,
     Stage::Forward,
@@ -117,12 +120,9 @@ impl Pass<'_> {
                 let mut changed = request.clone();
                 let mut done = Vec::new();
                 for rule in &plugins.rewrites {
-                    let before = changed.questions[0].name.clone();
-                    let Some(name) = rule.apply(&before) else { continue };
-                    changed.questions[0].name = name.clone();
-                    if rule.answers {
-                        done.push((name, before));
-                    }
+                    let Some(rewritten) = rule.apply(&changed.questions[0].name) else { continue };
+                    changed.questions[0].name = rewritten.name().clone();
+                    done.push(rewritten);
                     if !rule.goes_on {
                         break;
                     }
@@ -130,10 +130,7 @@ impl Pass<'_> {
                 let mut reply = self.next(at, after, &changed, depth)?;
                 if let Reply::Written(answer) = &mut reply {
                     answer.questions = vec![question.clone()];
-                    for (new, old) in done.iter().rev() {
-                        let records = answer.answers.iter_mut().filter(|record| record.name.is_same(new));
-                        records.for_each(|record| record.name = old.clone());
-                    }
+                    done.iter().rev().for_each(|rewritten| rewritten.undo(answer));
                 }
                 Ok(reply)
             }
@@ -156,6 +153,14 @@ impl Pass<'_> {
                     self.kept.extend(cache::key(request).map(|key| (at, key, kept)));
                 }
                 Ok(reply)
+            }
+            Stage::Template => {
+                for template in &plugins.templates {
+                    if let Said::Reply(reply) = template.serve(request, self.query) {
+                        return self.follow(reply, request, depth);
+                    }
+                }
+                self.next(at, after, request, depth)
             }
             Stage::Hosts => match plugins.hosts.as_ref().and_then(|hosts| hosts.serve(request, question)) {
                 Some(reply) => Ok(reply),
@@ -204,6 +209,22 @@ impl Pass<'_> {
             let more = self.serve(&again, depth + 1)?;
             answer.flags.truncated |= more.flags.truncated;
             answer.answers.extend(more.answers);
+        }
+        Ok(Reply::Written(answer))
+    }
+
+    /// An alias instead of an address is followed by the server itself.
+    fn follow(&mut self, reply: Reply, request: &DnsMessage, depth: usize) -> Result<Reply, Box<Ask>> {
+        let Reply::Written(mut answer) = reply else { return Ok(reply) };
+        let wants_address = matches!(request.questions[0].qtype, RecordType::A | RecordType::AAAA);
+        let targets = answer.answers.iter().filter_map(|record| match &record.data {
+            RData::Cname(target) => Some(target.clone()),
+            _ => None,
+        });
+        for target in targets.filter(|_| wants_address && depth < MAX_DEPTH).collect::<Vec<_>>() {
+            let mut again = request.clone();
+            again.questions[0].name = target;
+            answer.answers.extend(self.serve(&again, depth + 1)?.answers);
         }
         Ok(Reply::Written(answer))
     }
@@ -346,20 +367,6 @@ fn round_robin(records: &mut Vec<DnsRecord>, dice: &mut Dice) {
         }
     }
     records.extend(aliases.into_iter().chain(rest).chain(addresses).chain(mail));
-}
-
-impl Rewrite {
-    /// The name instead of `name`, if the rule is about it.
-    fn apply(&self, name: &DnsName) -> Option<DnsName> {
-        let text = name.to_string().to_ascii_lowercase();
-        let changed = match self.kind {
-            RewriteKind::Exact => (text == self.from).then(|| self.to.clone()),
-            RewriteKind::Prefix => text.strip_prefix(&self.from[..]).map(|rest| self.to.clone() + rest),
-            RewriteKind::Suffix => text.strip_suffix(&self.from[..]).map(|rest| rest.to_owned() + &self.to),
-            RewriteKind::Substring => text.contains(&self.from).then(|| text.replace(&self.from, &self.to)),
-        };
-        changed?.parse().ok()
-    }
 }
 
 impl Hosts {

@@ -10,6 +10,8 @@ use ipnet::IpNet;
 
 use super::corefile::{Block, CorefileError, Directive};
 use super::kubernetes::{Kubernetes, PodMode};
+use super::rewrite::Rewrite;
+use super::template::Template;
 use crate::wire::{DNS_PORT, DnsName};
 
 /// The plugins of one server block; each stands at most once, and their order is CoreDNS' own.
@@ -20,29 +22,11 @@ pub(super) struct Plugins {
     pub(super) rewrites: Vec<Rewrite>,
     pub(super) autopath: Option<Autopath>,
     pub(super) cache: Option<CacheConfig>,
+    pub(super) templates: Vec<Template>,
     pub(super) hosts: Option<Hosts>,
     pub(super) kubernetes: Option<Kubernetes>,
     pub(super) looping: bool,
     pub(super) forwards: Vec<Forward>,
-}
-
-/// `rewrite name`.
-#[derive(Clone, Debug)]
-pub(super) struct Rewrite {
-    pub(super) goes_on: bool,
-    pub(super) kind: RewriteKind,
-    pub(super) from: String,
-    pub(super) to: String,
-    /// Whether names in answers are changed back.
-    pub(super) answers: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum RewriteKind {
-    Exact,
-    Prefix,
-    Suffix,
-    Substring,
 }
 
 #[derive(Clone, Debug)]
@@ -137,10 +121,11 @@ pub(super) fn plugins(
                 plugins.hosts = Some(hosts(directive, zones, files)?);
             }
             "autopath" => plugins.autopath = Some(autopath(directive, zones)?),
-            "rewrite" => match rewrite(directive)? {
+            "rewrite" => match Rewrite::read(directive)? {
                 Some(rule) => plugins.rewrites.push(rule),
                 None => notices.push(directive.error(directive.line, "this kind of rewrite is not modelled; skipped")),
             },
+            "template" => plugins.templates.push(Template::read(directive, zones)?),
             "loadbalance" => match directive.args.first().map(String::as_str) {
                 None | Some("round_robin") => plugins.loadbalance = true,
                 Some(other) => return Err(directive.error(directive.line, format!("unknown policy: {other}"))),
@@ -185,7 +170,7 @@ pub(super) fn plugins(
     Ok(plugins)
 }
 
-fn unknown(directive: &Directive, line: usize, words: &[String]) -> CorefileError {
+pub(super) fn unknown(directive: &Directive, line: usize, words: &[String]) -> CorefileError {
     directive.error(line, format!("unknown property '{}'", words.join(" ")))
 }
 
@@ -212,7 +197,7 @@ fn reverse_zone(net: IpNet, is_v4: bool) -> Option<DnsName> {
 }
 
 /// The zones in `words`, or those of the server block.
-fn zones_or(
+pub(super) fn zones_or(
     directive: &Directive,
     line: usize,
     words: &[String],
@@ -226,7 +211,7 @@ fn zones_or(
 }
 
 /// The zones of `fallthrough`: all if none is named.
-fn fall(directive: &Directive, line: usize, words: &[String]) -> Result<Vec<DnsName>, CorefileError> {
+pub(super) fn fall(directive: &Directive, line: usize, words: &[String]) -> Result<Vec<DnsName>, CorefileError> {
     zones_or(directive, line, words, &[DnsName::root()])
 }
 
@@ -439,34 +424,4 @@ fn autopath(directive: &Directive, own: &[DnsName]) -> Result<Autopath, Corefile
         Some((source, _)) => Err(directive.error(directive.line, format!("{source}: only @kubernetes is modelled"))),
         None => Err(directive.error(directive.line, "no resolv-conf specified")),
     }
-}
-
-/// `None` for the kinds that are not modelled.
-fn rewrite(directive: &Directive) -> Result<Option<Rewrite>, CorefileError> {
-    let mut words: Vec<&str> = directive.args.iter().map(String::as_str).collect();
-    let goes_on = words.first() == Some(&"continue");
-    if goes_on || words.first() == Some(&"stop") {
-        words.remove(0);
-    }
-    let (kind, rest) = match &words[..] {
-        [] if directive.options.is_empty() => {
-            return Err(directive.error(directive.line, "no rule type specified for rewrite"));
-        }
-        ["name", "exact", rest @ ..] => (RewriteKind::Exact, rest),
-        ["name", "prefix", rest @ ..] => (RewriteKind::Prefix, rest),
-        ["name", "suffix", rest @ ..] => (RewriteKind::Suffix, rest),
-        ["name", "substring", rest @ ..] => (RewriteKind::Substring, rest),
-        ["name", "regex", ..] => return Ok(None),
-        ["name", rest @ ..] => (RewriteKind::Exact, rest),
-        _ => return Ok(None),
-    };
-    let [from, to, answer @ ..] = rest else {
-        return Err(directive.error(directive.line, "too few arguments for a name rule: expected FROM and TO"));
-    };
-    let dotted = |text: &str| {
-        let text = text.to_ascii_lowercase();
-        if matches!(kind, RewriteKind::Exact | RewriteKind::Suffix) && !text.ends_with('.') { text + "." } else { text }
-    };
-    let answers = kind == RewriteKind::Exact || answer == ["answer", "auto"];
-    Ok(Some(Rewrite { goes_on, kind, from: dotted(from), to: dotted(to), answers }))
 }

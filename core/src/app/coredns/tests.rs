@@ -294,3 +294,97 @@ fn more_questions_than_max_concurrent_are_refused() {
     assert!(first.is_ok(), "its time is over");
     assert!(serve(&mut server, &query("example.com A", 3), None).is_err());
 }
+
+/// The answer to `question` of a CoreDNS with these lines, before the kubernetes plugin.
+fn answered(lines: &str, question: &str) -> String {
+    let mut server = start(&format!(".:53 {{\n{lines}\n kubernetes cluster.local\n}}"));
+    let answer = serve(&mut server, &query(question, 0), None).expect("an answer");
+    assert_eq!(answer.questions, [self::question(question)]);
+    std::iter::once(answer.rcode.to_string()).chain(printed(&answer)).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn names_are_rewritten_by_regular_expressions_and_answers_back() {
+    let web = "web.shop.svc.cluster.local. 5 IN A 10.96.0.1";
+    let own = "web.shop.example. 5 IN A 10.96.0.1";
+    let rule = r"name regex (.*)\.([a-z]+)\.example {1}.{2}.svc.cluster.local";
+    let back = r"answer name (.*)\.svc\.cluster\.local {1}.example";
+    for (lines, expected) in [
+        (format!("rewrite {rule}"), format!("NOERROR {web}")),
+        (format!("rewrite {rule} {back}"), format!("NOERROR {own}")),
+        (format!("rewrite stop {{\n  {rule}\n  {back}\n}}"), format!("NOERROR {own}")),
+        ("rewrite name suffix .example .svc.cluster.local".to_owned(), format!("NOERROR {web}")),
+        ("rewrite name suffix .example .svc.cluster.local answer auto".to_owned(), format!("NOERROR {own}")),
+        ("rewrite name substring shop.example shop.svc.cluster.local".to_owned(), format!("NOERROR {web}")),
+        ("rewrite name prefix db. web.".to_owned(), "SERVFAIL".to_owned()),
+    ] {
+        assert_eq!(answered(&lines, "web.shop.example A"), expected, "{lines}");
+    }
+    let value = r"rewrite name regex alias\.(.*) out.{1} answer value example\.com web.shop.svc.cluster.local";
+    let answer = serve(
+        &mut start(&format!(". {{\n {value}\n kubernetes cluster.local\n forward . 192.0.2.9\n}}")),
+        &query("alias.shop.svc.cluster.local A", 0),
+        Some("192.0.2.1"),
+    );
+    let expected = "out.shop.svc.cluster.local. 5 IN CNAME web.shop.svc.cluster.local.";
+    assert_eq!(printed(&answer.expect("an answer"))[0], expected);
+}
+
+#[test]
+fn a_template_puts_answers_together() {
+    let ip = r#"template IN A example {
+      match "^ip-(?P<a>[0-9]+)-(?P<b>[0-9]+)[.]example[.]$"
+      answer "{{ .Name }} 60 {{ .Class }} {{ .Type }} 10.0.{{ .Group.a }}.{{ index .Match 2 }}"
+      fallthrough
+    }"#;
+    for (lines, question, expected) in [
+        (ip, "ip-1-2.example A", "NOERROR ip-1-2.example. 60 IN A 10.0.1.2"),
+        (ip, "ip-1-2.example AAAA", "SERVFAIL"),
+        (ip, "ip-x.example A", "SERVFAIL"),
+        (ip, "ip-1-999.example A", "SERVFAIL"),
+        ("template ANY ANY example {\n rcode NXDOMAIN\n}", "x.example A", "NXDOMAIN"),
+        (
+            "template ANY ANY example {\n rcode NXDOMAIN\n authority \"{{ .Zone }} 60 IN SOA a. b. 1 2 3 4 5\"\n}",
+            "x.example A",
+            "NXDOMAIN",
+        ),
+        (
+            "template IN A example {\n answer \"{{.Name}} CNAME web.shop.svc.cluster.local\"\n}",
+            "x.example A",
+            "NOERROR x.example. 3600 IN CNAME web.shop.svc.cluster.local. web.shop.svc.cluster.local. 5 IN A 10.96.0.1",
+        ),
+        (
+            "template IN A {\n match nothing\n answer \"{{ .Name }} IN A 1.2.3.4\"\n}",
+            "web.shop.svc.cluster.local A",
+            "SERVFAIL",
+        ),
+    ] {
+        assert_eq!(answered(lines, question), expected, "{lines} {question}");
+    }
+}
+
+#[test]
+fn templates_and_rules_that_cannot_be_read_are_refused() {
+    for (lines, expected) in [
+        ("rewrite name regex ( x", "rewrite: invalid regex pattern in a name rule: (: missing closing )"),
+        ("rewrite name a b c", "rewrite: exceeded the number of arguments for a name rule: c"),
+        ("rewrite answer name a b", "rewrite: response rewrites must begin with a name rule"),
+        ("template IN", "template: wrong argument count: expected CLASS and TYPE"),
+        ("template IN X.Y", "template: invalid RR type X.Y"),
+        ("template IN A", "template: no answer section for template found"),
+        ("template IN A {\n match [\n}", "template: could not parse regex: [, missing closing ]"),
+        (
+            "template IN A {\n answer \"{{ .Name \"\n}",
+            "template: could not compile template: {{ .Name , unclosed action",
+        ),
+        (
+            "template IN A {\n answer \"{{ .Meta }}\"\n}",
+            "template: could not compile template: {{ .Meta }}, found {{ .Meta }}, expected .Name, .Zone, .Type, .Class, .Remote, .Group.NAME or index .Match N",
+        ),
+        ("template IN A {\n rcode BAD\n}", "template: unknown rcode BAD"),
+    ] {
+        let error = Server::start(&format!(". {{\n{lines}\n}}"), &files(), Vec::new(), 1, "x").map(drop);
+        let error = error.map_err(|error| format!("{}: {}", error.directive, error.message));
+        assert_eq!(error, Err(expected.to_owned()), "{lines}");
+    }
+}

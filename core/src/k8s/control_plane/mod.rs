@@ -160,7 +160,7 @@ impl ControlPlane {
         self.store.objects()
     }
 
-    /// The same, once it is over.
+    /// The objects as they are at the end.
     #[must_use]
     pub fn into_objects(self) -> Objects {
         self.store.into_objects()

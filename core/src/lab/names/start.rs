@@ -7,13 +7,14 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use super::{corefile, dns_cluster, files};
+use super::{corefile, files};
 use crate::app::coredns::{DnsQuery, Server};
 use crate::base::{Instant, Place};
 use crate::k8s::controllers::is_kube_dns;
 use crate::k8s::coredns::is_coredns;
 use crate::k8s::objects::{Objects, Pod};
 use crate::lab::Lab;
+use crate::sim::dns_cluster;
 use crate::wire::DnsMessage;
 
 /// A CoreDNS that ends at its start.

@@ -256,3 +256,24 @@ fn without_the_plugin_or_without_a_way_back_it_runs() {
         assert_eq!(ready(corefile), (vec![true; 2], Vec::new()), "{corefile}");
     }
 }
+
+#[test]
+fn what_changes_is_heard_of_and_a_new_pod_serves_too() {
+    let mut lab = sound(&(CLUSTER.to_owned() + DNS));
+    let mut servers = name_servers(&lab, 1);
+    lab.objects.services.retain(|service| service.meta.name != "web");
+    let mut new = lab.objects.pods.last().expect("a pod").clone();
+    new.meta.name = "coredns-2".to_owned();
+    lab.objects.pods.push(new);
+    super::tell(&lab, 1, Instant::START, &mut servers);
+    for name in ["coredns-0", "coredns-2"] {
+        let Some(NameServer::CoreDns { server, cluster }) = servers.0.get_mut(&Place::pod("kube-system", name)) else {
+            panic!("{name} does not serve");
+        };
+        let name = "web.shop.svc.cluster.local".parse().expect("a name");
+        let message = DnsMessage::query(7, Question::new(name, crate::wire::RecordType::A));
+        let query = DnsQuery { message, client: [10, 244, 0, 2].into(), port: 53, tcp: false, at: Instant::START };
+        let answer = server.serve(&query, cluster, &[]).expect("no question").expect("an answer");
+        assert_eq!(answer.rcode, crate::wire::Rcode::NXDOMAIN);
+    }
+}
