@@ -6,9 +6,8 @@
 use std::collections::VecDeque;
 
 use crate::app::resolver::{Action, Event, Families, Libc, Lookup, Progress, Reply, Resolver, Transport};
-use crate::base::{BTreeSet, Instant};
+use crate::base::Instant;
 use crate::trace::{NameQuery, Trace};
-use crate::wire::RecordType;
 
 /// How many messages a name took.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +34,6 @@ pub fn lookup_cost(trace: &Trace) -> Option<LookupCost> {
         _ => return None,
     };
     let queries = &trace.queries;
-    let n_useful = useful(queries);
     let again = |name: &str, conf: &str| replay(queries, libc, name, conf, &lookup.hostname);
     let dotted = format!("{}.", lookup.name.trim_end_matches('.'));
     // The last option holds.
@@ -43,20 +41,30 @@ pub fn lookup_cost(trace: &Trace) -> Option<LookupCost> {
     Some(LookupCost {
         name: lookup.name.clone(),
         n_queries: queries.len(),
-        n_wasted: queries.len() - n_useful,
+        n_wasted: wasted_queries(trace).iter().filter(|is_wasted| **is_wasted).count(),
         with_trailing_dot: again(&dotted, &lookup.resolv_conf),
         with_ndots_1: again(&lookup.name, &with_ndots_1),
     })
 }
 
-/// How many messages led somewhere: one for each type of records of the name that had an address.
-fn useful(queries: &[NameQuery]) -> usize {
-    let has_answer = |query: &&NameQuery| {
-        query.reply.as_ref().is_some_and(|reply| !reply.message.answers.is_empty() && !reply.message.flags.truncated)
-    };
-    let Some(found) = queries.iter().find(has_answer) else { return 0 };
-    let kinds = queries.iter().filter(|query| query.name == found.name).map(|query| query.kind);
-    kinds.collect::<BTreeSet<RecordType>>().len()
+/// For each of the trace's queries whether it led to nothing. Of the name that had an address, one message for each type of
+/// records was of use.
+#[must_use]
+pub fn wasted_queries(trace: &Trace) -> Vec<bool> {
+    let is_answered = |query: &NameQuery| query.reply.as_ref().is_some_and(|reply| !reply.message.flags.truncated);
+    let has_answer = |query: &&NameQuery| query.reply.as_ref().is_some_and(|reply| !reply.message.answers.is_empty());
+    let queries = &trace.queries;
+    let found = queries.iter().filter(|query| is_answered(query)).find(has_answer).map(|query| &query.name);
+    let mut of_use: Vec<usize> = Vec::new();
+    for (at, query) in queries.iter().enumerate().filter(|(_, query)| Some(&query.name) == found) {
+        match of_use.iter_mut().find(|known| queries[**known].kind == query.kind) {
+            // What had to be asked again was of no use.
+            Some(known) if !is_answered(&queries[*known]) => *known = at,
+            Some(_) => {}
+            None => of_use.push(at),
+        }
+    }
+    (0..queries.len()).map(|at| !of_use.contains(&at)).collect()
 }
 
 /// How many messages the resolver sends if everybody answers as they did; `None` if nobody was asked one of them.

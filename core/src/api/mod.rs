@@ -22,7 +22,7 @@ pub use crate::trace::{
 };
 pub use crate::wire::{End, Field, FieldChange, Layer, LayerChange, Link, Packet, Role, diff, dissect, one_line};
 pub use json::to_json;
-pub use lookup::{LookupCost, lookup_cost};
+pub use lookup::{LookupCost, lookup_cost, wasted_queries};
 pub use scene::{
     Absent, AddressKind, ContainerView, DeviceKind, DeviceView, HostPodView, NodeView, PodView, Scene, ServiceView,
     WorkloadView, scene,

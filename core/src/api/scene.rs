@@ -3,7 +3,7 @@
 use crate::base::Place;
 use crate::k8s::kube_proxy::ProxyMode;
 use crate::k8s::objects::{Container, Node, Objects, Pod, Protocol, Service, ServicePort, Workload};
-use crate::lab::{CniMode, Lab, build};
+use crate::lab::{CniMode, Lab, build, machines_outside};
 use crate::net::{Interface, InterfaceKind, NetNs, Topology};
 
 /// Everything that can be drawn of a lab.
@@ -21,7 +21,7 @@ pub struct Scene {
     pub hosts: Vec<NodeView>,
     /// The fabric's router: a NIC per subnet.
     pub router: Vec<DeviceView>,
-    /// Services that have an address, in file order.
+    /// Services, in file order.
     pub services: Vec<ServiceView>,
     /// Deployments and DaemonSets, in file order.
     pub workloads: Vec<WorkloadView>,
@@ -45,7 +45,7 @@ pub struct ServiceView {
     pub name: String,
     /// Kubernetes namespace.
     pub namespace: String,
-    /// Its addresses, each with its kind: the cluster's, external ones, a load balancer's.
+    /// Its addresses, each with its kind: the cluster's, external ones, a load balancer's. A headless one has none.
     pub addresses: Vec<(AddressKind, String)>,
     /// Its ports, as `80/TCP`.
     pub ports: Vec<String>,
@@ -212,7 +212,8 @@ pub fn scene(lab: &Lab) -> Scene {
             ..machine(&topo, ns)
         })
     });
-    let hosts = lab.spec.hosts.iter().filter_map(|host| {
+    let outside = machines_outside(&lab.spec);
+    let hosts = outside.iter().filter_map(|host| {
         let ns = topo.ns(topo.find(&Place::Host(host.name.clone()))?);
         Some(NodeView { address: host.address.addr().to_string(), ..machine(&topo, ns) })
     });
@@ -224,7 +225,7 @@ pub fn scene(lab: &Lab) -> Scene {
         nodes: nodes.collect(),
         hosts: hosts.collect(),
         router: router.map(|id| machine(&topo, topo.ns(id)).devices).unwrap_or_default(),
-        services: lab.objects.services.iter().filter_map(|service| service_view(&lab.objects, service)).collect(),
+        services: lab.objects.services.iter().map(|service| service_view(&lab.objects, service)).collect(),
         workloads: lab.objects.workloads.iter().map(workload_view).collect(),
     }
 }
@@ -234,7 +235,7 @@ fn workload_view(workload: &Workload) -> WorkloadView {
     WorkloadView { name: meta.name.clone(), namespace: meta.namespace.clone(), replicas: workload.replicas }
 }
 
-fn service_view(objects: &Objects, service: &Service) -> Option<ServiceView> {
+fn service_view(objects: &Objects, service: &Service) -> ServiceView {
     let of_kind = |kind| move |address: &std::net::IpAddr| (kind, address.to_string());
     let cluster = service.cluster_ip.iter().map(of_kind(AddressKind::Cluster));
     let external = service.external_ips.iter().map(of_kind(AddressKind::External));
@@ -242,15 +243,14 @@ fn service_view(objects: &Objects, service: &Service) -> Option<ServiceView> {
     let is_own = |(namespace, name): (&str, &str)| namespace == service.meta.namespace && name == service.meta.name;
     let slices = objects.endpoint_slices.iter().filter(|slice| is_own((&slice.meta.namespace, &slice.service_name)));
     let of_node = |port: &ServicePort| Some(port_name(port.node_port?, port.protocol));
-    Some(ServiceView {
+    ServiceView {
         name: service.meta.name.clone(),
         namespace: service.meta.namespace.clone(),
         addresses: cluster.chain(external).chain(balancer).collect(),
         n_endpoints: slices.flat_map(|slice| &slice.endpoints).filter(|endpoint| endpoint.serving).count(),
         ports: service.ports.iter().map(|port| port_name(port.port, port.protocol)).collect(),
         node_ports: service.ports.iter().filter_map(of_node).collect(),
-    })
-    .filter(|view| !view.addresses.is_empty())
+    }
 }
 
 fn port_name(port: u16, protocol: Protocol) -> String {

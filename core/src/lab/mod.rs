@@ -35,6 +35,7 @@ pub use counts::{MAX_SERVICES, RuleCount, rule_count, rule_counts};
 pub use dns::{CLUSTER_DOMAIN, libc, node_resolv_conf, resolv_conf};
 pub use exhibits::{PairView, answer_beside, pairs};
 pub use faults::{FAULT_GROUPS, Fault, FaultHere, fault_notes, faults, faults_here};
+pub(crate) use names::machines_outside;
 pub use names::{NamesError, name_servers, with_names};
 pub use nearest::nearest;
 pub use parse::{Parsed, Source, parse};

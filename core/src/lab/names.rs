@@ -112,7 +112,7 @@ pub(super) fn add_names(objects: &mut Objects, service_cidr: IpNet) -> Vec<Names
 }
 
 /// The machines outside the cluster: those of `hosts`, and the resolver of `dns`, which has a network of its own.
-pub(super) fn machines_outside(spec: &LabSpec) -> Vec<HostSpec> {
+pub(crate) fn machines_outside(spec: &LabSpec) -> Vec<HostSpec> {
     let upstream = spec.dns.as_ref().and_then(|dns| dns.upstream.as_ref());
     let host = upstream.and_then(|upstream| {
         let address = IpNet::new(upstream.address, 24).ok()?;

@@ -13,7 +13,7 @@ use super::names::{self, name_servers, with_names};
 use super::target::{Host, Scheme, Target};
 use super::{Lab, NamesError, asked, balancer, faults, session};
 use crate::app;
-use crate::app::resolver::Libc;
+use crate::app::resolver::{Libc, Transport};
 use crate::base::{Instant, Place, PlaceError};
 use crate::k8s::control_plane::{Absent, ControlPlane};
 use crate::k8s::objects::{ObjectMeta, Objects};
@@ -413,7 +413,7 @@ fn lookup(
     let by = match scheme {
         Scheme::Dns(kind) => {
             let parsed = name.parse().map_err(|reason| RunError::NotAName { found: name.clone(), reason })?;
-            LookupBy::Dig(parsed, kind)
+            LookupBy::Dig(parsed, kind, Transport::Udp)
         }
         _ => LookupBy::Library(pod.map_or(Libc::Glibc, libc)),
     };

@@ -1,6 +1,9 @@
 //! Commands typed at a place, answered in the real tools' formats (iproute2 6.1).
 
+mod ask;
 mod cilium;
+mod dig;
+mod nslookup;
 mod route;
 mod ss;
 
@@ -40,7 +43,7 @@ pub enum ShowError {
 }
 
 /// What can be typed.
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 22] = [
     "ip addr",
     "ip link",
     "ip route",
@@ -58,8 +61,10 @@ const COMMANDS: [&str; 20] = [
     "nft list table FAMILY NAME",
     "conntrack -L",
     "cat /etc/resolv.conf",
-    "ss -tunl",
     "cat Corefile",
+    "dig [@SERVER] NAME [TYPE] [+short|+tcp|+search|+[no]all|+[no]answer…]",
+    "nslookup [-type=TYPE] NAME [SERVER]",
+    "ss -tunl",
     "cilium bpf endpoint|ipcache|lb|nat|frag list, cilium bpf ct list global",
 ];
 
@@ -81,8 +86,8 @@ pub fn show(
     command: &[&str],
     with_writers: bool,
 ) -> Result<String, ShowError> {
-    // Asked for its Corefile, a cluster without a DNS is shown the one that it would have.
-    let named = if is_corefile(command) { with_names(lab).map_err(RunError::from)? } else { Cow::Borrowed(lab) };
+    // Asked for a name or its Corefile, a cluster without a DNS is given the one that it would have.
+    let named = if is_about_names(command) { with_names(lab).map_err(RunError::from)? } else { Cow::Borrowed(lab) };
     let lab = &*named;
     let (mut topo, now, left) = match after {
         Some(run) => {
@@ -93,6 +98,9 @@ pub fn show(
         None => (prepare(lab, 1), Instant::START, None),
     };
     let lab = left.as_ref().unwrap_or(lab);
+    if let Some(answer) = looked_up(lab, &mut topo, at, command) {
+        return answer;
+    }
     let (id, _) = resolve(lab, &mut topo, at, "--at")?;
     let lines = file(lab, at, command).map_or_else(|| lines(&topo, id, now, command), Ok)?;
     Ok(lines.into_iter().map(|line| print(line, with_writers)).collect())
@@ -109,23 +117,39 @@ pub fn show_broken(
     command: &[&str],
     with_writers: bool,
 ) -> Result<String, ShowError> {
-    let named = if is_corefile(command) { with_names(lab).map_err(RunError::from)? } else { Cow::Borrowed(lab) };
+    let named = if is_about_names(command) { with_names(lab).map_err(RunError::from)? } else { Cow::Borrowed(lab) };
     let broken = faults::broken(&named, faults, None)?;
     let mut topo = broken.prepare(1).topo;
+    if let Some(answer) = looked_up(&broken.lab, &mut topo, at, command) {
+        return answer;
+    }
     let (id, _) = resolve(&broken.lab, &mut topo, at, "--at")?;
     let lines = file(&broken.lab, at, command).map_or_else(|| lines(&topo, id, Instant::START, command), Ok)?;
     Ok(lines.into_iter().map(|line| print(line, with_writers)).collect())
 }
 
-fn is_corefile(command: &[&str]) -> bool {
-    command.iter().flat_map(|word| word.split_whitespace()).eq(["cat", "Corefile"])
+fn words<'a>(command: &[&'a str]) -> Vec<&'a str> {
+    command.iter().flat_map(|word| word.split_whitespace()).collect()
+}
+
+fn is_about_names(command: &[&str]) -> bool {
+    matches!(words(command)[..], ["cat", "Corefile"] | ["dig" | "nslookup", ..])
+}
+
+/// What a tool that looks names up prints, if `command` is one. The machines are left as they are after it.
+fn looked_up(lab: &Lab, topo: &mut Topology, at: &str, command: &[&str]) -> Option<Result<String, ShowError>> {
+    match words(command)[..] {
+        ["dig", ref words @ ..] => Some(dig::dig(lab, std::mem::take(topo), at, words)),
+        ["nslookup", ref words @ ..] => Some(nslookup::nslookup(lab, std::mem::take(topo), at, words)),
+        _ => None,
+    }
 }
 
 /// The file that `command` prints, if it is one that the kubelet or the admin has written.
 fn file(lab: &Lab, at: &str, command: &[&str]) -> Option<Vec<Line>> {
-    let words: Vec<&str> = command.iter().flat_map(|word| word.split_whitespace()).collect();
+    let words = words(command);
     let (place, _) = Place::parse_with_container(at).ok()?;
-    if is_corefile(command) {
+    if words == ["cat", "Corefile"] {
         let text = corefile_at(lab, &place)?;
         return Some(text.lines().map(|line| (line.to_owned(), Some(Writer::Admin))).collect());
     }

@@ -51,7 +51,7 @@ impl Simulator<'_> {
                 let draw = self.dice.word();
                 Resolver::new(*libc, &resolver::Lookup { name, families, resolv_conf, hostname, draw })
             }
-            LookupBy::Dig(name, kind) => Resolver::dig(name, *kind, resolv_conf),
+            LookupBy::Dig(name, kind, transport) => Resolver::dig(name, *kind, *transport, resolv_conf),
         };
         let mut stub = Stub { resolver, by: by_name, deadline: None, looks_at: self.now, sent: Vec::new() };
         let progress = stub.resolver.start(self.now);

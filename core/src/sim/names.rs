@@ -9,7 +9,7 @@ use super::name_server::Asking;
 use super::name_socket::Open;
 use crate::app::SPACING;
 use crate::app::coredns::{DnsCluster, Server};
-use crate::app::resolver::Libc;
+use crate::app::resolver::{self, Libc};
 use crate::app::upstream::Zone;
 use crate::base::{BTreeMap, Place};
 use crate::net::TransportProtocol;
@@ -55,8 +55,8 @@ pub struct NameLookup {
 pub enum LookupBy {
     /// getaddrinfo of a library.
     Library(Libc),
-    /// dig, with one question.
-    Dig(DnsName, RecordType),
+    /// dig, with one question, and how it asks first.
+    Dig(DnsName, RecordType, resolver::Transport),
 }
 
 impl LookupBy {

@@ -37,7 +37,7 @@ pub fn explain(trace: &Trace, hop: &Hop, step: &Step) -> Explanation {
     let at = hop.at.short();
     let dev = step.device.as_deref().unwrap_or("eth0");
     let (headline, what, why) = words(trace, hop, step, at, dev);
-    Explanation { headline, what, why, command: command(hop, step, dev) }
+    Explanation { headline, what, why, command: command(trace, hop, step, dev) }
 }
 
 /// Headline, what, why.
@@ -256,7 +256,7 @@ fn filter(step: &Step) -> String {
 }
 
 /// Where a command is typed: a pod's namespace is entered from its node.
-fn command(hop: &Hop, step: &Step, dev: &str) -> Option<String> {
+fn command(trace: &Trace, hop: &Hop, step: &Step, dev: &str) -> Option<String> {
     let target = |step: &Step| step.packet().and_then(Packet::ip_header).map(|ip| ip.dst);
     if let (Stage::Control(component), Decision::Reconcile(done)) = (&step.stage, &step.decision) {
         return Some(control::command(*component, done));
@@ -277,7 +277,9 @@ fn command(hop: &Hop, step: &Step, dev: &str) -> Option<String> {
         (Stage::Netfilter(hook, function), _) => netfilter::command(*hook, *function),
         (Stage::Forward, _) => "sysctl net.ipv4.ip_forward".to_owned(),
         (Stage::Bpf(_), _) => bpf::command(step),
-        (Stage::App | Stage::Deliver | Stage::Control(_), _) => "ss -tunlp".to_owned(),
+        (Stage::App | Stage::Deliver | Stage::Control(_), _) => {
+            names::command(trace, hop, step).unwrap_or_else(|| "ss -tunlp".to_owned())
+        }
     };
     Some(match &*hop.at {
         Place::Pod { namespace, name } => format!("kubectl exec -n {namespace} {name} -- {command}"),

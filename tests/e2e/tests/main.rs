@@ -11,6 +11,7 @@ mod instrument;
 mod layout;
 mod links;
 mod loading;
+mod names;
 mod snippets;
 mod stepping;
 mod take_away;

@@ -1,6 +1,8 @@
 //! What can be chosen: who sends, who receives, by which protocol.
 
-use kubehop_core::api::{AddressKind, ProxyMode, Scene};
+use std::net::Ipv4Addr;
+
+use kubehop_core::api::{AddressKind, ProxyMode, Scene, ServiceView};
 
 /// A place that can send or receive, as an option of a menu.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,10 +37,12 @@ pub(super) enum Scheme {
     Tcp,
     Udp,
     Ping,
+    Lookup,
+    Dns,
 }
 
 impl Scheme {
-    pub(super) const ALL: [Self; 4] = [Self::Http, Self::Tcp, Self::Udp, Self::Ping];
+    pub(super) const ALL: [Self; 6] = [Self::Http, Self::Tcp, Self::Udp, Self::Ping, Self::Lookup, Self::Dns];
 
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -46,7 +50,19 @@ impl Scheme {
             Self::Tcp => "tcp",
             Self::Udp => "udp",
             Self::Ping => "ping",
+            Self::Lookup => "lookup",
+            Self::Dns => "dns",
         }
+    }
+
+    /// Whether it asks for a name and nothing else.
+    fn is_question(self) -> bool {
+        matches!(self, Self::Lookup | Self::Dns)
+    }
+
+    /// Whether it is spoken on ports.
+    fn has_port(self) -> bool {
+        matches!(self, Self::Http | Self::Tcp | Self::Udp)
     }
 
     fn transport(self) -> &'static str {
@@ -73,7 +89,7 @@ impl Target {
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (scheme, rest) = text.split_once("://")?;
         let scheme = Scheme::ALL.into_iter().find(|known| known.name() == scheme)?;
-        let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+        let (authority, path) = rest.find(['/', '?']).map_or((rest, ""), |at| rest.split_at(at));
         let (host, port) = match authority.rsplit_once(':') {
             Some((host, port)) => (host, Some(port.to_owned())),
             None => (authority, None),
@@ -84,7 +100,7 @@ impl Target {
     /// The value of the receiver's menu that stands for this target.
     pub(super) fn value(&self) -> String {
         match (&self.port, self.scheme) {
-            (_, Scheme::Ping) => self.host.clone(),
+            (_, scheme) if !scheme.has_port() => self.host.clone(),
             (Some(port), _) => format!("{}:{port}", self.host),
             (None, scheme) => format!("{}:{}", self.host, scheme.own_port()),
         }
@@ -119,9 +135,13 @@ pub(super) fn senders(scene: &Scene) -> Vec<Group> {
 /// Who can receive by `scheme`: for a ping every address, else every port of a service, or that somebody listens on.
 /// Values are what follows `scheme://`.
 pub(super) fn receivers(scene: &Scene, scheme: Scheme, from: &str) -> Vec<Group> {
+    if scheme.is_question() {
+        let outside = Group { label: "outside".to_owned(), places: vec![Place::new(OUTSIDE, OUTSIDE)] };
+        return vec![names(scene, from, &|_| vec![String::new()]), outside];
+    }
     let of_scheme = |ports: &[String]| -> Vec<String> {
         let ports = ports.iter().filter_map(|port| port.split_once('/'));
-        let is_spoken = |(_, transport): &(&str, &str)| scheme != Scheme::Ping && *transport == scheme.transport();
+        let is_spoken = |(_, transport): &(&str, &str)| scheme.has_port() && *transport == scheme.transport();
         ports.filter(is_spoken).map(|(port, _)| port.to_owned()).collect()
     };
     let group = |label: &str| Group { label: label.to_owned(), places: Vec::new() };
@@ -147,7 +167,9 @@ pub(super) fn receivers(scene: &Scene, scheme: Scheme, from: &str) -> Vec<Group>
             }));
         }
     }
-    let mut groups = vec![services, outer, node_ports];
+    let by_name =
+        names(scene, from, &|service| of_scheme(&service.ports).into_iter().map(|port| format!(":{port}")).collect());
+    let mut groups = vec![services, by_name, outer, node_ports];
     for node in &scene.nodes {
         let mut places = Vec::new();
         for pod in &node.pods {
@@ -185,12 +207,66 @@ pub(super) fn receivers(scene: &Scene, scheme: Scheme, from: &str) -> Vec<Group>
     groups
 }
 
+/// A name that no cluster has.
+const OUTSIDE: &str = "example.com";
+
+/// Services by the names that `from` can give them: short as its search list allows, and in full. `ends` is what follows a
+/// name in a target, for each port that can be asked.
+fn names(scene: &Scene, from: &str, ends: &dyn Fn(&ServiceView) -> Vec<String>) -> Group {
+    let own = match from.split('/').collect::<Vec<_>>()[..] {
+        ["pod", _] => Some("default"),
+        ["pod", namespace, ..] => Some(namespace),
+        _ => None,
+    };
+    let mut places = Vec::new();
+    for service in &scene.services {
+        let full = full_name(service);
+        let short = own.map(|own| {
+            if own == service.namespace { service.name.clone() } else { pod_label(&service.namespace, &service.name) }
+        });
+        for end in ends(service) {
+            let names = short.iter().chain([&full]).map(|name| format!("{name}{end}"));
+            places.extend(names.map(|name| Place::new(&name, name.replacen(':', " :", 1))));
+        }
+    }
+    Group { label: "services, by name".to_owned(), places }
+}
+
+fn full_name(service: &ServiceView) -> String {
+    format!("{}.{}.svc.cluster.local", service.name, service.namespace)
+}
+
+/// The service that a target's host means, by address or by name.
+fn service_of<'a>(scene: &'a Scene, host: &str) -> Option<&'a ServiceView> {
+    let host = host.trim_end_matches('.');
+    let is_it = |service: &&ServiceView| {
+        let full = full_name(service);
+        service.addresses.iter().any(|(_, address)| address == host)
+            || full.strip_prefix(host).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    scene.services.iter().find(is_it)
+}
+
 /// The same receiver by another protocol, at a port that it has for it.
 pub(super) fn with_scheme(scene: &Scene, target: &Target, scheme: Scheme, from: &str) -> String {
     let groups = receivers(scene, scheme, from);
     let places = || groups.iter().flat_map(|group| &group.places);
     let host_of = |value: &str| value.split(':').next().unwrap_or_default().to_owned();
     let own = target.value();
+    // What has a name is asked for by it, and a name that nobody knows stays.
+    if scheme.is_question() {
+        let service = service_of(scene, &target.host);
+        let name = match service {
+            Some(service) if target.host.parse::<Ipv4Addr>().is_ok() => {
+                let full = full_name(service);
+                let is_it = |place: &&Place| full.strip_prefix(&*place.value).is_some_and(|rest| rest.starts_with('.'));
+                places().find(is_it).map_or_else(|| full.clone(), |place| place.value.clone())
+            }
+            None if target.host.parse::<Ipv4Addr>().is_ok() => OUTSIDE.to_owned(),
+            _ => target.host.clone(),
+        };
+        return format!("{}://{name}", scheme.name());
+    }
     let same = places()
         .find(|place| place.value == own)
         .or_else(|| places().find(|place| host_of(&place.value) == target.host));
@@ -243,6 +319,8 @@ mod tests {
                 .collect()
         };
         assert_eq!(values(Scheme::Http)[0], "10.96.45.67:80");
+        assert_eq!(values(Scheme::Http)[1..3], ["web:80", "web.default.svc.cluster.local:80"]);
+        assert_eq!(values(Scheme::Lookup), ["web", "web.default.svc.cluster.local", "example.com"]);
         assert!(values(Scheme::Http).contains(&"127.0.0.1:9090".to_owned()));
         assert_eq!(values(Scheme::Udp)[..2], ["10.244.1.3:8125", "127.0.0.1:8125"]);
         assert!(values(Scheme::Ping).contains(&"172.18.0.3".to_owned()));
@@ -256,6 +334,12 @@ mod tests {
         assert_eq!(with_scheme(&scene, &target, Scheme::Udp, ""), "udp://10.244.1.3:8125");
         assert_eq!(with_scheme(&scene, &target, Scheme::Ping, ""), "ping://10.244.1.3");
         assert_eq!(with_scheme(&scene, &target, Scheme::Tcp, ""), "tcp://10.244.1.3:9090");
+        let service = Target::parse("http://10.96.45.67:80").expect("a target");
+        assert_eq!(with_scheme(&scene, &service, Scheme::Lookup, "pod/default/client"), "lookup://web");
+        assert_eq!(with_scheme(&scene, &service, Scheme::Dns, "host/laptop"), "dns://web.default.svc.cluster.local");
+        let name = Target::parse("dns://web.default.svc.cluster.local?type=SRV").expect("a target");
+        assert_eq!((name.host.as_str(), name.path.as_str()), ("web.default.svc.cluster.local", "?type=SRV"));
+        assert_eq!(with_scheme(&scene, &name, Scheme::Http, "pod/client"), "http://web.default.svc.cluster.local:80");
         let nobody = Target::parse("http://10.244.1.2:8080").expect("a target");
         assert_eq!(with_scheme(&scene, &nobody, Scheme::Udp, ""), "udp://10.244.1.3:8125");
     }

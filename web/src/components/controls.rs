@@ -105,9 +105,21 @@ fn select(class: &'static str, name: &'static str, groups: &[Group], value: &str
 
 /// A field for a number, which is taken when it is left or Enter is pressed.
 pub(super) fn number(name: &'static str, label: &'static str, value: &str, act: &Act, take: Take) -> Html {
+    field("number", name, label, value, act, take)
+}
+
+/// A field for a number or a text.
+pub(super) fn field(
+    kind: &'static str,
+    name: &'static str,
+    label: &'static str,
+    value: &str,
+    act: &Act,
+    take: Take,
+) -> Html {
     html! {
         <label class="fld"><span>{ label }</span>
-            <input type="number" aria-label={name} title={name} min="0" value={value.to_owned()} onchange={on_change(act, take)} />
+            <input type={kind} aria-label={name} title={name} min="0" value={value.to_owned()} onchange={on_change(act, take)} />
         </label>
     }
 }

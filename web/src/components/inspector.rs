@@ -126,7 +126,7 @@ fn layer(row: &LayerRow, lit: &Lit, act: &Act) -> Html {
         LayerState::Gone => "gone",
     };
     html! {
-        <section class={format!("ly {} {state}{}", layer_class(row.role), if is_lit(lit, &row.range) { " lit" } else { "" })}>
+        <section class={format!("ly {} {state}{}", layer_class(row.role, row.name), if is_lit(lit, &row.range) { " lit" } else { "" })}>
             <h4>
                 <span class="chip" data-at={row.range.start.to_string()} data-end={row.range.end.to_string()}><b>{ row.name }</b>{ bit("z", &row.size) }</span>
                 if !row.note.is_empty() { { span("nt", &row.note) } }
@@ -178,7 +178,7 @@ fn line(name: &str, cells: &[Cell], class: &'static str, lit: &Lit) -> Html {
 fn byte(cell: Cell, class: &'static str, lit: &Lit) -> Html {
     let digits = cell.byte.map(|byte| format!("{byte:02x}")).unwrap_or_default();
     let class = match cell.role {
-        Some(role) => format!("{class} {}", layer_class(role)),
+        Some(role) => format!("{class} {}", layer_class(role, "")),
         None => (if cell.is_changed { class } else { "" }).to_owned(),
     };
     let lit = if is_lit(lit, &(cell.at..cell.at + 1)) { " lit" } else { "" };

@@ -18,6 +18,7 @@ mod lanes;
 mod machine;
 mod meanwhile;
 mod mtu;
+mod names;
 mod packet;
 mod scrubber;
 mod settings;

@@ -79,7 +79,8 @@ fn segment(segment: &MtuSegment) -> Html {
         (7..=8, _) => "s7",
         _ => "s10",
     };
-    let layer = segment.role.map_or("ly-free", layer_class);
+    let layer =
+        segment.role.map_or("ly-free", |role| layer_class(role, segment.text.split(' ').next().unwrap_or_default()));
     let is_on = if segment.is_on { "on" } else { "gh" };
     let cut = if segment.share >= 4 { "cut" } else { "" };
     html! { <span class={format!("ms {layer} {width} {is_on} {cut}")} title={segment.title.clone()}><span>{ text(&segment.text) }</span></span> }

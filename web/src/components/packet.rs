@@ -55,7 +55,7 @@ fn tag(dock: &Dock) -> Vec<Html> {
             rim = 2.0 * FRAME;
         }
         shapes.push(html! {
-            <g class={layer_class(segment.role)}>
+            <g class={layer_class(segment.role, segment.name)}>
                 { rect("lf", Rect::new(segment.x, rim, segment.w, tag.h - 2.0 * rim), 0.0) }
                 <text class="lt" x={num(segment.x + segment.w / 2.0)} y={num(tag.h / 2.0 + 4.3)}>{ segment.name }</text>
             </g>

@@ -8,7 +8,7 @@ use yew::{Callback, Event, Html, TargetCast as _, html};
 use super::Act;
 use super::choices::entries;
 use super::compare::compare_button;
-use super::controls::{Take, menu, number, on, tick, word_button};
+use super::controls::{Take, field, menu, number, on, tick, word_button};
 use super::top_bar::{choose, kernels, share, way};
 use crate::hooks::{Layout, read_text};
 use crate::state::{Action, Choice, Sheet, State, Zoom};
@@ -29,12 +29,14 @@ pub(super) fn settings(state: &State, layout: Layout, act: &Act) -> Html {
         0 => "While it runs".to_owned(),
         n => format!("While it runs: {n}"),
     };
+    let take_target: Take = Rc::new(|value| choose(Choice::To(value.to_owned())));
     html! {
         <div class="sheet settings" role="dialog" aria-label="Settings">
             { way(state, act) }
             if !is_full { { kernels(state, act) } }
             { open("What happens to the cluster meanwhile", Sheet::Meanwhile, &meanwhile, act) }
             if !is_full { { compare_button(state, act) } }
+            { field("text", "Target", "Any target: http://NAME:PORT, lookup://NAME, dns://NAME?type=SRV", &state.walk.run.to, act, take_target) }
             { number("Request size", "Request", &run.size.to_string(), act, bytes("Request size", Choice::Size)) }
             { more(state, act) }
             { tick("without motion", state.is_still, act, Action::Still) }

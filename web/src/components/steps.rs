@@ -68,7 +68,7 @@ fn card(current: &Current) -> Html {
     let Some(dock) = &current.picture.dock else { return html! {} };
     html! {
         <div class="env" aria-hidden="true">
-            { for dock.tag.segments.iter().map(|segment| bit(layer_class(segment.role), segment.name)) }
+            { for dock.tag.segments.iter().map(|segment| bit(layer_class(segment.role, segment.name), segment.name)) }
         </div>
     }
 }

@@ -8,16 +8,18 @@ use yew::{Html, NodeRef, html};
 
 use super::choices::{Group, Place};
 use super::controls::{Take, menu, on, tab, word_button};
+use super::names::name_table;
 use super::shapes::{bit, span, text};
 use super::typed::{Answer, COMMANDS, Command};
 use super::{Act, Current};
-use crate::scene::{Fold, RowView, TableSheet, Word, brief, kinds_of, sheets};
+use crate::scene::{Fold, Kind, RowView, TableSheet, Word, brief, kinds_at, sheets};
 use crate::state::{Action, State, Typed};
 
 /// The tables of the place where the packet is. `rows` is what scrolls.
 pub(super) fn tables(state: &State, current: &Current, rows: &NodeRef, act: &Act) -> Html {
     let (walk, view) = (&state.walk, &current.view);
-    let read = kinds_of(walk.reel.step(&walk.trace, view.idx).1);
+    let (hop, step) = walk.reel.step(&walk.trace, view.idx);
+    let read = kinds_at(&walk.trace, hop, step);
     let tabs = walk.tables.iter().map(|kind| {
         let class = if read.contains(kind) { "read" } else { "" };
         tab(class, kind.name(), *kind == state.table && state.typed.is_none(), on(act, Action::Table(*kind)))
@@ -38,9 +40,9 @@ pub(super) fn tables(state: &State, current: &Current, rows: &NodeRef, act: &Act
             html! { <Answer walk={walk.clone()} scenario={state.scenario.clone()} {at} {typed} act={act.clone()} /> };
         return frame(typed.command, vec![answer]);
     }
+    let mut content = if state.table == Kind::Names { name_table(walk, view.idx, act) } else { Vec::new() };
     let sheets = sheets(&walk.reel, &walk.trace, view, state.table, state.unfolded.as_ref());
-    let mut content = Vec::new();
-    if sheets.is_empty() {
+    if sheets.is_empty() && content.is_empty() {
         content.push(html! { <p class="none">{ format!("{place} reads no such table on this walk.") }</p> });
     }
     content.extend(sheets.iter().map(|sheet| self::sheet(sheet, act)));

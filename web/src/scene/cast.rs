@@ -1,5 +1,7 @@
 //! Who is drawn: the two machines that matter most to a run, and on each the two pods that do.
 
+use std::net::Ipv4Addr;
+
 use kubehop_core::api::{Decision, DeviceKind, DeviceView, HostPodView, NodeView, PodView, Run, Scene, Stage, Trace};
 
 use super::geometry::{self, Rect, Side};
@@ -258,7 +260,11 @@ fn receiver(scene: &Scene, run: &Run, trace: &Trace, sender: &str) -> Option<Str
     let authority = run.to.split("://").nth(1)?.split('/').next()?;
     let stated = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
     let chosen = trace.choice.as_ref().map(|choice| choice.chosen.0.to_string());
-    let host = chosen.as_deref().unwrap_or(stated);
+    // A program takes the first address that a name has.
+    let answers =
+        trace.queries.iter().filter_map(|query| query.reply.as_ref()).flat_map(|reply| &reply.message.answers);
+    let found = answers.map(|record| record.data.to_string()).find(|data| data.parse::<Ipv4Addr>().is_ok());
+    let host = chosen.as_deref().or(found.as_deref()).unwrap_or(stated);
     if host.starts_with("127.") {
         return Some(sender.to_owned());
     }

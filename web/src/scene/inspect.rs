@@ -217,6 +217,7 @@ fn added(view: &StepView, decision: &Decision, layer: &Layer, all: bool) -> Vec<
         "TCP" => &["flags", "mss"],
         "ICMP" => &["type"],
         "HTTP" => &["line"],
+        "DNS" => &["id", "flags", "question", "answer", "authority"],
         _ => &[],
     };
     let prefix = match layer.role {
@@ -348,6 +349,7 @@ fn summary(layer: &Layer) -> String {
         "VXLAN" | "GENEVE" => format!("vni {}", value("vni")),
         "ICMP" => value("type").trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ').to_owned(),
         "HTTP" => value("line").to_owned(),
+        "DNS" => format!("{} {}", value("question"), value("answer").rsplit(' ').next().unwrap_or_default()),
         _ => String::new(),
     };
     if rest.is_empty() { "unchanged".to_owned() } else { format!("unchanged · {rest}") }

@@ -8,7 +8,7 @@ mod words;
 
 use std::ops::Range;
 
-use kubehop_core::api::{Step, StepView, TableView, Trace, Why, Written, tables_of};
+use kubehop_core::api::{Hop, Stage, Step, StepView, TableView, Trace, Why, Written, tables_of};
 
 use super::reel::Reel;
 pub use fold::PIECE;
@@ -34,6 +34,8 @@ pub enum Kind {
     Neigh,
     /// Forwarding databases.
     Fdb,
+    /// What the client's resolver asks.
+    Names,
     /// Objects of the API server.
     Api,
     /// Whatever else is read.
@@ -90,7 +92,7 @@ pub struct RowView {
 }
 
 /// Name on the tab, what commands begin with.
-const KINDS: [(Kind, &str, &[&str]); 10] = [
+const KINDS: [(Kind, &str, &[&str]); 11] = [
     (Kind::Rules, "rules", &["iptables", "ip6tables"]),
     (Kind::Nft, "nft", &["nft "]),
     (Kind::Ipvs, "ipvs", &["ipvsadm"]),
@@ -99,6 +101,7 @@ const KINDS: [(Kind, &str, &[&str]); 10] = [
     (Kind::Route, "route", &["ip route", "ip rule"]),
     (Kind::Neigh, "neigh", &["ip neigh"]),
     (Kind::Fdb, "fdb", &["bridge fdb"]),
+    (Kind::Names, "dns", &[]),
     (Kind::Api, "api", &["kubectl"]),
     (Kind::Other, "other", &[""]),
 ];
@@ -130,14 +133,23 @@ impl Kind {
             Self::Fdb if command.contains(" br ") => "link address → port",
             Self::Fdb => "inner address → remote node",
             Self::Api => "objects, as a watch tells of them",
-            Self::Other => "",
+            Self::Names | Self::Other => "",
         }
     }
 }
 
-/// The tables that a step read or wrote, the one that decided first.
+/// The tables of a step: what it read or wrote, the one that decided first, and the queries where names are spoken of.
 #[must_use]
-pub fn kinds_of(step: &Step) -> Vec<Kind> {
+pub fn kinds_at(trace: &Trace, hop: &Hop, step: &Step) -> Vec<Kind> {
+    let mut kinds = kinds_of(step);
+    let is_said = matches!(step.stage, Stage::App | Stage::Deliver);
+    if is_said && trace.journeys[hop.journey.0].flow.starts_with("dns") && !trace.queries.is_empty() {
+        kinds.push(Kind::Names);
+    }
+    kinds
+}
+
+fn kinds_of(step: &Step) -> Vec<Kind> {
     let mut kinds = Vec::new();
     let mut add = |command: &str| {
         let kind = Kind::of(command);
@@ -158,8 +170,8 @@ pub fn kinds_of(step: &Step) -> Vec<Kind> {
 #[must_use]
 pub fn kinds_on(trace: &Trace) -> Vec<Kind> {
     let mut is_read = [false; KINDS.len()];
-    for (_, step) in trace.steps() {
-        for kind in kinds_of(step) {
+    for (hop, step) in trace.steps() {
+        for kind in kinds_at(trace, hop, step) {
             is_read[kind as usize] = true;
         }
     }

@@ -87,10 +87,11 @@ fn width(name: &str, narrow: bool) -> f64 {
     }
 }
 
-/// The class that carries a role's colours.
+/// The class that carries the colours of a layer: those of its role, but for DNS, which people look for.
 #[must_use]
-pub fn layer_class(role: Role) -> &'static str {
+pub fn layer_class(role: Role, name: &str) -> &'static str {
     match role {
+        Role::Payload if name == "DNS" => "ly-dns",
         Role::Link => "ly-eth",
         Role::Arp => "ly-arp",
         Role::OuterIp => "ly-oip",

@@ -38,7 +38,7 @@ impl LegKind {
         match journey.flow {
             "arp" => Self::Arp,
             "api" => Self::Api,
-            "dns" | "lookup" => Self::Dns,
+            "dns" | "dns-tcp" | "forward-tcp" => Self::Dns,
             "ping" | "udp" if name.starts_with("reply") || name.starts_with("answer") => Self::Reply,
             "ping" | "udp" => Self::Request,
             _ if name.starts_with("request") => Self::Request,
@@ -109,7 +109,8 @@ mod tests {
     fn every_packet_has_a_leg() {
         check("api", &["delete-web-1"], LegKind::Api);
         check("arp", &["client-eth0-request", "node-a-eth0-reply"], LegKind::Arp);
-        check("dns", &["query-2", "answer-2"], LegKind::Dns);
+        check("dns", &["query-2", "reply-2", "forward-1"], LegKind::Dns);
+        check("dns-tcp", &["syn", "query-3", "fin"], LegKind::Dns);
         check("http", &["syn", "syn-ack", "ack", "rst"], LegKind::Connect);
         check("http", &["request", "request-2", "request-ack"], LegKind::Request);
         check("http", &["reply", "reply-7", "reply-ack"], LegKind::Reply);

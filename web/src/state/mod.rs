@@ -17,7 +17,7 @@ use std::rc::Rc;
 use kubehop_core::api::{CniMode, DEFAULT_WALK, ProxyMode};
 use yew::Reducible;
 
-use crate::scene::{Kind, PIECE, kinds_of};
+use crate::scene::{Kind, PIECE, kinds_at};
 
 pub use compare::{
     Comparison, Difference, Side, align, first_difference, from_word, name_of, own_choice, rules_read, to_word,
@@ -357,7 +357,8 @@ impl State {
 
     /// Shows the table that the step read; keeps the shown one if it read none.
     fn follow_tables(&mut self) {
-        let read = kinds_of(self.walk.reel.step(&self.walk.trace, self.cursor).1);
+        let (hop, step) = self.walk.reel.step(&self.walk.trace, self.cursor);
+        let read = kinds_at(&self.walk.trace, hop, step);
         if let Some(first) = read.first()
             && !read.contains(&self.table)
         {

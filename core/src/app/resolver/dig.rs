@@ -28,7 +28,7 @@ pub(super) struct Dig {
 }
 
 impl Dig {
-    pub(super) fn new(name: &DnsName, kind: RecordType, resolv_conf: &str) -> Self {
+    pub(super) fn new(name: &DnsName, kind: RecordType, transport: Transport, resolv_conf: &str) -> Self {
         let servers = GlibcConf::parse(resolv_conf, "").nameservers;
         Self {
             name: name.to_string(),
@@ -36,7 +36,7 @@ impl Dig {
             server: servers.first().copied().unwrap_or(NOBODY_NAMED),
             n_tries: 0,
             socket: Socket(0),
-            transport: Transport::Udp,
+            transport,
             deadline: Instant::START,
         }
     }

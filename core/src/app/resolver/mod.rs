@@ -262,8 +262,8 @@ impl Resolver {
 
     /// One question, as dig asks it: of the first server that `resolv_conf` names, without the search list.
     #[must_use]
-    pub fn dig(name: &DnsName, kind: RecordType, resolv_conf: &str) -> Self {
-        Self { kind: Kind::Dig(Box::new(dig::Dig::new(name, kind, resolv_conf))), actions: Vec::new() }
+    pub fn dig(name: &DnsName, kind: RecordType, transport: Transport, resolv_conf: &str) -> Self {
+        Self { kind: Kind::Dig(Box::new(dig::Dig::new(name, kind, transport, resolv_conf))), actions: Vec::new() }
     }
 
     /// Begins.

@@ -1,7 +1,7 @@
 //! Words for names: what is asked, what is answered, and what the resolver makes of it.
 
 use super::Words;
-use crate::trace::{Decision, Hop, NameQuery, Resolves, Step, Trace};
+use crate::trace::{Decision, Hop, NameQuery, Resolves, Stage, Step, Trace};
 use crate::wire::{DnsMessage, DnsRecord, Packet, RData, Rcode, Transport};
 
 /// A program sends or reads messages; `None` if the packet carries none.
@@ -19,7 +19,7 @@ pub(super) fn says(trace: &Trace, hop: &Hop, step: &Step, by: &str) -> Option<Wo
         (false, true) => (asks(trace, hop, by, &said), how(packet, first), search(trace, first)),
         (false, false) => (
             format!("{by} is asked: {said}"),
-            "A datagram or a whole message of a connection is one question. The server looks at name and type, not at who asks.".to_owned(),
+            "The question has arrived. The server looks at name and type, not at who asks.".to_owned(),
             "A name server is a program like any other: services, policies and routes decide whether a question reaches it.".to_owned(),
         ),
         (true, true) if is_kept(trace, hop, by, first) => (
@@ -94,17 +94,55 @@ fn how(packet: &Packet, message: &DnsMessage) -> String {
     }
 }
 
+/// How somebody asks the same by hand, at the client.
+pub(super) fn command(trace: &Trace, hop: &Hop, step: &Step) -> Option<String> {
+    let is_it = |query: &&NameQuery| {
+        let (sends, hears) = (step.stage == Stage::App, step.stage == Stage::Deliver);
+        let hears = hears || matches!(step.decision, Decision::Resolve { .. });
+        let received = query.reply.as_ref().map(|reply| reply.received);
+        sends && query.sent == Some(hop.journey) || hears && received == Some(hop.journey)
+    };
+    let query = trace.queries.iter().find(is_it)?;
+    Some(format!("dig @{} {} {}", query.server, query.name, query.kind))
+}
+
 /// Where the name came from.
 fn search(trace: &Trace, message: &DnsMessage) -> String {
     let (Some(lookup), Some(question)) = (&trace.lookup, message.questions.first()) else { return String::new() };
     let asked = question.name.to_string();
     let typed = lookup.name.trim_end_matches('.');
-    match asked.strip_prefix(typed).and_then(|rest| rest.strip_prefix('.')) {
-        Some("") => format!("{typed} is asked for as it was typed."),
-        Some(rest) => {
-            format!("{typed} was typed; {} is from the search list of /etc/resolv.conf.", rest.trim_end_matches('.'))
+    let Some(rest) = asked.strip_prefix(typed).and_then(|rest| rest.strip_prefix('.')) else {
+        return "Nobody but the server's own configuration decides whom it asks.".to_owned();
+    };
+    if lookup.by == "dig" {
+        return "dig asks for what is typed, without the search list: an application would ask for other names first."
+            .to_owned();
+    }
+    let words =
+        |line: &str| lookup.resolv_conf.lines().rev().find_map(|other| other.strip_prefix(line)).map(str::to_owned);
+    let list = words("search ").unwrap_or_default();
+    let options = words("options ").unwrap_or_default();
+    let ndots = options.split(' ').find_map(|option| option.strip_prefix("ndots:")?.parse().ok()).unwrap_or(1);
+    let n_dots = typed.matches('.').count();
+    let has = format!("{typed} has {n_dots} dot{}", if n_dots == 1 { "" } else { "s" });
+    let order = if n_dots < ndots {
+        format!("{has}, fewer than ndots:{ndots}: the search list comes before the name as it was typed.")
+    } else {
+        format!("{has}, not fewer than ndots:{ndots}: the name as it was typed comes before the search list.")
+    };
+    match rest.strip_suffix('.') {
+        Some(suffix) => {
+            let at = list.split(' ').position(|entry| entry == suffix).map_or(0, |at| at + 1);
+            let n = list.split(' ').count();
+            format!("{typed} was typed; {suffix} is entry {at} of {n} of the search list of /etc/resolv.conf. {order}")
         }
-        None => "Nobody but the server's own configuration decides whom it asks.".to_owned(),
+        None if lookup.name.ends_with('.') => {
+            format!("{typed} is asked for as it was typed: its trailing dot says that there is nothing to search.")
+        }
+        None if n_dots < ndots && !list.is_empty() => {
+            format!("Nothing on the search list led to an address. Now {typed} is asked for as it was typed.")
+        }
+        None => order,
     }
 }
 
