@@ -37,7 +37,13 @@ mod tests {
 
     #[test]
     fn it_is_what_ss_of_iproute2_printed() {
-        let listener = |protocol, port| Listener { protocol, port, program: "it".into(), answer: Answer::Asked };
+        let listener = |protocol, port| Listener {
+            protocol,
+            port,
+            program: "it".into(),
+            answer: Answer::Asked,
+            addresses: Vec::new(),
+        };
         let (tcp, udp) = (TransportProtocol::Tcp, TransportProtocol::Udp);
         let listeners = [(tcp, 80), (tcp, 9090), (tcp, 10250), (udp, 8125), (udp, 53)];
         let expected = "\
