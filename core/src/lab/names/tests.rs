@@ -302,3 +302,23 @@ fn what_comes_too_late_for_a_socket_is_not_what_became_of_the_question() {
     let said: Vec<String> = said.filter(|line| line.starts_with("The kernel ack")).collect();
     assert_eq!(said, Vec::<String>::new(), "the second error is told like the first");
 }
+
+#[test]
+fn a_dual_stack_service_has_both_its_addresses() {
+    let service = "---\napiVersion: v1\nkind: Service\nmetadata: { name: dual }\nspec: { clusterIPs: [\"fd00::7\", 10.96.7.7], ports: [{ port: 80 }] }\n";
+    let none = "---\napiVersion: v1\nkind: Service\nmetadata: { name: none }\nspec: { clusterIPs: [None], ports: [{ port: 80 }] }\n";
+    let (lab, _) = read(&format!("{CLUSTER}{service}{none}{DNS}"));
+    let answer = |name: &str| ask(&lab, "pod/kube-system/coredns-0", name);
+    let dual = "dual.default.svc.cluster.local";
+    assert_eq!(answer(&format!("{dual} A")), format!("NOERROR {dual}. 30 IN A 10.96.7.7"));
+    assert_eq!(answer(&format!("{dual} AAAA")), format!("NOERROR {dual}. 30 IN AAAA fd00::7"));
+    assert_eq!(answer("none.default.svc.cluster.local A"), "NXDOMAIN", "it is headless, and nobody is behind it");
+}
+
+#[test]
+fn localhost_is_known_without_a_question() {
+    let lab = sound(&format!("{CLUSTER}{DNS}"));
+    let trace = trace(&lab, &Run::new("pod/shop/db-0", "tcp://localhost:5432")).expect("a run");
+    assert_eq!(trace.queries, []);
+    assert_eq!(trace.disposition.to_string(), "delivered at pod/shop/db-0");
+}
