@@ -102,7 +102,9 @@ kubehop: walks a packet through a Kubernetes cluster, as Linux would
   kubehop rules [--services N,N,...]                     what a connection's first packet costs a node, by services
 
 REF     pod/NS/NAME, pod/NAME, pod/NS/NAME/CONTAINER, node/NAME, host/NAME, router/NAME
-TARGET  tcp://HOST:PORT, udp://HOST:PORT, http://HOST[:PORT][/PATH], ping://HOST,
+TARGET  tcp://HOST:PORT, udp://HOST:PORT, http://HOST[:PORT][/PATH], ping://HOST (HOST an address, or a name to look up),
+        dns://NAME[?type=TYPE] (one query, the name as it stands, like dig; type A if none is stated),
+        lookup://NAME (what getaddrinfo does for an application: search list, A and AAAA),
         bgp://HOST (a node's session with the router of its rack is established),
         bgp://HOST?withdraw, bgp://HOST?shutdown (the node withdraws its pods, or ends the session),
         probe://pod/NS/NAME[/CONTAINER][?kind=readiness|liveness|startup] (the kubelet asks, --from the pod's node),
@@ -132,6 +134,7 @@ show commands
   iptables-save [-t TABLE] | ipset save | nft list ruleset | nft list table FAMILY NAME | conntrack -L
   ipvsadm-save -n | ipvsadm -lnc | ip rule | sysctl -a
   cilium bpf endpoint|ipcache|lb|nat list | cilium bpf ct list global
+  dig [@SERVER] NAME [TYPE] | nslookup NAME | cat /etc/resolv.conf | cat Corefile
 
 exit status: 0 it ran, 1 not as expected, 2 wrong usage, 3 bad input
 ";

@@ -94,6 +94,8 @@ fn quoted_socket(topo: &Topology, at: At, skb: &Skb) -> SocketLookup {
 }
 
 /// An ICMP error that no socket wants may be about an envelope. The sender of the packet inside is not told.
+///
+/// One that nobody wants is no drop to the kernel: icmp_rcv consumes it.
 fn tunnel_error(topo: &Topology, at: At, dev: &DevRef, skb: &Skb, learned: Option<Written>, ctx: &mut Ctx<'_>) -> Next {
     let step = match tunnel::sender(topo.ns(at.ns), &skb.packet) {
         Some((tunnel, remote)) => {
@@ -102,7 +104,7 @@ fn tunnel_error(topo: &Topology, at: At, dev: &DevRef, skb: &Skb, learned: Optio
         None if learned.is_some() => {
             Step::new(Stage::Deliver, Decision::Deliver { to: "kernel".into() }, &skb.packet).on(&dev.name)
         }
-        None => return ctx.drop(topo, at.ns, skb, Stage::Deliver, dev, DropReason::NoSocket),
+        None => Step::new(Stage::Deliver, Decision::Drop(DropReason::NoSocket), &skb.packet).on(&dev.name),
     };
     ctx.record(topo, at.ns, skb, step.wrote(learned).ends());
     Next::Done

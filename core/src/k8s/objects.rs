@@ -268,6 +268,8 @@ pub struct Service {
     pub kind: ServiceType,
     /// `spec.clusterIP`; `None` for a headless or ExternalName service, filled in where the file states none.
     pub cluster_ip: Option<IpAddr>,
+    /// What `spec.clusterIPs` names beside it: the IPv6 address of a dual-stack service. Only names lead there.
+    pub other_cluster_ips: Vec<IpAddr>,
     /// `spec.clusterIP: None`.
     pub headless: bool,
     /// `spec.selector`; empty if none.

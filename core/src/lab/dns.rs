@@ -1,11 +1,11 @@
 //! Who asks for names here, and whom: `/etc/resolv.conf` of nodes and pods, and the C library of a pod.
 
 use crate::app::resolver::Libc;
-use crate::base::Place;
+use crate::base::{Place, Span};
 use crate::k8s::controllers::kube_dns_address;
 use crate::k8s::node_cache::LOCAL_DNS;
 use crate::k8s::objects::Pod;
-use crate::k8s::resolv_conf::{KubeletDns, ResolvConf, pod_resolv_conf};
+use crate::k8s::resolv_conf::{DnsEvent, KubeletDns, ResolvConf, pod_resolv_conf};
 
 use super::{Lab, names};
 
@@ -25,19 +25,40 @@ pub fn node_resolv_conf(lab: &Lab) -> ResolvConf {
 /// `/etc/resolv.conf` at a node or in a pod; `None` elsewhere.
 #[must_use]
 pub fn resolv_conf(lab: &Lab, place: &Place) -> Option<ResolvConf> {
-    let node = node_resolv_conf(lab);
     if let Place::Node(_) = place {
-        return Some(node);
+        return Some(node_resolv_conf(lab));
     }
     let mut pods = lab.objects.pods.iter().filter(|pod| !pod.finished);
     let pod = pods.find(|pod| Place::pod(&pod.meta.namespace, &pod.meta.name) == *place)?;
+    Some(written(lab, pod).0)
+}
+
+/// What the kubelets complain of: the pods whose own part does not fit, one of each template, and the warning.
+pub(super) fn complaints(lab: &Lab) -> Vec<(Span, String)> {
+    let adds = |pod: &&Pod| !pod.dns_config.nameservers.is_empty() || !pod.dns_config.searches.is_empty();
+    let mut all: Vec<(Span, String)> = Vec::new();
+    for pod in lab.objects.pods.iter().filter(|pod| !pod.finished).filter(adds) {
+        if all.iter().any(|(span, _)| *span == pod.meta.span) {
+            continue;
+        }
+        let name = format!("pod {}/{}", pod.meta.namespace, pod.meta.name);
+        let events = written(lab, pod).1;
+        let said = events.iter().map(|event| format!("{name}: {}: {}", event.reason(), event.message()));
+        all.extend(said.map(|text| (pod.meta.span, text)));
+    }
+    all
+}
+
+/// The file that the kubelet writes for `pod`, and what it warns of.
+fn written(lab: &Lab, pod: &Pod) -> (ResolvConf, Vec<DnsEvent>) {
+    let node = node_resolv_conf(lab);
     let address = match names::is_asked_by_name(&lab.spec) {
         true => Some(LOCAL_DNS),
         false => kube_dns_address(&lab.objects.services, lab.spec.service_cidr),
     };
     let cluster_dns: Vec<String> = address.iter().map(ToString::to_string).collect();
     let kubelet = KubeletDns { cluster_dns: &cluster_dns, cluster_domain: CLUSTER_DOMAIN, node: Some(&node) };
-    Some(pod_resolv_conf(pod, &kubelet).0)
+    pod_resolv_conf(pod, &kubelet)
 }
 
 /// The C library of a pod: what its annotation says, or else musl in an image of Alpine.
@@ -111,6 +132,20 @@ spec: { dnsPolicy: Default, containers: [{ name: main, image: nginx }] }
             let shown = show(&lab, at, None, &["cat", "/etc/resolv.conf"], false);
             assert_eq!(shown.as_deref(), Ok(file), "{at}");
         }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_cut_with_the_kubelets_warning() {
+        let text = LAB
+            .replace("  dnsPolicy: None\n", "")
+            .replace("nameservers: [1.2.3.4]", "nameservers: [1.2.3.4, 1.2.3.5, 1.2.3.6]");
+        let (_, problems) = lab(&text);
+        assert_eq!(
+            problems,
+            [
+                "lab.yaml:19:19: note: pod default/own: DNSConfigForming: Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: 10.96.0.10 1.2.3.4 1.2.3.5"
+            ]
+        );
     }
 
     #[test]

@@ -37,10 +37,11 @@ pub fn dns_cluster(objects: &Objects, secs: u32) -> DnsCluster {
 fn dns_service(service: &Service) -> DnsService {
     let is_alias = service.kind == ServiceType::ExternalName;
     let ports = service.ports.iter().map(|port| dns_port(&port.name, port.protocol, port.port));
+    let cluster_ips = service.cluster_ip.iter().chain(&service.other_cluster_ips);
     DnsService {
         namespace: service.meta.namespace.clone(),
         name: service.meta.name.clone(),
-        cluster_ips: service.cluster_ip.filter(|_| !is_alias).into_iter().collect(),
+        cluster_ips: cluster_ips.filter(|_| !is_alias).copied().collect(),
         headless: service.headless && !is_alias,
         external_name: is_alias.then(|| service.external_name.clone()),
         ports: ports.collect(),

@@ -78,7 +78,8 @@ impl Simulator<'_> {
     fn name_refused(&mut self, ns: NsId, whose: Whose, reason: RejectReason, is_new: bool) -> Option<usize> {
         let place = self.topo.ns(ns).place.clone();
         if is_new {
-            let name = if matches!(whose, Whose::Client(_)) { "query" } else { "forward" };
+            // A name of its own: what is sent is numbered by itself.
+            let name = if matches!(whose, Whose::Client(_)) { "query-unsent" } else { "forward-unsent" };
             let journey = self.recorder.journey(FLOW, name);
             let step = Step::without_packet(Stage::App, Decision::Refuse(reason)).ends();
             self.recorder.step(self.now, &place, journey, step);

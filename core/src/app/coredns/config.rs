@@ -111,7 +111,7 @@ pub(super) fn plugins(
                 once(plugins.kubernetes.is_some())?;
                 plugins.kubernetes = Some(kubernetes(directive, zones)?);
             }
-            "forward" => plugins.forwards.push(forward(directive, files)?),
+            "forward" => plugins.forwards.push(forward(directive, files, notices)?),
             "cache" => {
                 once(plugins.cache.is_some())?;
                 plugins.cache = Some(cache(directive, zones)?);
@@ -285,7 +285,11 @@ fn kubernetes(directive: &Directive, own: &[DnsName]) -> Result<Kubernetes, Core
     Ok(plugin)
 }
 
-fn forward(directive: &Directive, files: &HostFiles) -> Result<Forward, CorefileError> {
+fn forward(
+    directive: &Directive,
+    files: &HostFiles,
+    notices: &mut Vec<CorefileError>,
+) -> Result<Forward, CorefileError> {
     let line = directive.line;
     let Some((from, to)) = directive.args.split_first().filter(|(_, to)| !to.is_empty()) else {
         return Err(directive.error(line, "expected FROM and at least one TO"));
@@ -295,6 +299,10 @@ fn forward(directive: &Directive, files: &HostFiles) -> Result<Forward, Corefile
     for word in to {
         if word == "/etc/resolv.conf" {
             upstreams.extend(files.nameservers.iter().map(|ip| SocketAddr::new(*ip, DNS_PORT)));
+            continue;
+        }
+        if word.starts_with("tls://") {
+            notices.push(directive.error(line, format!("{word}: TLS is not modelled; this server is left out")));
             continue;
         }
         let address = word.strip_prefix("dns://").unwrap_or(word);

@@ -136,6 +136,10 @@ pub(super) fn blocks(text: &str) -> Result<Vec<Block>, CorefileError> {
         if is_more && !is_open {
             continue;
         }
+        // The brace may have a line of its own.
+        let below = rest.split_first().filter(|((_, words), _)| !is_open && *words == ["{"]);
+        let is_open = is_open || below.is_some();
+        rest = below.map_or(rest, |(_, after)| after);
         let directives = match (is_open, blocks.is_empty() && snippets.is_empty()) {
             (true, _) if is_empty => Vec::new(),
             (true, _) => directives(&mut rest, *line, &first, &snippets)?,

@@ -115,6 +115,10 @@ fn an_unknown_plugin_is_named_and_skipped() {
     let (_, notices) = Server::start(corefile, &files(), Vec::new(), 1, "coredns").expect("a server");
     let said: Vec<String> = notices.iter().map(ToString::to_string).collect();
     assert_eq!(said, ["Corefile:6: teapot: this plugin is not modelled; skipped"]);
+    let corefile = ". {\n forward . tls://9.9.9.9\n}\n";
+    let (_, notices) = Server::start(corefile, &files(), Vec::new(), 1, "coredns").expect("a server");
+    let said: Vec<String> = notices.iter().map(ToString::to_string).collect();
+    assert_eq!(said, ["Corefile:2: forward: tls://9.9.9.9: TLS is not modelled; this server is left out"]);
     let (_, notices) = Server::start(KUBEADM_COREFILE, &files(), Vec::new(), 1, "coredns").expect("a server");
     assert!(notices.is_empty(), "{notices:?}");
 }
@@ -168,6 +172,13 @@ fn the_order_of_plugins_is_not_the_corefiles() {
     );
     assert_eq!(first("9.9.9.10.in-addr.arpa PTR").map(|answers| answers.len()), Ok(1));
     assert_eq!(first("many.shop.svc.cluster.local A").map(|answers| answers.len()), Ok(29));
+}
+
+#[test]
+fn a_brace_may_have_a_line_of_its_own() {
+    let (_, notices) =
+        Server::start(".:53\n{\n errors\n}\na\n{\n}\n", &files(), Vec::new(), 1, "coredns").expect("a server");
+    assert!(notices.is_empty(), "{notices:?}");
 }
 
 #[test]

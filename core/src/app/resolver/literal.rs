@@ -1,4 +1,4 @@
-//! Addresses where a name could stand: nobody is asked.
+//! Addresses where a name could stand, and the name that every machine knows: nobody is asked.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -7,6 +7,11 @@ use super::{Families, LookupError};
 /// Models inet_aton and inet_pton.
 pub(super) fn parse(name: &str) -> Option<IpAddr> {
     name.parse().ok().or_else(|| inet_aton(name).map(IpAddr::V4))
+}
+
+/// The line of `/etc/hosts` that stands there everywhere.
+pub(super) fn localhost(name: &str) -> Option<IpAddr> {
+    name.eq_ignore_ascii_case("localhost").then_some(IpAddr::V4(Ipv4Addr::LOCALHOST))
 }
 
 /// What an address is to somebody who asks for one family.

@@ -1,7 +1,8 @@
 //! The stub resolver: what getaddrinfo asks for a typed name, as glibc 2.36 and musl 1.2.5 do it; and dig.
 //!
 //! A state machine without a clock or a socket. It says what to send, from which socket and until when it waits; whoever
-//! drives it hands it answers, errors and the time. Not modelled: `/etc/hosts`, which comes first, `nscd`, host aliases,
+//! drives it hands it answers, errors and the time. Not modelled: `/etc/hosts`, which comes first, but for `localhost`, which
+//! it has everywhere; `nscd`, host aliases,
 //! environment variables, the order of RFC 6724 beyond IPv4 first (a machine here has no way to IPv6).
 
 mod dig;
@@ -252,7 +253,8 @@ impl Resolver {
     /// A lookup that has not begun.
     #[must_use]
     pub fn new(libc: Libc, lookup: &Lookup<'_>) -> Self {
-        let kind = match (literal::parse(lookup.name), libc) {
+        let known = literal::parse(lookup.name).or_else(|| literal::localhost(lookup.name));
+        let kind = match (known, libc) {
             (Some(ip), _) => Kind::Literal(literal::of_family(ip, lookup.families)),
             (None, Libc::Glibc) => Kind::Glibc(Box::new(glibc::Glibc::new(lookup))),
             (None, Libc::Musl) => Kind::Musl(Box::new(musl::Musl::new(lookup))),

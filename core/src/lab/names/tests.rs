@@ -5,8 +5,9 @@ use std::fmt::Write;
 use super::{name_servers, with_names};
 use crate::app::coredns::{DnsQuery, Upstream};
 use crate::base::{Instant, Place};
-use crate::lab::{Lab, Source, parse, show};
+use crate::lab::{Lab, Run, Source, parse, show, trace};
 use crate::sim::NameServer;
+use crate::trace::{Trace, explain};
 use crate::wire::{DnsMessage, Question};
 
 const CLUSTER: &str = "
@@ -276,4 +277,48 @@ fn what_changes_is_heard_of_and_a_new_pod_serves_too() {
         let answer = server.serve(&query, cluster, &[]).expect("no question").expect("an answer");
         assert_eq!(answer.rcode, crate::wire::Rcode::NXDOMAIN);
     }
+}
+
+/// What a pod with these name servers sees of `lookup://web`.
+fn looked_up(dns_config: &str) -> Trace {
+    let client = format!(
+        "---\napiVersion: v1\nkind: Pod\nmetadata: {{ name: client }}\nspec: {{ nodeName: node-a, dnsPolicy: None, dnsConfig: {dns_config}, containers: [{{ name: c }}] }}\n"
+    );
+    trace(&sound(&format!("{CLUSTER}{client}{DNS}")), &Run::new("pod/client", "lookup://web")).expect("a run")
+}
+
+#[test]
+fn a_name_server_without_a_route_is_left_for_the_next() {
+    let trace = looked_up("{ nameservers: [\"fd00::1\", 10.96.0.10] }");
+    let asked: Vec<String> = trace.queries.iter().map(|query| format!("{} {}", query.server, query.kind)).collect();
+    assert_eq!(asked, ["10.96.0.10 A", "10.96.0.10 AAAA"]);
+}
+
+#[test]
+fn what_comes_too_late_for_a_socket_is_not_what_became_of_the_question() {
+    let trace = looked_up("{ nameservers: [10.244.0.99], options: [{ name: timeout, value: \"1\" }] }");
+    assert_eq!(trace.disposition.to_string(), "dropped at pod/default/client: NEIGH_FAILED");
+    let said = trace.steps().map(|(hop, step)| explain(&trace, hop, step).headline);
+    let said: Vec<String> = said.filter(|line| line.starts_with("The kernel ack")).collect();
+    assert_eq!(said, Vec::<String>::new(), "the second error is told like the first");
+}
+
+#[test]
+fn a_dual_stack_service_has_both_its_addresses() {
+    let service = "---\napiVersion: v1\nkind: Service\nmetadata: { name: dual }\nspec: { clusterIPs: [\"fd00::7\", 10.96.7.7], ports: [{ port: 80 }] }\n";
+    let none = "---\napiVersion: v1\nkind: Service\nmetadata: { name: none }\nspec: { clusterIPs: [None], ports: [{ port: 80 }] }\n";
+    let (lab, _) = read(&format!("{CLUSTER}{service}{none}{DNS}"));
+    let answer = |name: &str| ask(&lab, "pod/kube-system/coredns-0", name);
+    let dual = "dual.default.svc.cluster.local";
+    assert_eq!(answer(&format!("{dual} A")), format!("NOERROR {dual}. 30 IN A 10.96.7.7"));
+    assert_eq!(answer(&format!("{dual} AAAA")), format!("NOERROR {dual}. 30 IN AAAA fd00::7"));
+    assert_eq!(answer("none.default.svc.cluster.local A"), "NXDOMAIN", "it is headless, and nobody is behind it");
+}
+
+#[test]
+fn localhost_is_known_without_a_question() {
+    let lab = sound(&format!("{CLUSTER}{DNS}"));
+    let trace = trace(&lab, &Run::new("pod/shop/db-0", "tcp://localhost:5432")).expect("a run");
+    assert_eq!(trace.queries, []);
+    assert_eq!(trace.disposition.to_string(), "delivered at pod/shop/db-0");
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use crate::base::BTreeSet;
 use crate::k8s::controllers::{self, Shortage, Unfilled};
 use crate::k8s::objects::{EndpointSlice, Node, Objects, Service};
-use crate::lab::{Lab, LabSpec, Severity, names};
+use crate::lab::{Lab, LabSpec, Severity, dns, names};
 
 use super::check;
 use super::documents::{Draft, Stated};
@@ -82,6 +82,7 @@ pub(super) fn complete(mut draft: Draft<'_>, mut spec: LabSpec, spec_fields: &Fi
         let here = spec_fields.mapping("dns").at("corefile");
         names::settle(&mut lab).into_iter().for_each(|note| problems.note(here, note));
     }
+    dns::complaints(&lab).into_iter().for_each(|(here, note)| problems.note(here, note));
     lab
 }
 

@@ -80,12 +80,15 @@ impl<'a> Typed<'a> {
                 typed.kind = parsed;
             } else if word.starts_with('-') {
                 return wrong(word, "-t TYPE or -x ADDR");
-            } else if let (Ok(kind), false) = (word.parse(), typed.name.is_empty()) {
+            } else if let Ok(kind) = word.parse() {
+                // Before the name or behind it, as dig reads a word that is a type.
                 typed.kind = kind;
+            } else if word.eq_ignore_ascii_case("IN") {
+                // The only class here.
             } else if typed.name.is_empty() {
                 typed.name = (*word).to_owned();
             } else {
-                return wrong(word, "a type of records behind the name, and one name in a command");
+                return wrong(word, "one name in a command, and a type of records");
             }
         }
         if typed.name.is_empty() {

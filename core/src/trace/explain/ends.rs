@@ -41,6 +41,10 @@ pub(super) fn sends(trace: &Trace, hop: &Hop, by: &str, payload_len: usize) -> W
     }
 }
 
+/// What packets that tell of an error are called.
+const ICMP_ERRORS: [&str; 5] =
+    ["port-unreachable", "host-unreachable", "net-unreachable", "frag-needed", "time-exceeded"];
+
 pub(super) fn kernel_sends(trace: &Trace, hop: &Hop, at: &str) -> Words {
     let journey = trace.journey(hop.journey);
     let (headline, what) = match journey.name.as_str() {
@@ -53,7 +57,8 @@ pub(super) fn kernel_sends(trace: &Trace, hop: &Hop, at: &str) -> Words {
             "The client's kernel acknowledges the server's SYN. Now both sides know the other's first sequence number.",
         ),
         "last-ack" => ("The last acknowledgment.", "The client's kernel acknowledges the server's FIN."),
-        "port-unreachable" | "host-unreachable" | "net-unreachable" | "frag-needed" | "time-exceeded" => (
+        // The second one of a kind has a number behind its name.
+        name if ICMP_ERRORS.iter().any(|error| name.starts_with(error)) => (
             "The sender is told why.",
             "An ICMP error goes back to where the packet came from. It quotes the packet's first bytes, so that the sender's kernel finds the socket it is about.",
         ),

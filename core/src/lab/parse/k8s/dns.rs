@@ -74,12 +74,12 @@ fn at_most(fields: &Fields<'_>, key: &str, max: usize, mut found: Vec<String>) -
     found
 }
 
-/// A search path: labels of letters, digits, `-` and `_`, or the root.
+/// A search path: labels of letters, digits, `-` and `_`, or the root. The API server does not count what a label holds.
 fn domain(name: &str) -> Option<String> {
     let inner = name.strip_suffix('.').unwrap_or(name);
     let fits = |label: &str| {
         let known = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        (1..=63).contains(&label.len()) && label.chars().all(known) && !label.starts_with('-') && !label.ends_with('-')
+        !label.is_empty() && label.chars().all(known) && !label.starts_with('-') && !label.ends_with('-')
     };
     let is_domain = name == "." || inner.len() <= 253 && inner.split('.').all(fits);
     is_domain.then(|| name.to_owned())

@@ -21,12 +21,15 @@ pub(in crate::lab::parse) fn service(fields: &Fields<'_>) -> Option<Service> {
         "ExternalName" => Some(ServiceType::ExternalName),
         _ => None,
     };
-    let headless = spec.get("clusterIP").and_then(text) == Some("None");
+    // The API server fills in the one from the other.
+    let headless = spec.get("clusterIP").or_else(|| spec.items("clusterIPs").first()).and_then(text) == Some("None");
+    let (cluster_ip, other_cluster_ips) = if headless { (None, Vec::new()) } else { cluster_ips(&spec) };
     let load_balancer = status.mapping("loadBalancer");
     Some(Service {
         meta: meta::namespaced(fields)?,
         kind: spec.read("type", "ClusterIP, NodePort, LoadBalancer or ExternalName", kind).unwrap_or_default(),
-        cluster_ip: if headless { None } else { cluster_ip(&spec) },
+        cluster_ip,
+        other_cluster_ips,
         headless,
         selector: spec.texts("selector"),
         ports: spec.mappings("ports").filter_map(|fields| service_port(&fields)).collect(),
@@ -43,16 +46,23 @@ pub(in crate::lab::parse) fn service(fields: &Fields<'_>) -> Option<Service> {
     })
 }
 
-/// Of a dual-stack service the IPv4 address; an address of the other family alone is kept as it is.
 /// An address that a balancer leaves in the packet. With `ipMode: Proxy` it sends packets of its own instead.
 fn vip(ingress: &Fields<'_>) -> Option<IpAddr> {
     ingress.ip("ip").filter(|_| ingress.get("ipMode").and_then(text) != Some("Proxy"))
 }
 
-fn cluster_ip(spec: &Fields<'_>) -> Option<IpAddr> {
-    let primary = spec.ip("clusterIP")?;
-    let others = spec.items("clusterIPs").iter().filter_map(ip);
-    Some([primary].into_iter().chain(others).find(IpAddr::is_ipv4).unwrap_or(primary))
+/// The address, and those beside it. Of a dual-stack service the IPv4 address is the first; an address of the other family
+/// alone is kept as it is.
+fn cluster_ips(spec: &Fields<'_>) -> (Option<IpAddr>, Vec<IpAddr>) {
+    let mut all: Vec<IpAddr> = spec.ip("clusterIP").into_iter().collect();
+    for ip in spec.items("clusterIPs").iter().filter_map(ip) {
+        if !all.contains(&ip) {
+            all.push(ip);
+        }
+    }
+    let Some(first) = all.iter().find(|ip| ip.is_ipv4()).or(all.first()).copied() else { return (None, all) };
+    all.retain(|ip| *ip != first);
+    (Some(first), all)
 }
 
 fn is_local(spec: &Fields<'_>, key: &str) -> bool {

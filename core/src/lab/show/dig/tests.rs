@@ -62,7 +62,7 @@ fn what_cannot_be_asked_is_refused() {
         ("dig a..b", "\"a..b\": expected a name that a message can ask for\n"),
         ("dig @foo x", "\"foo\": expected an IPv4 address of a name server\n"),
         ("dig x -t NOPE", "\"NOPE\": expected a type of records behind -t\n"),
-        ("dig x y", "\"y\": expected a type of records behind the name, and one name in a command\n"),
+        ("dig x y", "\"y\": expected one name in a command, and a type of records\n"),
         ("nslookup", "\"nslookup\": expected nslookup [-type=TYPE] NAME [SERVER]\n"),
         ("nslookup -type=x y", "\"-type=x\": expected a type of records: -type=SRV\n"),
         ("nslookup -debug y", "\"-debug\": expected -type=TYPE\n"),
@@ -70,6 +70,12 @@ fn what_cannot_be_asked_is_refused() {
         assert_eq!(typed(command), expected, "{command}");
     }
     assert!(typed("dig +frob x").starts_with("\"+frob\": expected +short, "));
+}
+
+#[test]
+fn dig_takes_the_type_before_the_name_too() {
+    let shown = typed("dig IN SRV web.default.svc.cluster.local +short");
+    assert_eq!(shown, "0 100 80 web.default.svc.cluster.local.\n");
 }
 
 #[test]
