@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use crate::project;
 
 /// The limit for wasm, JavaScript and CSS together, compressed.
-const BUDGET_BYTES: usize = 548_000;
+const BUDGET_BYTES: usize = 735_000;
 
 /// A table of what `dist/` weighs; an error if that is too much.
 pub(crate) fn measure() -> Result<String> {

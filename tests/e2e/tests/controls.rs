@@ -37,6 +37,13 @@ const CHOOSE: &str = "(async () => {
     return null;
 })()";
 
+/// Enters by another node.
+const ENTER: &str = "(() => {
+    const menu = document.querySelector('select[aria-label=\"Enters by\"]');
+    menu.value = 'node-b';
+    menu.dispatchEvent(new Event('change', { bubbles: true }));
+})()";
+
 /// Does one thing after the other until there is nothing new to do.
 fn exhaust(page: &mut Page, script: &str) -> BTreeSet<String> {
     let mut done = BTreeSet::new();
@@ -64,9 +71,15 @@ fn every_control_can_be_used() {
         page.wait_until("document.querySelector('[aria-label=\"Next step\"]')").unwrap();
         open_settings(&mut page);
         let chosen = exhaust(&mut page, CHOOSE);
-        for menu in ["kube-proxy: ipvs", "kube-proxy: nftables", "Enters by: node-b"] {
+        for menu in ["kube-proxy: ipvs", "kube-proxy: nftables", "Sender: laptop"] {
             assert!(chosen.contains(menu), "{width}: {chosen:?}");
         }
+        // Only a client outside enters anywhere.
+        page.navigate(&format!("{}?{width}-outside{fragment}", server.url())).unwrap();
+        page.wait_until("document.querySelector('[aria-label=\"Next step\"]')").unwrap();
+        open_settings(&mut page);
+        page.eval(ENTER).unwrap();
+        page.wait_until("location.hash.includes('via=node-b')").unwrap();
         // One button of the settings leads away from them, and so does the next.
         let mut pressed = BTreeSet::new();
         for _ in 0..4 {

@@ -77,6 +77,8 @@ fn a_cluster_that_somebody_brought_along_is_not_told() {
     page.eval_in_frame("document.querySelector('.top .more').click()").unwrap();
     page.wait_in_frame("document.querySelector('.settings input[type=file]')").unwrap();
     page.eval_in_frame(&choose).unwrap();
+    page.wait_in_frame("!document.querySelector('.settings')").unwrap();
+    page.eval_in_frame("document.querySelector('.top .more').click()").unwrap();
     page.wait_in_frame(
         "[...document.querySelectorAll('.settings button')].some(it => it.title === 'Forget your cluster')",
     )

@@ -70,8 +70,8 @@ fn a_field_its_bytes_and_its_layer_light_up_together() {
     page.wait_until("document.querySelector('.ch.lit')").unwrap();
     assert_eq!(page.eval(&lit(".ly")).unwrap().as_str().map(|words| words.starts_with("IP")), Some(true));
     // The destination before and after, by its four bytes.
-    assert_eq!(page.eval(&lit(".hx i")).unwrap(), "0a,60,2d,43,,f4,00,03");
-    assert_eq!(page.eval("document.querySelector('.where').textContent").unwrap(), "bytes 30 to 33: IP dst 10.244.0.3");
+    assert_eq!(page.eval(&lit(".hx i")).unwrap(), "0a,60,2d,43,,f4,01,02");
+    assert_eq!(page.eval("document.querySelector('.where').textContent").unwrap(), "bytes 30 to 33: IP dst 10.244.1.2");
     // A byte leads to its field, and a press keeps it when the focus has gone.
     page.eval("document.activeElement.blur()").unwrap();
     page.wait_until("!document.querySelector('.ch.lit')").unwrap();

@@ -110,8 +110,8 @@ fn names(walk: &Walk, cursor: usize, zoom: Zoom) -> Html {
         let (from, to) = (x(leg.first, walk, zoom).0, if end == n_steps { 1000.0 } else { x(end, walk, zoom).0 });
         let percent = Tenths(within((from + to) / 20.0, 4.0, 96.0));
         let is_here = (leg.first..end).contains(&cursor);
-        // A name needs about a fifteenth of the width; on a page of one column about a fifth.
-        let is_narrow = (to - from) * 15.0 < 1000.0;
+        // A name needs about a seventh of the width; on a page of one column about a fifth.
+        let is_narrow = (to - from) * 7.0 < 1000.0;
         let class = match is_here {
             true => "here",
             false if (to - from) * 5.0 < 1000.0 => "small",

@@ -2,9 +2,7 @@
 //! opens with.
 
 use kubehop_core::api::{WalkSpec, walk, walk_ids};
-use wasm_bindgen::JsCast;
-use web_sys::{Element, HtmlElement};
-use yew::{Html, Properties, component, html, use_effect_with, use_memo, use_node_ref};
+use yew::{Html, Properties, component, html, use_memo};
 
 use super::controls::{bool_word, icon_button, on, word_button};
 use super::icons::{CLOSE, DOWN, ONWARD, PREVIOUS, icon};
@@ -53,17 +51,6 @@ pub(super) struct Props {
 pub(super) fn Walks(props: &Props) -> Html {
     let Props { walk: current, has_arrows, act } = props;
     let all = use_memo((), |()| walk_ids().filter_map(|id| walk(id).ok()).collect::<Vec<_>>());
-    let sheet = use_node_ref();
-    {
-        let sheet = sheet.clone();
-        use_effect_with((), move |()| {
-            let element = sheet.cast::<Element>();
-            let page = element.as_ref().and_then(|element| element.closest(".kh").ok().flatten());
-            focus(element, "[aria-current], button:not([aria-label])");
-            // Whoever came by the keyboard goes on where they came from.
-            move || focus(page, ".walkb .walk")
-        });
-    }
     let id = current.spec.as_ref().map(|spec| &*spec.id);
     let item = |spec: &WalkSpec| {
         let is_current = (id == Some(&*spec.id)).then_some("true");
@@ -74,7 +61,7 @@ pub(super) fn Walks(props: &Props) -> Html {
         html! { <section><h3>{ text(&theme[0].theme) }</h3><ul>{ for theme.iter().map(item) }</ul></section> }
     });
     html! {
-        <div class="sheet walks" role="dialog" aria-label="Walks" ref={sheet}>
+        <div class="sheet walks" role="dialog" aria-label="Walks">
             <header><h2>{ "Walks" }</h2><span class="sp"></span>
                 { for [false, true].map(|is_next| arrow(current.spec.as_ref().filter(|_| *has_arrows), is_next, act)) }
                 { icon_button("icon", "Close", on(act, Action::Show(None)), icon(CLOSE)) }
@@ -83,15 +70,6 @@ pub(super) fn Walks(props: &Props) -> Html {
             <div class="themes">{ for themes }</div>
             <footer>{ settings::own_cluster(id.is_none(), act) }</footer>
         </div>
-    }
-}
-
-/// Gives the focus to the first of what `selector` names in `element`.
-fn focus(element: Option<Element>, selector: &str) {
-    let found = element.and_then(|element| element.query_selector(selector).ok().flatten());
-    if let Some(found) = found.as_ref().and_then(|found| found.dyn_ref::<HtmlElement>()) {
-        // What is gone in the meantime cannot be focused.
-        let _ = found.focus();
     }
 }
 

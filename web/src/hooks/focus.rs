@@ -24,7 +24,10 @@ pub(crate) fn use_focus(root: &NodeRef, sheet: Option<Sheet>) {
             let focused = root.query_selector(":focus").ok().flatten();
             *before.borrow_mut() = focused.and_then(|element| element.dyn_into().ok());
         }
-        let target = root.query_selector(".sheet :is([tabindex='0'], button, select, input)").ok().flatten();
+        // In a list that is what is chosen, elsewhere the first control.
+        let find = |selector| root.query_selector(selector).ok().flatten();
+        let target =
+            find(".sheet [aria-current]").or_else(|| find(".sheet :is([tabindex='0'], button, select, input)"));
         if let Some(Ok(target)) = target.map(JsCast::dyn_into::<HtmlElement>) {
             let _ = target.focus();
         }
