@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use kubehop_core::api::{self, ActionError, Parsed, Problem, Run, RunError, Severity, Source};
+use kubehop_core::api::{self, ActionError, Detail, Parsed, Problem, Run, RunError, Severity, Source};
 
 use crate::args::{self, Asked, Command, Expect, Format, Input, USAGE};
 
@@ -106,7 +106,7 @@ fn trace(
     input: &Input,
     asked: &Asked,
     format: Format,
-    detail: api::Detail,
+    detail: Detail,
     output: Option<&OsStr>,
     expect: Option<Expect>,
 ) -> Result<(), Failure> {
@@ -124,7 +124,7 @@ fn trace(
         let _ = writeln!(io::stderr().lock(), "note: {note}");
     }
     let bytes = match format {
-        Format::Text => api::render(&trace, detail).into_bytes(),
+        Format::Text => text_of(&trace, detail).into_bytes(),
         Format::Json => api::to_json(&trace).into_bytes(),
         Format::Pcapng => trace.to_pcapng(),
     };
@@ -135,6 +135,20 @@ fn trace(
         }
         _ => Ok(()),
     }
+}
+
+/// The trace as text; what a name has cost stands before the outcome.
+fn text_of(trace: &api::Trace, detail: Detail) -> String {
+    let mut text = api::render(trace, detail);
+    let cost = api::lookup_cost(trace).filter(|cost| cost.n_wasted > 0 && detail != Detail::Minimal);
+    if let (Some(cost), Some(at)) = (cost, text.trim_end().rfind('\n')) {
+        let ways = [("a trailing dot", cost.with_trailing_dot), ("ndots:1", cost.with_ndots_1)];
+        let fewer = ways.iter().filter_map(|(way, n)| Some((way, n.filter(|n| *n < cost.n_queries)?)));
+        let fewer: String = fewer.map(|(way, n)| format!("; with {way} {n}")).collect();
+        let line = format!("{} queries for {}, {} of them wasted{fewer}\n", cost.n_queries, cost.name, cost.n_wasted);
+        text.insert_str(at + 1, &line);
+    }
+    text
 }
 
 fn show(input: &Input, at: &str, after: Option<&Run>, command: &[String], writers: bool) -> Result<(), Failure> {

@@ -82,6 +82,23 @@ fn the_three_levels_of_detail_say_more_and_more() {
 }
 
 #[test]
+fn a_name_says_what_it_has_cost_or_why_nobody_is_asked() {
+    let ends = |name: &str| {
+        let to = format!("lookup://{name}");
+        let text = stdout(&kubehop(&["trace", LAB, "--from", "pod/client", "--to", &to]));
+        text.lines().rev().nth(1).unwrap_or_default().to_owned()
+    };
+    assert_eq!(
+        ends("nobody.default.svc.cluster.local"),
+        "8 queries for nobody.default.svc.cluster.local, 8 of them wasted; with a trailing dot 2"
+    );
+    assert_eq!(
+        ends("a..b"),
+        "nobody is asked for a..b: the name has an empty label (two dots in a row, or a dot in front)"
+    );
+}
+
+#[test]
 fn an_outcome_that_was_not_expected_ends_with_1() {
     let args = ["trace", LAB, "--from", "pod/client", "--to", "tcp://10.244.1.2:9999", "--expect"];
     assert_eq!(kubehop(&[&args[..], &["rejected"]].concat()).status.code(), Some(0));

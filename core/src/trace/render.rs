@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use super::{BpfHook, By, Chosen, Consulted, Decision, HookFunction, Hop, Stage, Step, Trace, Why, explain, show_end};
-use crate::wire::{End, LayerChange, Packet, diff, dissect, one_line};
+use crate::wire::{DnsName, End, LayerChange, Packet, diff, dissect, one_line};
 
 /// How much is said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -113,8 +113,13 @@ fn minimal(trace: &Trace, out: &mut String) -> std::fmt::Result {
     writeln!(out, "{}", trace.disposition)
 }
 
-/// What the client's resolver asked, and what it was told.
+/// What the client's resolver asked, and what it was told; or why nobody could be asked.
 fn queries(trace: &Trace, out: &mut String) -> std::fmt::Result {
+    if let (Some(lookup), []) = (&trace.lookup, &trace.queries[..])
+        && let Err(error) = lookup.name.parse::<DnsName>()
+    {
+        writeln!(out, "nobody is asked for {}: {error}", lookup.name)?;
+    }
     for query in &trace.queries {
         let tcp = if query.tcp { " over TCP" } else { "" };
         write!(out, "asked {}{tcp}: {} {}: ", query.server, query.name, query.kind)?;
