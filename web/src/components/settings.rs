@@ -36,7 +36,7 @@ pub(super) fn settings(state: &State, layout: Layout, act: &Act) -> Html {
             if !is_full { { kernels(state, act) } }
             { open("What happens to the cluster meanwhile", Sheet::Meanwhile, &meanwhile, act) }
             if !is_full { { compare_button(state, act) } }
-            { field("text", "Target", "Any target: http://NAME:PORT, lookup://NAME, dns://NAME?type=SRV", &state.walk.run.to, act, take_target) }
+            { field("text", "Target: http://NAME:PORT, lookup://NAME, dns://NAME?type=SRV", "Target", &state.walk.run.to, act, take_target) }
             { number("Request size", "Request", &run.size.to_string(), act, bytes("Request size", Choice::Size)) }
             { more(state, act) }
             { tick("without motion", state.is_still, act, Action::Still) }
