@@ -68,6 +68,9 @@ fn something_is_broken_and_mended_by_keyboard() {
     assert_eq!(page.complaints().unwrap(), Vec::<String>::new());
 }
 
+/// The row of the comparison, as the slider has it.
+const AT: &str = "document.querySelector('input[type=range]').value";
+
 #[test]
 fn a_comparison_is_locked_to_one_step_and_reopens_from_its_link() {
     let server = serve_dist().unwrap();
@@ -83,7 +86,10 @@ fn a_comparison_is_locked_to_one_step_and_reopens_from_its_link() {
             if text(&mut page, ".cgrid.now").contains("no tunnel here") {
                 break;
             }
+            // What is read next is what the key has led to.
+            let at = page.eval(AT).unwrap();
             page.press("ArrowRight").unwrap();
+            page.wait_until(&format!("{AT} !== {at}")).unwrap();
         }
         let columns = text(&mut page, ".cgrid.now");
         assert!(columns.contains("no tunnel here"), "{width}: {columns}");
