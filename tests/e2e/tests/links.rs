@@ -5,6 +5,16 @@ use kubehop_e2e::{Page, serve_dist};
 const STEP: &str = "document.querySelector('input[type=range]').value";
 const NOTICE: &str = "document.querySelector('[role=alert]')?.textContent ?? ''";
 
+/// The address is written a little later than the step: it is the last one when it has stayed for a while.
+const SETTLED: &str = "new Promise(done => {
+    let seen, since;
+    const look = () => {
+        if (location.hash !== seen) [seen, since] = [location.hash, performance.now()];
+        if (performance.now() - since > 1500) done(); else setTimeout(look, 50);
+    };
+    look();
+})";
+
 /// Loads the page anew: another query string makes another document of it, which another fragment alone does not.
 fn open(page: &mut Page, url: &str) {
     page.resize(1280, 720).unwrap();
@@ -25,8 +35,7 @@ fn an_address_reopens_the_same_step_of_the_same_walk() {
         page.click("[aria-label='Next step']").unwrap();
     }
     page.wait_until(&format!("{STEP} === '8' && location.hash.includes('step=')")).unwrap();
-    // The address is written a little later than the step.
-    page.eval("new Promise(done => setTimeout(done, 700))").unwrap();
+    page.eval(SETTLED).unwrap();
     let url = page.eval("location.href").unwrap().as_str().unwrap().to_owned();
     let headline = page.eval("document.querySelector('h3').textContent").unwrap();
     open(&mut page, &url);
