@@ -97,13 +97,7 @@ pub fn show(
         }
         None => (prepare(lab, 1), Instant::START, None),
     };
-    let lab = left.as_ref().unwrap_or(lab);
-    if let Some(answer) = looked_up(lab, &mut topo, at, command) {
-        return answer;
-    }
-    let (id, _) = resolve(lab, &mut topo, at, "--at")?;
-    let lines = file(lab, at, command).map_or_else(|| lines(&topo, id, now, command), Ok)?;
-    Ok(lines.into_iter().map(|line| print(line, with_writers)).collect())
+    typed(left.as_ref().unwrap_or(lab), &mut topo, at, now, command, with_writers)
 }
 
 /// Types `command` at `at`, on the machines as they are with `faults` in them.
@@ -120,11 +114,23 @@ pub fn show_broken(
     let named = if is_about_names(command) { with_names(lab).map_err(RunError::from)? } else { Cow::Borrowed(lab) };
     let broken = faults::broken(&named, faults, None)?;
     let mut topo = broken.prepare(1).topo;
-    if let Some(answer) = looked_up(&broken.lab, &mut topo, at, command) {
+    typed(&broken.lab, &mut topo, at, Instant::START, command, with_writers)
+}
+
+/// The answer to `command` at `at` on these machines, as they are at `now`.
+fn typed(
+    lab: &Lab,
+    topo: &mut Topology,
+    at: &str,
+    now: Instant,
+    command: &[&str],
+    with_writers: bool,
+) -> Result<String, ShowError> {
+    if let Some(answer) = looked_up(lab, topo, at, command) {
         return answer;
     }
-    let (id, _) = resolve(&broken.lab, &mut topo, at, "--at")?;
-    let lines = file(&broken.lab, at, command).map_or_else(|| lines(&topo, id, Instant::START, command), Ok)?;
+    let (id, _) = resolve(lab, topo, at, "--at")?;
+    let lines = file(lab, at, command).map_or_else(|| lines(topo, id, now, command), Ok)?;
     Ok(lines.into_iter().map(|line| print(line, with_writers)).collect())
 }
 
